@@ -1,0 +1,1 @@
+"""A reproducible machine-learning project; the Titanic passenger list is its worked example."""

@@ -1,0 +1,187 @@
+"""params.yaml as one typed, frozen object, and the path of every file that a stage reads or writes.
+
+Paths are relative to the project's root, where DVC starts each stage. The values stand in params.yaml alone: nothing
+here has a default.
+"""
+
+import difflib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+from yaml import YAMLError as YAML11Error
+
+from titanic.stage import UserError
+
+PARAMS = Path("params.yaml")
+
+RAW = Path("data/raw")
+INTERIM = Path("data/interim")
+FEATURES = Path("data/features")
+PROCESSED = Path("data/processed")
+MODEL = Path("data/models/model.skops")
+MODEL_CARD = Path("data/models/model.json")
+SUBMISSION = PROCESSED / "submission.csv"
+REJECTED = INTERIM / "rejected.csv"
+
+REPORTS = Path("reports")
+DATA_QUALITY = REPORTS / "data_quality.json"
+METRICS = REPORTS / "metrics.json"
+DIAGNOSTICS = REPORTS / "diagnostics.json"
+PLOTS = REPORTS / "plots"
+FIGURES = REPORTS / "figures"
+REPORT = REPORTS / "report.html"
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+_StrictInt = Annotated[int, Field(strict=True)]
+# What numpy and scikit-learn take as a seed.
+_SEED = Field(ge=0, le=2**32 - 1)
+
+
+class Dataset(_Section):
+    """Where the passengers come from."""
+
+    source: Literal["synthetic", "files"]
+    path: str = Field(min_length=1)
+    seed: int = _SEED
+
+
+class Validate(_Section):
+    """How much bad data is set aside before it stops the run."""
+
+    max_rejected_share: float = Field(ge=0, le=0.5)
+
+
+class Features(_Section):
+    """Choices of the row-wise features; `age_bands` in years, rising."""
+
+    age_bands: tuple[_StrictInt, ...] = Field(min_length=1, max_length=20, strict=False)  # YAML has lists, not tuples
+
+    @field_validator("age_bands")
+    @classmethod
+    def _rising(cls, years: tuple[int, ...]) -> tuple[int, ...]:
+        if years[0] < 1 or any(a >= b for a, b in zip(years, years[1:], strict=False)):
+            raise ValueError("must be whole years from 1 on, rising")
+        return years
+
+
+class Train(_Section):
+    """The split and the model."""
+
+    pipeline: Literal["random_forest", "logistic_regression"]
+    n_estimators: int = Field(ge=1, le=10_000)
+    max_depth: int | None = Field(ge=1, le=1_000)
+    test_size: float = Field(ge=0.05, le=0.5)
+    seed: int = _SEED
+
+
+class Evaluate(_Section):
+    """Cross-validation beside the hold-out."""
+
+    folds: int = Field(ge=2, le=50)
+    seed: int = _SEED
+
+
+class Diagnose(_Section):
+    """Repeated cross-validation and permutation importance."""
+
+    folds: int = Field(ge=2, le=50)
+    repeats: int = Field(ge=1, le=1_000)
+    seed: int = _SEED
+
+
+class Params(_Section):
+    """The whole of params.yaml, one attribute for each section."""
+
+    dataset: Dataset
+    validate_: Validate = Field(alias="validate")  # `validate` is a method of every pydantic model
+    features: Features
+    train: Train
+    evaluate: Evaluate
+    diagnose: Diagnose
+
+
+def load_params(path: Path = PARAMS) -> Params:
+    """Read params.yaml; UserError names every wrong key, type, range or spelling in it."""
+    try:
+        return Params.model_validate(_read(path))
+    except ValidationError as error:
+        problems = "; ".join(_sentence(problem) for problem in error.errors())
+        raise UserError(f"{path}: {problems}") from None
+
+
+def _read(path: Path) -> dict[str, Any]:
+    """Read the file with OmegaConf, and hold it to mean the same to DVC, which reads another version of YAML."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise UserError(f"there is no {path} in {Path.cwd()}; run this in the project's root") from None
+    except UnicodeDecodeError as error:
+        raise UserError(f"{path} is not UTF-8 text (byte {error.start})") from None
+    try:
+        ours = OmegaConf.to_container(OmegaConf.create(text))
+        dvcs = YAML(typ="safe", pure=True).load(text)
+    except (YAMLError, YAML11Error, OmegaConfBaseException) as error:
+        raise UserError(f"{path} is not valid YAML: {' '.join(str(error).split())}") from None
+    if not isinstance(ours, dict) or not isinstance(dvcs, dict):
+        raise UserError(f"{path} must be a mapping of sections; it is {type(dvcs).__name__}")
+    _refuse_ambiguous(path, ours, dvcs)
+    return {str(key): value for key, value in ours.items()}
+
+
+def _refuse_ambiguous(path: Path, ours: Any, dvcs: Any) -> None:
+    values, theirs = dict(_leaves(ours)), dict(_leaves(dvcs))
+    for key, value in theirs.items():
+        if isinstance(value, str) and "${" in value:
+            raise UserError(f"{path}: {key} is {value!r}; write the value itself, DVC would record the reference")
+        if repr(values.get(key)) != repr(value):
+            raise UserError(
+                f"{path}: {key} means {value!r} to DVC and {values.get(key)!r} to YAML 1.1; write it plainly, "
+                "text in quotes and numbers in decimal"
+            )
+
+
+def _leaves(value: Any, key: str = "") -> Iterator[tuple[str, Any]]:
+    if isinstance(value, dict):
+        for name, item in value.items():
+            yield from _leaves(item, f"{key}.{name}" if key else str(name))
+    else:
+        yield key, value
+
+
+def _sentence(problem: Any) -> str:
+    *section, name = (str(part) for part in problem["loc"])
+    key = ".".join([*section, name])
+    if problem["type"] == "extra_forbidden":
+        known = [known for known, _ in _keys()]
+        near = difflib.get_close_matches(key, known, n=1, cutoff=0.5) or [
+            other for other in known if other.rpartition(".")[2] == name
+        ]
+        hint = f"did you mean {near[0]}?" if near else f"known here: {', '.join(_siblings(section))}"
+        return f"unknown key {key}; {hint}"
+    if problem["type"] == "missing":
+        return f"the key {key} is missing"
+    said = problem["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
+    return f"{key} is {problem['input']!r}; it must be {said.removeprefix('must be ')}"
+
+
+def _keys() -> Iterator[tuple[str, str]]:
+    """Every known dotted key, with its section."""
+    for name, field in Params.model_fields.items():
+        section = field.alias or name
+        yield section, ""
+        for key in field.annotation.model_fields:  # type: ignore[union-attr]
+            yield f"{section}.{key}", section
+
+
+def _siblings(section: list[str]) -> list[str]:
+    return [key for key, parent in _keys() if parent == ".".join(section)]

@@ -1,0 +1,1 @@
+"""The data: where it comes from and whether it can be trusted."""

@@ -1,0 +1,129 @@
+"""Stage validate: data/raw -> data/interim/{train,test}.parquet, data/interim/rejected.csv, reports/data_quality.json.
+
+Every cell is read as text and typed by our own number grammar, so that nothing is guessed; then the pandera schema of
+`Passenger` looks at all rows and tells every fault of each. A bad row stops the stage; `validate.max_rejected_share`
+lets that share of the training rows be set aside instead. Rows to predict are never set aside.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+from pandera.errors import SchemaErrors
+from pyarrow import csv
+
+from titanic.config import DATA_QUALITY, INTERIM, RAW, REJECTED, load_params
+from titanic.schema import KEY, TARGET, Clean, Passenger, kind, table_schema
+from titanic.stage import UserError, write_json, write_table
+
+GRAMMAR = {int: r"[+-]?\d{1,18}", float: r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d{1,3})?"}
+NOUN = {int: "a whole number", float: "a number"}
+SHOWN = 20  # bad rows that an error message lists
+
+Failure = tuple[int, str]  # position of the row, counted from 0; the sentence
+Faults = dict[int, list[str]]
+
+
+def read_text(path: Path, columns: list[str]) -> pd.DataFrame:
+    """Read a CSV file with every cell as text, an empty one as missing; UserError unless it has just these columns."""
+    options = csv.ConvertOptions(
+        column_types=dict.fromkeys(columns, pa.string()), strings_can_be_null=True, null_values=[""]
+    )
+    try:
+        table = csv.read_csv(path, parse_options=csv.ParseOptions(newlines_in_values=True), convert_options=options)
+    except (pa.ArrowInvalid, pa.ArrowKeyError) as error:
+        raise UserError(f"{path} cannot be read as CSV: {error}") from None
+    if table.column_names != columns:
+        raise UserError(f"{path} has the columns {', '.join(table.column_names)}; expected {', '.join(columns)}")
+    if table.num_rows == 0:
+        raise UserError(f"{path} has a header and no rows")
+    return table.to_pandas()
+
+
+def typed(text: pd.DataFrame) -> tuple[pd.DataFrame, list[Failure]]:
+    """Give each column the type of its `Passenger` field; a cell that is no number becomes missing, and a failure."""
+    columns, failures = {}, []
+    for name in text:
+        values, want = text[name], kind(Passenger, name)
+        if want is str:
+            columns[name] = values.astype("str")
+            continue
+        bad = values.notna() & ~values.str.fullmatch(GRAMMAR[want]).fillna(value=False).astype(bool)
+        failures += [(row, f"{name} is {values[row]!r}: must be {NOUN[want]}") for row in values.index[bad]]
+        columns[name] = pd.to_numeric(values.mask(bad)).astype("Int64" if want is int else "float64")
+    return pd.DataFrame(columns), failures
+
+
+def find_faults(table: pd.DataFrame, failures: list[Failure]) -> Faults:
+    """Check a typed table; return each bad row's position with every reason, those of typing first."""
+    faults: Faults = {}
+    for row, sentence in failures:
+        faults.setdefault(row, []).append(sentence)
+    try:
+        table_schema(Passenger, labelled=TARGET in table).validate(table, lazy=True)
+    except SchemaErrors as error:
+        for case in error.failure_cases.sort_values("index", kind="stable").itertuples():
+            sentence = _sentence(str(case.column), case.failure_case, str(case.check))
+            told = faults.setdefault(int(case.index), [])
+            # a cell that could not be typed is missing now, and has been told
+            if not any(other.startswith(f"{case.column} is ") for other in told):
+                told.append(sentence)
+    return faults
+
+
+def _sentence(column: str, value: Any, check: str) -> str:
+    if check == "not_nullable":
+        return f"{column} is missing"
+    rule = "must be unique" if check == "field_uniqueness" else check
+    return f"{column} is {value!r}: {rule}"
+
+
+def check(path: Path, columns: list[str], max_rejected_share: float) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Read and check one file; return the clean rows, and the rejected ones as they were with their reasons.
+
+    UserError where more than `max_rejected_share` of the rows are bad, with a line for each of the first 20.
+    """
+    text = read_text(path, columns)
+    table, failures = typed(text)
+    faults = find_faults(table, failures)
+    if len(faults) > max_rejected_share * len(text):
+        raise UserError(_refusal(path, text, faults, max_rejected_share))
+    rejected = text.loc[sorted(faults)]
+    rejected.insert(0, "reasons", [". ".join(faults[row]) for row in rejected.index])
+    rejected.insert(0, "row", rejected.index + 1)
+    rejected.insert(0, "file", path.name)
+    return table.drop(index=list(faults)).reset_index(drop=True), rejected
+
+
+def _refusal(path: Path, text: pd.DataFrame, faults: Faults, allowed: float) -> str:
+    bad = sorted(faults)
+    lines = [f"  row {row + 1} ({KEY} {text[KEY][row]}): {'. '.join(faults[row])}" for row in bad[:SHOWN]]
+    if len(bad) > SHOWN:
+        lines.append(f"  and {len(bad) - SHOWN} more")
+    return "\n".join(
+        [
+            f"{path}: {len(bad)} of {len(text)} rows are bad, allowed is a share of {allowed}; mend them"
+            + (" or raise validate.max_rejected_share" if TARGET in text else " (each row must get its prediction)"),
+            *lines,
+        ]
+    )
+
+
+def quality(table: pd.DataFrame, rejected: int) -> dict[str, Any]:
+    """Count the rows of a file and the missing values of each column."""
+    return {
+        "rows": {"read": len(table) + rejected, "accepted": len(table), "rejected": rejected},
+        "missing": {str(name): int(count) for name, count in table.isna().sum().items()},
+    }
+
+
+def main() -> None:
+    """Run the stage."""
+    share = load_params().validate_.max_rejected_share
+    train, rejected = check(RAW / "train.csv", list(Clean), share)
+    test, _ = check(RAW / "test.csv", [name for name in Clean if name != TARGET], 0)
+    write_table(INTERIM / "train.parquet", train)
+    write_table(INTERIM / "test.parquet", test)
+    write_table(REJECTED, rejected)
+    write_json(DATA_QUALITY, {"train": quality(train, len(rejected)), "test": quality(test, 0)})

@@ -1,0 +1,59 @@
+"""Stage featurize: data/interim/{train,test}.parquet -> data/features/{train,test}.parquet.
+
+Each feature derives from one row alone, so that it is the same on any part of the data; nothing is learned here.
+"""
+
+import pandas as pd
+
+from titanic.config import FEATURES, INTERIM, load_params
+from titanic.schema import Clean, Features, PassengerFeatures, kind
+from titanic.stage import write_table
+
+# Spellings of the same title (French, and the older ones of the list).
+TITLES = {"Mr": "Mr", "Mrs": "Mrs", "Mme": "Mrs", "Miss": "Miss", "Mlle": "Miss", "Ms": "Miss", "Master": "Master"}
+
+
+def title(name: pd.Series) -> pd.Series:
+    """Return the title in "Surname, Title. Given names"; Other where it is rare or there is none."""
+    return name.str.extract(r",\s*([^.,]+)\.", expand=False).map(TITLES).fillna("Other")
+
+
+def family_size(siblings: pd.Series, parents: pd.Series) -> pd.Series:
+    """Count the passenger and the relatives aboard."""
+    return siblings + parents + 1
+
+
+def deck(cabin: pd.Series) -> pd.Series:
+    """Return the first letter of the cabin; missing where the cabin is."""
+    return cabin.str[:1]
+
+
+def age_band(age: pd.Series, starts: tuple[int, ...]) -> pd.Series:
+    """Return the band of whole years, such as 18-34, of ages in years; missing where the age is."""
+    edges = [0, *starts]
+    labels = [f"{low}-{high - 1}" for low, high in zip(edges, starts, strict=False)] + [f"{edges[-1]}+"]
+    return pd.cut(age, [*edges, float("inf")], right=False, labels=labels).astype("str")
+
+
+def featurize(clean: pd.DataFrame, age_bands: tuple[int, ...]) -> pd.DataFrame:
+    """Return the table of `PassengerFeatures` for a table of `Passenger`, row by row; the target stays if there is one."""
+    size = family_size(clean[Clean.SibSp], clean[Clean.Parch])
+    table = clean.assign(
+        **{
+            Features.Title: title(clean[Clean.Name]),
+            Features.FamilySize: size,
+            Features.IsAlone: (size == 1).astype("int64"),
+            Features.Deck: deck(clean[Clean.Cabin]),
+            Features.AgeBand: age_band(clean[Clean.Age], age_bands),
+        }
+    )
+    columns = [name for name in Features if name in table]
+    whole = {name: "int64" for name in columns if kind(PassengerFeatures, name) is int}
+    return table[columns].astype(whole)
+
+
+def main() -> None:
+    """Run the stage."""
+    age_bands = load_params().features.age_bands
+    for name in ("train.parquet", "test.parquet"):
+        write_table(FEATURES / name, featurize(pd.read_parquet(INTERIM / name), age_bands))

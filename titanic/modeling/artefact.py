@@ -1,0 +1,77 @@
+"""The stored model: canonical skops bytes, checked against their sha256 before anything in them is looked at.
+
+skops numbers objects and members by memory address and stamps the time, so that no two dumps are alike. Here objects
+are numbered by first appearance, members are named and ordered by those numbers, and the time is fixed. Members are
+packed with bzip2, which has one implementation with one output, where deflate's bytes depend on the zlib at hand.
+"""
+
+import hashlib
+import importlib.metadata
+import io
+import json
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import skops.io
+from sklearn.pipeline import Pipeline
+
+from titanic.schema import MODEL_INPUT, PassengerFeatures, kind
+from titanic.stage import UserError
+
+# Beyond the types that skops trusts by itself. A type that is not listed is never constructed.
+TRUSTED = ["numpy.dtype", "sklearn.tree._tree.Tree"]
+LIBRARIES = ("numpy", "pandas", "scikit-learn", "skops")
+SCHEMA = "schema.json"
+
+
+def dump(model: Pipeline) -> bytes:
+    """Return the model as the bytes of a .skops file: equal models give equal bytes."""
+    with zipfile.ZipFile(io.BytesIO(skops.io.dumps(model))) as raw:
+        schema = json.loads(raw.read(SCHEMA))
+        members = _renumber(schema, {}, {})
+        contents = {new: raw.read(old) for old, new in members.items()}
+    contents[SCHEMA] = json.dumps(schema, separators=(",", ":")).encode()
+    return _pack(contents)
+
+
+def _renumber(node: Any, ids: dict[int, int], members: dict[str, str]) -> dict[str, str]:
+    """Number `__id__` and `file` by first appearance, in place; return the members' old names with the new ones."""
+    if isinstance(node, dict):
+        if "__id__" in node:
+            node["__id__"] = ids.setdefault(node["__id__"], len(ids))
+        if node.get("__loader__") and isinstance(node.get("file"), str):
+            suffix = Path(node["file"]).suffix
+            node["file"] = members.setdefault(node["file"], f"{len(members)}{suffix}")
+    for child in node.values() if isinstance(node, dict) else node if isinstance(node, list) else ():
+        _renumber(child, ids, members)
+    return members
+
+
+def _pack(contents: dict[str, bytes]) -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_BZIP2, compresslevel=9) as archive:
+        for name, content in contents.items():
+            member = zipfile.ZipInfo(name)  # its time is 1980-01-01 and its system is set by the platform
+            member.create_system = 3
+            member.compress_type = zipfile.ZIP_BZIP2
+            archive.writestr(member, content)
+    return buffer.getvalue()
+
+
+def card(content: bytes) -> dict[str, Any]:
+    """Return what stands in model.json: the sha256 of the model, its input columns with types, library versions."""
+    return {
+        "sha256": hashlib.sha256(content).hexdigest(),
+        "input": {name: kind(PassengerFeatures, name).__name__ for name in MODEL_INPUT},
+        "libraries": {name: importlib.metadata.version(name) for name in LIBRARIES},
+    }
+
+
+def load(path: Path, card_path: Path) -> Pipeline:
+    """Load a model that has the sha256 of its model.json and holds trusted types alone; UserError if not."""
+    content = path.read_bytes()
+    expected = json.loads(card_path.read_text(encoding="utf-8"))["sha256"]
+    if hashlib.sha256(content).hexdigest() != expected:
+        raise UserError(f"{path} is not the model that {card_path} describes (sha256 differs); run `dvc checkout`")
+    return skops.io.loads(content, trusted=TRUSTED)

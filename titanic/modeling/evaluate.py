@@ -1,0 +1,131 @@
+"""Stage evaluate: the model and data/processed -> reports/metrics.json, reports/plots, data/processed/submission.csv.
+
+An experiment waits for this stage, so it does what every experiment needs and no more.
+"""
+
+from collections.abc import Iterator
+
+import numpy as np
+import pandas as pd
+from sklearn.base import clone
+from sklearn.calibration import calibration_curve
+from sklearn.metrics import (
+    accuracy_score,
+    f1_score,
+    log_loss,
+    precision_recall_curve,
+    precision_score,
+    recall_score,
+    roc_auc_score,
+    roc_curve,
+)
+from sklearn.model_selection import BaseCrossValidator, StratifiedKFold
+from sklearn.pipeline import Pipeline
+
+from titanic.config import METRICS, MODEL, MODEL_CARD, PLOTS, PROCESSED, SUBMISSION, load_params
+from titanic.modeling.artefact import load
+from titanic.schema import KEY, MODEL_INPUT, TARGET, Features
+from titanic.stage import UserError, write_json, write_table
+
+DIGITS = 6
+CALIBRATION_BINS = 10
+
+
+def survival_chance(model: Pipeline, table: pd.DataFrame) -> np.ndarray:
+    """Return the probability of survival of each row, shape (rows,)."""
+    return model.predict_proba(table[list(MODEL_INPUT)])[:, 1]
+
+
+def labels(chance: np.ndarray) -> np.ndarray:
+    """Return 1 where survival is likelier than death, else 0, as scikit-learn's `predict` does."""
+    return (chance > 0.5).astype("int64")
+
+
+def holdout_scores(truth: pd.Series, chance: np.ndarray) -> dict[str, float]:
+    """Score predictions for rows that the model has not seen."""
+    predicted = labels(chance)
+    return {
+        "accuracy": accuracy_score(truth, predicted),
+        "roc_auc": roc_auc_score(truth, chance),
+        "f1": f1_score(truth, predicted, zero_division=0.0),
+        "precision": precision_score(truth, predicted, zero_division=0.0),
+        "recall": recall_score(truth, predicted, zero_division=0.0),
+        "log_loss": log_loss(truth, chance),
+    }
+
+
+def fold_scores(model: Pipeline, table: pd.DataFrame, folds: BaseCrossValidator) -> pd.DataFrame:
+    """Refit the model's recipe on each fold; return accuracy, roc_auc and log_loss, a row for each fold.
+
+    UserError where a label has fewer rows than there are folds.
+    """
+    truth = table[TARGET]
+    if truth.value_counts().min() < folds.n_splits:
+        raise UserError(f"a label has only {truth.value_counts().min()} training rows; lower the number of folds")
+    return pd.DataFrame(_fold_scores(model, table, truth, folds))
+
+
+def _fold_scores(
+    model: Pipeline, table: pd.DataFrame, truth: pd.Series, folds: BaseCrossValidator
+) -> Iterator[dict[str, float]]:
+    for inside, outside in folds.split(table, truth):
+        recipe = clone(model).fit(table.iloc[inside][list(MODEL_INPUT)], truth.iloc[inside])
+        scores = holdout_scores(truth.iloc[outside], survival_chance(recipe, table.iloc[outside]))
+        yield {name: scores[name] for name in ("accuracy", "roc_auc", "log_loss")}
+
+
+def cross_validation(scores: pd.DataFrame) -> dict[str, float]:
+    """Average scores over folds; `accuracy_sd` is the standard deviation between folds."""
+    mean = scores.mean()
+    return {
+        "accuracy": mean["accuracy"],
+        "accuracy_sd": scores["accuracy"].std(),
+        "roc_auc": mean["roc_auc"],
+        "log_loss": mean["log_loss"],
+    }
+
+
+def baselines(train: pd.DataFrame, holdout: pd.DataFrame) -> dict[str, float]:
+    """Return the hold-out accuracy of two rules: the commoner label of the training rows; women and girls survive."""
+    commoner = int(train[TARGET].mean() > 0.5)
+    return {
+        "majority": float((holdout[TARGET] == commoner).mean()),
+        "gender": float((holdout[TARGET] == (holdout[Features.Sex] == "female")).mean()),
+    }
+
+
+def curves(truth: pd.Series, chance: np.ndarray) -> dict[str, pd.DataFrame]:
+    """Return the data of the plots by name, each a table of two columns."""
+    false_positive, true_positive, _ = roc_curve(truth, chance)
+    precision, recall, _ = precision_recall_curve(truth, chance)
+    observed, predicted = calibration_curve(truth, chance, n_bins=CALIBRATION_BINS)
+    return {
+        "roc": pd.DataFrame({"false_positive_rate": false_positive, "true_positive_rate": true_positive}),
+        "precision_recall": pd.DataFrame({"recall": recall, "precision": precision}),
+        "calibration": pd.DataFrame({"predicted": predicted, "observed": observed}),
+        "confusion": pd.DataFrame({"actual": truth.to_numpy(), "predicted": labels(chance)}),
+    }
+
+
+def rounded(scores: dict[str, float]) -> dict[str, float]:
+    """Round to the digits that are stored."""
+    return {name: round(float(score), DIGITS) for name, score in scores.items()}
+
+
+def main() -> None:
+    """Run the stage."""
+    params = load_params().evaluate
+    model = load(MODEL, MODEL_CARD)
+    train, holdout, test = (pd.read_parquet(PROCESSED / f"{name}.parquet") for name in ("train", "holdout", "test"))
+    chance = survival_chance(model, holdout)
+    folds = StratifiedKFold(params.folds, shuffle=True, random_state=params.seed)
+    metrics = {
+        "holdout": rounded(holdout_scores(holdout[TARGET], chance)),
+        "cv": rounded(cross_validation(fold_scores(model, train, folds))),
+        "baseline": rounded(baselines(train, holdout)),
+    }
+    submission = pd.DataFrame({KEY: test[KEY], TARGET: labels(survival_chance(model, test))})
+    write_json(METRICS, metrics)
+    for name, curve in curves(holdout[TARGET], chance).items():
+        write_table(PLOTS / f"{name}.csv", curve.round(DIGITS))
+    write_table(SUBMISSION, submission)

@@ -1,0 +1,1 @@
+"""What a reader needs: diagnostics, figures and the report page."""

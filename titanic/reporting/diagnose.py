@@ -1,0 +1,70 @@
+"""Stage diagnose: the model and data/processed -> reports/diagnostics.json.
+
+What a reader needs and an experiment does not: repeated cross-validation, slices of the hold-out, permutation importance.
+"""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from sklearn.inspection import permutation_importance
+from sklearn.model_selection import RepeatedStratifiedKFold
+from sklearn.pipeline import Pipeline
+
+from titanic.config import DIAGNOSTICS, MODEL, MODEL_CARD, PROCESSED, Diagnose, load_params
+from titanic.modeling.artefact import load
+from titanic.modeling.evaluate import cross_validation, fold_scores, labels, rounded, survival_chance
+from titanic.schema import MODEL_INPUT, TARGET, Features
+from titanic.stage import write_json
+
+SLICES = (Features.Sex, Features.Pclass, Features.AgeBand, Features.Embarked)
+
+
+def repeated(model: Pipeline, table: pd.DataFrame, params: Diagnose) -> dict[str, float]:
+    """Cross-validate the model's recipe `repeats` times over other folds."""
+    folds = RepeatedStratifiedKFold(n_splits=params.folds, n_repeats=params.repeats, random_state=params.seed)
+    folds.n_splits = params.folds
+    return rounded(cross_validation(fold_scores(model, table, folds)))
+
+
+def slices(table: pd.DataFrame, predicted: np.ndarray) -> list[dict[str, Any]]:
+    """Return count, share of survivors and accuracy on each value of the slicing columns."""
+    right = table.assign(right=table[TARGET] == predicted)
+    return [
+        {
+            "column": column,
+            "value": str(value),
+            "rows": len(part),
+            "survived": round(float(part[TARGET].mean()), 3),
+            "accuracy": round(float(part["right"].mean()), 3),
+        }
+        for column in SLICES
+        for value, part in right.groupby(column)
+    ]
+
+
+def importances(model: Pipeline, table: pd.DataFrame, params: Diagnose) -> list[dict[str, Any]]:
+    """Return what the hold-out accuracy loses when a column is shuffled, the most important column first."""
+    found = permutation_importance(
+        model, table[list(MODEL_INPUT)], table[TARGET], n_repeats=params.repeats, random_state=params.seed
+    )
+    order = np.argsort(-found.importances_mean, kind="stable")
+    return [
+        {"column": MODEL_INPUT[i], **rounded({"mean": found.importances_mean[i], "sd": found.importances_std[i]})}
+        for i in order
+    ]
+
+
+def main() -> None:
+    """Run the stage."""
+    params = load_params().diagnose
+    model = load(MODEL, MODEL_CARD)
+    train, holdout = (pd.read_parquet(PROCESSED / f"{name}.parquet") for name in ("train", "holdout"))
+    write_json(
+        DIAGNOSTICS,
+        {
+            "repeated_cv": repeated(model, train, params),
+            "slices": slices(holdout, labels(survival_chance(model, holdout))),
+            "importance": importances(model, holdout, params),
+        },
+    )

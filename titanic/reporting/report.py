@@ -1,0 +1,57 @@
+"""Stage report: what the other stages left in reports/ -> reports/figures/*.svg, reports/report.html.
+
+The page is one file that needs no network; no clock and no commit stands in it, so that its bytes can be reproduced.
+"""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from titanic.config import DATA_QUALITY, DIAGNOSTICS, FIGURES, METRICS, PLOTS, REPORT, Params, load_params
+from titanic.reporting.plots import DRAWINGS, draw
+from titanic.stage import write_bytes
+
+CAPTIONS = {
+    "roc": "ROC curve on the hold-out rows; the dotted line is guessing",
+    "precision_recall": "Precision over recall on the hold-out rows",
+    "calibration": "Share of survivors over predicted chance; the dotted line is perfect calibration",
+    "confusion": "Counts of actual and predicted fates on the hold-out rows",
+}
+
+
+def inline(svg: str) -> Markup:
+    """Return SVG for a place inside HTML: without the XML prologue, and without the group ids that figures share."""
+    return Markup(re.sub(r'<g id="[^"]*"', "<g", svg[svg.index("<svg") :]))  # noqa: S704 - drawn here
+
+
+def page(params: Params, metrics: Any, diagnostics: Any, quality: Any, figures: dict[str, str]) -> str:
+    """Return the page as HTML."""
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    return environment.get_template("report.html.jinja").render(
+        params=params.model_dump(mode="json", by_alias=True),
+        metrics=metrics,
+        diagnostics=diagnostics,
+        quality=quality,
+        figures={name: inline(svg) for name, svg in figures.items()},
+        captions=CAPTIONS,
+    )
+
+
+def _json(path: Path) -> Any:
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def main() -> None:
+    """Run the stage."""
+    figures = {name: draw(name, pd.read_csv(PLOTS / f"{name}.csv")) for name in DRAWINGS}
+    html = page(load_params(), _json(METRICS), _json(DIAGNOSTICS), _json(DATA_QUALITY), figures)
+    for name, svg in figures.items():
+        write_bytes(FIGURES / f"{name}.svg", svg.encode())
+    write_bytes(REPORT, html.encode())

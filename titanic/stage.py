@@ -1,0 +1,94 @@
+"""What every stage shares: how it is started, how it writes, and how it answers a user's mistake.
+
+`python -m titanic.stage modeling.train` runs `titanic.modeling.train.main()` in the project's root, which is where DVC
+starts it. A stage reads what dvc.yaml declares as its deps and writes what dvc.yaml declares as its outs.
+"""
+
+import importlib
+import json
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+# The last bits of a float depend on the processor and on the number of threads, unless both are held fixed.
+# Each library reads these once, when it is loaded.
+ARITHMETIC = {
+    "OPENBLAS_CORETYPE": "Haswell",  # OpenBLAS otherwise picks a kernel for the processor it meets
+    "NPY_DISABLE_CPU_FEATURES": "X86_V3 X86_V4 AVX512_ICL AVX512_SPR",  # numpy's exp and log differ by vector unit
+    "OPENBLAS_NUM_THREADS": "1",  # the order of a sum depends on how it was shared out
+    "OMP_NUM_THREADS": "1",
+}
+
+
+class UserError(Exception):
+    """A mistake that the user can mend; the message says what is wrong and what to do."""
+
+
+@contextmanager
+def answered() -> Iterator[None]:
+    """End the process with one sentence on stderr, and no traceback, where a user or the machine caused the failure."""
+    try:
+        yield
+    except UserError as error:
+        sys.exit(f"error: {error}")
+    except KeyboardInterrupt:
+        print("interrupted: files already written are whole, the others are as they were", file=sys.stderr)
+        sys.exit(130)
+    except OSError as error:
+        sys.exit(f"error: {error}; files already written are whole, the others are as they were")
+
+
+def pin_arithmetic() -> None:
+    """Make floating-point results the same on every x86-64 processor; call it before numpy is loaded."""
+    os.environ.update(ARITHMETIC)
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Give a temporary path to write to; it takes the place of `path` when the block ends well, and vanishes if not."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.tmp")
+    try:
+        yield temporary
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Write a file whole or not at all."""
+    with replacing(path) as temporary:
+        temporary.write_bytes(content)
+
+
+def write_json(path: Path, content: Any) -> None:
+    """Write JSON that a person can read and git can diff; NaN is refused (ValueError)."""
+    text = json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False)
+    write_bytes(path, f"{text}\n".encode())
+
+
+def write_table(path: Path, table: "pd.DataFrame") -> None:
+    """Write a table as .parquet or .csv (UTF-8, LF line ends), by the name of the file; the index is not kept."""
+    with replacing(path) as temporary:
+        if path.suffix == ".parquet":
+            table.to_parquet(temporary, index=False)
+        else:
+            table.to_csv(temporary, index=False, lineterminator="\n")
+
+
+def main() -> None:
+    """Run the stage whose module the command line names."""
+    pin_arithmetic()
+    with answered():
+        importlib.import_module(f"titanic.{sys.argv[1]}").main()
+
+
+if __name__ == "__main__":
+    # As `titanic.stage`, not as `__main__`: UserError must be the class that the stages raise.
+    importlib.import_module("titanic.stage").main()

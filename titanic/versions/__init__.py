@@ -1,0 +1,1 @@
+"""Questions to the versions that git and DVC keep."""
