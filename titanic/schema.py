@@ -96,7 +96,7 @@ def table_schema(record: type[BaseModel], *, labelled: bool) -> "pa.DataFrameSch
     Whole numbers are nullable (Int64), so that a missing one can be told beside every other fault of its row.
     Without labels there is no target column.
     """
-    import pandera.pandas as pa  # noqa: PLC0415
+    import pandera.pandas as pa
 
     dtypes = {int: "Int64", float: "float64", str: "str"}
     columns = {}
@@ -114,7 +114,7 @@ def table_schema(record: type[BaseModel], *, labelled: bool) -> "pa.DataFrameSch
 
 
 def _checks(field: Any) -> "list[pa.Check]":
-    import pandera.pandas as pa  # noqa: PLC0415
+    import pandera.pandas as pa
 
     checks = []
     for part in (field.annotation, *get_args(field.annotation)):

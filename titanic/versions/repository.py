@@ -1,0 +1,89 @@
+"""The git and DVC repository of a project, as the commands see it: both programs, and what dvc.lock names."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import NamedTuple
+
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+
+from titanic.stage import UserError
+
+
+class Output(NamedTuple):
+    """An output of a stage as dvc.lock names it; `path` relative to the project's root."""
+
+    stage: str
+    path: str
+    md5: str
+
+
+def run(command: list[str], root: Path, timeout: float | None = None) -> str:
+    """Run a program in `root` with no terminal and return its stdout; UserError with its last line where it fails."""
+    # `python` in dvc.yaml must be the interpreter that runs now
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
+    environment = {**os.environ, "PATH": path, "DVC_NO_ANALYTICS": "1"}
+    said = " ".join(command[2:4] if command[0] == sys.executable else command[:2])
+    try:
+        done = subprocess.run(
+            command,
+            cwd=root,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=timeout,
+        )
+    except FileNotFoundError:
+        raise UserError(f"{command[0]} is not installed") from None
+    except subprocess.TimeoutExpired:
+        raise UserError(f"`{said}` gave no answer within {timeout:.0f} s") from None
+    if done.returncode:
+        lines = (done.stderr or done.stdout).strip().splitlines() or ["no output"]
+        told = [line for line in lines if "ERROR" in line or line.startswith(("error", "fatal"))] or lines[-1:]
+        raise UserError(f"`{said}` failed: {'; '.join(told)}")
+    return done.stdout
+
+
+def git(root: Path, *arguments: str) -> str:
+    """Run git in `root`."""
+    return run(["git", *arguments], root)
+
+
+def dvc(root: Path, *arguments: str, timeout: float | None = None) -> str:
+    """Run DVC in `root`, the one of this interpreter's environment."""
+    return run([sys.executable, "-m", "dvc", *arguments], root, timeout)
+
+
+def find_root() -> Path:
+    """Return the root of the project that holds the current folder; UserError outside of one."""
+    for folder in (Path.cwd(), *Path.cwd().parents):
+        if (folder / "dvc.yaml").is_file() and (folder / "params.yaml").is_file():
+            return folder
+    raise UserError(f"{Path.cwd()} is not inside a project: no folder above it has dvc.yaml and params.yaml")
+
+
+def locked_outputs(root: Path) -> list[Output]:
+    """Return every output that the dvc.lock files in git name, file by file, in their order."""
+    outputs = []
+    for lock in git(root, "ls-files", "--", "dvc.lock", "*/dvc.lock").splitlines():
+        prefix = "" if lock == "dvc.lock" else f"{Path(lock).parent}/dvc.yaml:"
+        try:
+            stages = YAML(typ="safe", pure=True).load((root / lock).read_text(encoding="utf-8"))["stages"]
+            outputs += [
+                Output(prefix + name, out["path"], out["md5"]) for name in stages for out in stages[name]["outs"]
+            ]
+        except (YAMLError, KeyError, TypeError) as error:
+            raise UserError(f"{lock} cannot be read: {' '.join(str(error).split())}") from None
+    return outputs
+
+
+def missing_in_remote(root: Path) -> list[str]:
+    """Return the outputs that DVC keeps and whose objects the default remote does not have."""
+    states: dict[str, str] = json.loads(dvc(root, "status", "--cloud", "--json", timeout=120))
+    # "new": in the cache alone; "missing": in neither; "deleted": in the remote alone
+    return sorted(path for path, state in states.items() if state in {"new", "missing"})
