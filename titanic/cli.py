@@ -9,7 +9,7 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_
 
 @app.callback()
 def titanic() -> None:
-    """Answer what DVC does not: are the parameters right, how good is the model, does all of it reproduce?"""
+    """Answer what DVC leaves open about a project: its parameters, its scores, and whether all of it reproduces."""
 
 
 @app.command()

@@ -6,6 +6,7 @@ here has a default.
 
 import difflib
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -69,7 +70,7 @@ class Features(_Section):
     @field_validator("age_bands")
     @classmethod
     def _rising(cls, years: tuple[int, ...]) -> tuple[int, ...]:
-        if years[0] < 1 or any(a >= b for a, b in zip(years, years[1:], strict=False)):
+        if years[0] < 1 or any(a >= b for a, b in pairwise(years)):
             raise ValueError("must be whole years from 1 on, rising")
         return years
 

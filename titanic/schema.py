@@ -130,6 +130,8 @@ def _checks(field: Any) -> "list[pa.Check]":
             checks.append(pa.Check.str_length(min_value=limit.min_length, error="must not be empty"))
         elif hasattr(limit, "max_length"):
             checks.append(
-                pa.Check.str_length(max_value=limit.max_length, error=f"must have at most {limit.max_length} characters")
+                pa.Check.str_length(
+                    max_value=limit.max_length, error=f"must have at most {limit.max_length} characters"
+                )
             )
     return checks

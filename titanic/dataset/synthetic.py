@@ -20,24 +20,24 @@ class Group(NamedTuple):
 
     pclass: int
     sex: str
-    child: bool
+    age: str
     sailed: int
     survived: int
 
 
 GROUPS = (
-    Group(1, "male", False, 175, 57),
-    Group(1, "female", False, 144, 140),
-    Group(1, "male", True, 5, 5),
-    Group(1, "female", True, 1, 1),
-    Group(2, "male", False, 168, 14),
-    Group(2, "female", False, 93, 80),
-    Group(2, "male", True, 11, 11),
-    Group(2, "female", True, 13, 13),
-    Group(3, "male", False, 462, 75),
-    Group(3, "female", False, 165, 76),
-    Group(3, "male", True, 48, 13),
-    Group(3, "female", True, 31, 14),
+    Group(1, "male", "adult", 175, 57),
+    Group(1, "female", "adult", 144, 140),
+    Group(1, "male", "child", 5, 5),
+    Group(1, "female", "child", 1, 1),
+    Group(2, "male", "adult", 168, 14),
+    Group(2, "female", "adult", 93, 80),
+    Group(2, "male", "child", 11, 11),
+    Group(2, "female", "child", 13, 13),
+    Group(3, "male", "adult", 462, 75),
+    Group(3, "female", "adult", 165, 76),
+    Group(3, "male", "child", 48, 13),
+    Group(3, "female", "child", 31, 14),
 )
 # Members of a family of five or more in third class seldom all reached a boat: their odds are cut to this.
 LARGE_FAMILY = 0.4
@@ -92,7 +92,7 @@ def _unless(draw: np.random.Generator, missing: float, value: Any) -> Any:
 
 
 def _family(draw: np.random.Generator, group: Group) -> tuple[int, int]:
-    if group.child:
+    if group.age == "child":
         return int(draw.poisson(1.8)), int(draw.integers(1, 3))
     alone = 0.72 if group.sex == "male" else 0.42
     if draw.random() < alone:
@@ -101,13 +101,13 @@ def _family(draw: np.random.Generator, group: Group) -> tuple[int, int]:
 
 
 def _age(draw: np.random.Generator, group: Group) -> float:
-    if group.child:
+    if group.age == "child":
         return float(draw.integers(1, 15)) if draw.random() < 0.9 else round(float(draw.uniform(0.3, 1)), 2)
     return float(np.clip(np.rint(draw.normal(AGE_MEAN[group.pclass], 12)), 15, 80))
 
 
 def _fare(draw: np.random.Generator, group: Group, people: int) -> float:
-    return round(FARE_MEDIAN[group.pclass] * float(draw.lognormal(0, 0.3)) * people**0.8, 4)
+    return round(FARE_MEDIAN[group.pclass] * float(draw.lognormal(0, 0.3) * people**0.8), 4)
 
 
 def _cabin(draw: np.random.Generator, group: Group) -> str:
@@ -116,8 +116,8 @@ def _cabin(draw: np.random.Generator, group: Group) -> str:
 
 def _name(draw: np.random.Generator, group: Group, *, married: bool) -> str:
     if group.sex == "male":
-        title = "Master" if group.child else "Mr"
+        title = "Master" if group.age == "child" else "Mr"
     else:
-        title = "Mrs" if married and not group.child else "Miss"
+        title = "Mrs" if married and group.age == "adult" else "Miss"
     surname = f"{draw.choice(ONSETS)}{draw.choice(ENDINGS)}"
     return f"{surname}, {title}. {draw.choice(GIVEN[group.sex])} {draw.choice(GIVEN[group.sex])}"

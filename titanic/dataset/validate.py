@@ -38,13 +38,15 @@ def read_text(path: Path, columns: list[str]) -> pd.DataFrame:
         raise UserError(f"{path} has the columns {', '.join(table.column_names)}; expected {', '.join(columns)}")
     if table.num_rows == 0:
         raise UserError(f"{path} has a header and no rows")
-    return table.to_pandas()
+    frame: pd.DataFrame = table.to_pandas()
+    return frame
 
 
 def typed(text: pd.DataFrame) -> tuple[pd.DataFrame, list[Failure]]:
     """Give each column the type of its `Passenger` field; a cell that is no number becomes missing, and a failure."""
-    columns, failures = {}, []
-    for name in text:
+    columns: dict[str, pd.Series[Any]] = {}
+    failures: list[Failure] = []
+    for name in text.columns:
         values, want = text[name], kind(Passenger, name)
         if want is str:
             columns[name] = values.astype("str")

@@ -36,7 +36,7 @@ def dump(model: Pipeline) -> bytes:
 
 
 def _renumber(node: Any, ids: dict[int, int], members: dict[str, str]) -> dict[str, str]:
-    """Number `__id__` and `file` by first appearance, in place; return the members' old names with the new ones."""
+    """Set `__id__` and `file` to numbers by first appearance, in place; return the members' old names with the new."""
     if isinstance(node, dict):
         if "__id__" in node:
             node["__id__"] = ids.setdefault(node["__id__"], len(ids))

@@ -3,8 +3,6 @@
 An experiment waits for this stage, so it does what every experiment needs and no more.
 """
 
-from collections.abc import Iterator
-
 import numpy as np
 import pandas as pd
 from sklearn.base import clone
@@ -19,7 +17,7 @@ from sklearn.metrics import (
     roc_auc_score,
     roc_curve,
 )
-from sklearn.model_selection import BaseCrossValidator, StratifiedKFold
+from sklearn.model_selection import RepeatedStratifiedKFold
 from sklearn.pipeline import Pipeline
 
 from titanic.config import METRICS, MODEL, MODEL_CARD, PLOTS, PROCESSED, SUBMISSION, load_params
@@ -33,7 +31,8 @@ CALIBRATION_BINS = 10
 
 def survival_chance(model: Pipeline, table: pd.DataFrame) -> np.ndarray:
     """Return the probability of survival of each row, shape (rows,)."""
-    return model.predict_proba(table[list(MODEL_INPUT)])[:, 1]
+    chances: np.ndarray = model.predict_proba(table[list(MODEL_INPUT)])
+    return chances[:, 1]
 
 
 def labels(chance: np.ndarray) -> np.ndarray:
@@ -54,24 +53,22 @@ def holdout_scores(truth: pd.Series, chance: np.ndarray) -> dict[str, float]:
     }
 
 
-def fold_scores(model: Pipeline, table: pd.DataFrame, folds: BaseCrossValidator) -> pd.DataFrame:
-    """Refit the model's recipe on each fold; return accuracy, roc_auc and log_loss, a row for each fold.
+def fold_scores(model: Pipeline, table: pd.DataFrame, *, folds: int, repeats: int = 1, seed: int) -> pd.DataFrame:
+    """Refit the model's recipe on stratified folds; return accuracy, roc_auc and log_loss, a row for each fold.
 
     UserError where a label has fewer rows than there are folds.
     """
-    truth = table[TARGET]
-    if truth.value_counts().min() < folds.n_splits:
-        raise UserError(f"a label has only {truth.value_counts().min()} training rows; lower the number of folds")
-    return pd.DataFrame(_fold_scores(model, table, truth, folds))
+    rarest = table[TARGET].value_counts().min()
+    if rarest < folds:
+        raise UserError(f"{folds} folds need as many training rows of each label, and one has {rarest}; lower `folds`")
+    parts = RepeatedStratifiedKFold(n_splits=folds, n_repeats=repeats, random_state=seed).split(table, table[TARGET])
+    return pd.DataFrame([_refit_score(model, table.iloc[inside], table.iloc[outside]) for inside, outside in parts])
 
 
-def _fold_scores(
-    model: Pipeline, table: pd.DataFrame, truth: pd.Series, folds: BaseCrossValidator
-) -> Iterator[dict[str, float]]:
-    for inside, outside in folds.split(table, truth):
-        recipe = clone(model).fit(table.iloc[inside][list(MODEL_INPUT)], truth.iloc[inside])
-        scores = holdout_scores(truth.iloc[outside], survival_chance(recipe, table.iloc[outside]))
-        yield {name: scores[name] for name in ("accuracy", "roc_auc", "log_loss")}
+def _refit_score(model: Pipeline, inside: pd.DataFrame, outside: pd.DataFrame) -> dict[str, float]:
+    recipe = clone(model).fit(inside[list(MODEL_INPUT)], inside[TARGET])
+    scores = holdout_scores(outside[TARGET], survival_chance(recipe, outside))
+    return {name: scores[name] for name in ("accuracy", "roc_auc", "log_loss")}
 
 
 def cross_validation(scores: pd.DataFrame) -> dict[str, float]:
@@ -118,10 +115,10 @@ def main() -> None:
     model = load(MODEL, MODEL_CARD)
     train, holdout, test = (pd.read_parquet(PROCESSED / f"{name}.parquet") for name in ("train", "holdout", "test"))
     chance = survival_chance(model, holdout)
-    folds = StratifiedKFold(params.folds, shuffle=True, random_state=params.seed)
+    scores = fold_scores(model, train, folds=params.folds, seed=params.seed)
     metrics = {
         "holdout": rounded(holdout_scores(holdout[TARGET], chance)),
-        "cv": rounded(cross_validation(fold_scores(model, train, folds))),
+        "cv": rounded(cross_validation(scores)),
         "baseline": rounded(baselines(train, holdout)),
     }
     submission = pd.DataFrame({KEY: test[KEY], TARGET: labels(survival_chance(model, test))})

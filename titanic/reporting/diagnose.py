@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from sklearn.inspection import permutation_importance
-from sklearn.model_selection import RepeatedStratifiedKFold
 from sklearn.pipeline import Pipeline
 
 from titanic.config import DIAGNOSTICS, MODEL, MODEL_CARD, PROCESSED, Diagnose, load_params
@@ -18,13 +17,6 @@ from titanic.schema import MODEL_INPUT, TARGET, Features
 from titanic.stage import write_json
 
 SLICES = (Features.Sex, Features.Pclass, Features.AgeBand, Features.Embarked)
-
-
-def repeated(model: Pipeline, table: pd.DataFrame, params: Diagnose) -> dict[str, float]:
-    """Cross-validate the model's recipe `repeats` times over other folds."""
-    folds = RepeatedStratifiedKFold(n_splits=params.folds, n_repeats=params.repeats, random_state=params.seed)
-    folds.n_splits = params.folds
-    return rounded(cross_validation(fold_scores(model, table, folds)))
 
 
 def slices(table: pd.DataFrame, predicted: np.ndarray) -> list[dict[str, Any]]:
@@ -60,10 +52,11 @@ def main() -> None:
     params = load_params().diagnose
     model = load(MODEL, MODEL_CARD)
     train, holdout = (pd.read_parquet(PROCESSED / f"{name}.parquet") for name in ("train", "holdout"))
+    scores = fold_scores(model, train, folds=params.folds, repeats=params.repeats, seed=params.seed)
     write_json(
         DIAGNOSTICS,
         {
-            "repeated_cv": repeated(model, train, params),
+            "repeated_cv": rounded(cross_validation(scores)),
             "slices": slices(holdout, labels(survival_chance(model, holdout))),
             "importance": importances(model, holdout, params),
         },

@@ -2,15 +2,16 @@
 
 import io
 from collections.abc import Callable
+from typing import Any
 
 import matplotlib as mpl
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
+from matplotlib.typing import RcKeyType
 
 # From matplotlib's own defaults, so that a user's matplotlibrc has no say.
-STYLE = {"svg.fonttype": "none", "font.family": "DejaVu Sans", "font.size": 9.0}
+STYLE: dict[RcKeyType, Any] = {"svg.fonttype": "none", "font.family": "DejaVu Sans", "font.size": 9.0}
 INK, FAINT = "#1d4f91", "#767676"
 
 
@@ -58,9 +59,11 @@ DRAWINGS: dict[str, Callable[[Axes, pd.DataFrame], None]] = {
 
 def draw(name: str, data: pd.DataFrame) -> str:
     """Return the figure `name` of `DRAWINGS` as SVG, 4 by 3.6 inches, with no time and no random id in it."""
-    with mpl.rc_context({**mpl.rcParamsDefault, **STYLE, "svg.hashsalt": name}):
+    with mpl.rc_context():
+        mpl.rcdefaults()
+        mpl.rcParams.update({**STYLE, "svg.hashsalt": name})
         figure = Figure(figsize=(4, 3.6), layout="constrained")
         DRAWINGS[name](figure.add_subplot(), data)
         buffer = io.StringIO()
-        FigureCanvasSVG(figure).print_svg(buffer, metadata={"Date": None})
+        figure.savefig(buffer, format="svg", metadata={"Date": None})
     return buffer.getvalue()

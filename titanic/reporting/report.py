@@ -32,7 +32,11 @@ def inline(svg: str) -> Markup:
 def page(params: Params, metrics: Any, diagnostics: Any, quality: Any, figures: dict[str, str]) -> str:
     """Return the page as HTML."""
     environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+        loader=FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
     )
     return environment.get_template("report.html.jinja").render(
         params=params.model_dump(mode="json", by_alias=True),

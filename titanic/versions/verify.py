@@ -1,5 +1,7 @@
-"""`titanic verify`: does the commit at hand give the outputs that its dvc.lock promises, on this machine, from nothing?"""
+"""`titanic verify`: whether HEAD gives, from nothing and on this machine, the outputs that its dvc.lock promises."""
 
+import hashlib
+import re
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -25,16 +27,29 @@ def verify(root: Path, say: Say) -> bool:
         promised = locked_outputs(clone)
         if not promised:
             raise UserError("HEAD has no dvc.lock; run `dvc repro -P` and commit it")
-        complete = _tell_missing(clone, say)
-        return _tell_stages(promised, _reproduce(clone, promised), say) and complete
+        complete = _tell_edited(clone, promised, say) & _tell_missing(clone, say)
+        order = _reproduce(clone, promised)
+        made = {output.path: output.md5 for output in locked_outputs(clone)}
+        return _tell_stages(order, promised, made, say) and complete
 
 
-def _reproduce(clone: Path, promised: list[Output]) -> dict[str, str]:
-    """Run both pipelines in a clone; return the md5 that each output has now, by path."""
+def _reproduce(clone: Path, promised: list[Output]) -> list[str]:
+    """Run both pipelines in a clone; return the stages in the order in which they ran."""
     for output in promised:
         (clone / output.path).unlink(missing_ok=True)  # what git brought along is to be made again, too
-    dvc(clone, "repro", "--all-pipelines", "--force", "--no-run-cache")
-    return {output.path: output.md5 for output in locked_outputs(clone)}
+    said = dvc(clone, "repro", "--all-pipelines", "--force", "--no-run-cache")
+    return re.findall(r"^Running stage '(.+)':$", said, flags=re.MULTILINE)
+
+
+def _tell_edited(clone: Path, promised: list[Output], say: Say) -> bool:
+    """Say which of the outputs that git keeps are not what dvc.lock names."""
+    kept = [output for output in promised if (clone / output.path).is_file()]
+    edited = [o for o in kept if hashlib.md5((clone / o.path).read_bytes()).hexdigest() != o.md5]  # noqa: S324 - DVC's
+    for output in edited:
+        say(
+            f"EDITED     {output.path}: the committed file is not the one of dvc.lock; run `dvc repro -P` and commit it"
+        )
+    return not edited
 
 
 def _tell_missing(clone: Path, say: Say) -> bool:
@@ -44,16 +59,14 @@ def _tell_missing(clone: Path, say: Say) -> bool:
     return not missing
 
 
-def _tell_stages(promised: list[Output], made: dict[str, str], say: Say) -> bool:
-    """Say a line for each stage in the order of its dvc.yaml, and how the first that diverges does."""
-    stages: dict[str, list[Output]] = {}
-    for output in promised:
-        stages.setdefault(output.stage, []).append(output)
-    differing = [stage for stage, outputs in stages.items() if any(made.get(o.path) != o.md5 for o in outputs)]
+def _tell_stages(order: list[str], promised: list[Output], made: dict[str, str], say: Say) -> bool:
+    """Say a line for each stage, and how the first that diverges does; return whether none does."""
+    stages = {stage: [output for output in promised if output.stage == stage] for stage in order}
+    wrong = {stage: [o for o in outputs if made.get(o.path) != o.md5] for stage, outputs in stages.items()}
     for stage, outputs in stages.items():
-        say(f"{'DIFFERENT' if stage in differing else 'same':10} {stage} ({len(outputs)} files)")
-    for output in stages[differing[0]] if differing else ():
-        if made.get(output.path) != output.md5:
-            now = made.get(output.path, "nothing")
-            say(f"first to diverge: {output.stage}: {output.path} is {now}, dvc.lock promises {output.md5}")
-    return not differing
+        say(f"{'DIFFERENT' if wrong[stage] else 'same':10} {stage} ({len(outputs)} files)")
+    first = next((outputs for outputs in wrong.values() if outputs), [])
+    for output in first:
+        now = made.get(output.path, "nothing")
+        say(f"first to diverge: {output.stage}: {output.path} is {now}, dvc.lock promises {output.md5}")
+    return not first

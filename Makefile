@@ -1,0 +1,64 @@
+# `make` prints what there is. Each target sets up what it needs: git, make and Python 3.11 are enough.
+
+UV_VERSION := 0.13.8
+# A uv of our own, where the machine has none. It stands outside the clone, so that the next clone needs no network.
+UV_HOME := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/titanic/uv-$(UV_VERSION)
+UV := $(or $(shell command -v uv),$(UV_HOME)/bin/uv)
+RUN := $(UV) run --locked --quiet
+PYTHON = $(firstword $(foreach name,python3.11 python3 python,\
+	$(if $(shell $(name) -c 'import sys; print(sys.version_info[:2] == (3, 11) or "")' 2>/dev/null),$(name))))
+
+.DEFAULT_GOAL := help
+.PHONY: help reproduce test faults image check verify bench docs hooks env
+
+help: ## print this help
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+reproduce: env ## set up, run both pipelines, print the scores beside the baselines and where the report is
+	@$(RUN) titanic check
+	@$(RUN) dvc repro --all-pipelines
+	@$(RUN) titanic summary
+
+test: env ## the tests (at most 10 minutes on two cores)
+	@$(RUN) pytest --numprocesses 2 --dist loadgroup
+
+faults: env ## the long tests: full disk, read-only tree, Ctrl-C and kill in every stage, other machines
+	@$(RUN) pytest -m faults
+
+image: env ## build the container image and test it, with docker or the tool that IMAGE_TOOL names
+	@$(RUN) pytest -m image
+
+check: env ## lint and types
+	@$(RUN) ruff check
+	@$(RUN) ruff format --check
+	@$(RUN) mypy
+
+verify: env ## reproduce HEAD in an empty clone and compare every byte with dvc.lock
+	@$(RUN) titanic verify
+
+bench: env ## time whole commands, as ratios to the same work in one process
+	@$(RUN) python tests/bench.py
+
+docs: env ## build the documentation into site/
+	@$(RUN) mkdocs build --quiet --strict --config-file docs/mkdocs.yml
+
+hooks: env ## let git run `dvc checkout`, `dvc status` and `dvc push` at its own checkout, commit and push
+	@$(RUN) dvc install
+
+# The absolute path of the embedded remote goes to the local config: DVC resolves the relative one against / when it
+# reads another revision (`dvc push --all-tags`).
+env: $(filter $(UV_HOME)/%,$(UV))
+	@command -v git >/dev/null || { echo "error: git is not installed; install it (Debian: apt install git)" >&2; exit 1; }
+	@git rev-parse --git-dir >/dev/null 2>&1 || { echo "error: $(CURDIR) is not a git clone; get it with git clone" >&2; exit 1; }
+	@$(UV) sync --locked --quiet
+	@$(RUN) dvc remote modify --local embedded url "$(CURDIR)/.dvc/storage"
+
+$(UV_HOME)/bin/uv:
+	@test -n "$(PYTHON)" || { echo "error: there is neither uv nor Python 3.11 on PATH; install one of them" >&2; exit 1; }
+	@$(PYTHON) -m venv "$(UV_HOME)"
+	@"$(UV_HOME)/bin/pip" install --quiet --disable-pip-version-check uv==$(UV_VERSION)
+
+.DEFAULT:
+	@echo "error: there is no target '$@'; these are:" >&2
+	@$(MAKE) --no-print-directory help >&2
+	@exit 2
