@@ -1,0 +1,97 @@
+import re
+
+import pytest
+
+from titanic.config import load_params
+from titanic.stage import UserError
+
+# what stands in the real params.yaml, what a user puts there, and a piece of the one sentence that answers
+WRONG = [
+    ("n_estimators: 100", "n_estimator: 100", "unknown key train.n_estimator; did you mean train.n_estimators?"),
+    ("n_estimators: 100", "n_estimators: many", "train.n_estimators is 'many'; it must be a valid integer"),
+    ("n_estimators: 100", "n_estimators: 100.0", "train.n_estimators is 100.0; it must be a valid integer"),
+    ("n_estimators: 100", "n_estimators: true", "train.n_estimators is True; it must be a valid integer"),
+    ("n_estimators: 100", "n_estimators: '100'", "train.n_estimators is '100'; it must be a valid integer"),
+    ("n_estimators: 100", "n_estimators: 0", "train.n_estimators is 0; it must be greater than or equal to 1"),
+    ("n_estimators: 100", "n_estimators: 99999999", "train.n_estimators is 99999999; it must be less than or equal"),
+    ("n_estimators: 100", "n_estimators:", "train.n_estimators is None; it must be a valid integer"),
+    ("n_estimators: 100", "n_estimators: [100]", "train.n_estimators is [100]; it must be a valid integer"),
+    ("n_estimators: 100", "n_estimators: 0100", "train.n_estimators means 100 to DVC and 64 to YAML 1.1"),
+    ("n_estimators: 100", "n_estimators: 1:40", "train.n_estimators means '1:40' to DVC and 100 to YAML 1.1"),
+    ("n_estimators: 100", "n_estimators: ${train.max_depth}", "write the value itself"),
+    ("max_depth: 10", "max_depth: -1", "train.max_depth is -1; it must be greater than or equal to 1"),
+    ("max_depth: 10", "max_depth: none", "train.max_depth is 'none'; it must be a valid integer"),
+    ("max_depth: 10 ", "# ", "the key train.max_depth is missing"),
+    ("test_size: 0.2", "test_size: 1.5", "train.test_size is 1.5; it must be less than or equal to 0.5"),
+    ("test_size: 0.2", "test_size: 0", "train.test_size is 0; it must be greater than or equal to 0.05"),
+    ("test_size: 0.2", "test_size: .nan", "train.test_size is nan; it must be"),
+    ("test_size: 0.2", "test_size: 20%", "train.test_size is '20%'; it must be a valid number"),
+    ("seed: 1 ", "seed: -1 ", "train.seed is -1; it must be greater than or equal to 0"),
+    ("seed: 1 ", "seed: 4294967296 ", "train.seed is 4294967296; it must be less than or equal to 4294967295"),
+    ("pipeline: random_forest", "pipeline: forest", "train.pipeline is 'forest'; it must be 'random_forest' or"),
+    ("pipeline: random_forest", "pipeline: no", "train.pipeline means 'no' to DVC and False to YAML 1.1"),
+    ("source: synthetic", "source: kagle", "dataset.source is 'kagle'; it must be 'synthetic' or 'files'"),
+    ("path: data/external/titanic", "path: ''", "dataset.path is ''; it must"),
+    ("path: data/external/titanic", "path: 2020-01-01", "dataset.path means datetime.date(2020, 1, 1) to DVC"),
+    ("max_rejected_share: 0.0", "max_rejected_share: 0.9", "validate.max_rejected_share is 0.9; it must be less"),
+    ("age_bands: [13, 18, 35, 60]", "age_bands: [35, 18]", "features.age_bands is [35, 18]; it must be whole years"),
+    ("age_bands: [13, 18, 35, 60]", "age_bands: []", "features.age_bands is []; it must"),
+    ("age_bands: [13, 18, 35, 60]", "age_bands: 13", "features.age_bands is 13; it must be a valid tuple"),
+    ("age_bands: [13, 18, 35, 60]", "age_bands: [x]", "features.age_bands.0 is 'x'; it must be a valid integer"),
+    ("folds: 5", "folds: 1", "evaluate.folds is 1; it must be greater than or equal to 2"),
+    ("repeats: 10", "repeat: 10", "unknown key diagnose.repeat; did you mean diagnose.repeats?"),
+    ("evaluate:", "evaluation:", "unknown key evaluation; did you mean evaluate?"),
+    ("train:", "train: 5\nothers:", "train is 5; it must be a valid dictionary"),
+    ("dataset:", "seed: 7\ndataset:", "unknown key seed; did you mean"),
+    ("dataset:", "zzz: 7\ndataset:", "unknown key zzz; known here: dataset, validate"),
+    ("dataset:", "dataset: [", "params.yaml is not valid YAML"),
+    ("  seed: 1912", "  seed: 1912\n  seed: 2", "params.yaml is not valid YAML"),
+    ("dataset:", "\tdataset:", "params.yaml is not valid YAML"),
+]
+
+
+def test_the_real_params_are_right(tmp_path, write_params):
+    params = load_params(write_params(tmp_path))
+
+    assert (params.train.pipeline, params.train.n_estimators, params.train.max_depth) == ("random_forest", 100, 10)
+    assert (params.train.test_size, params.train.seed) == (0.2, 1)
+
+
+@pytest.mark.parametrize(("right", "wrong", "answer"), WRONG, ids=[wrong for _, wrong, _ in WRONG])
+def test_a_wrong_value_is_answered_with_its_key(tmp_path, write_params, right, wrong, answer):
+    path = write_params(tmp_path, (right, wrong))
+
+    with pytest.raises(UserError, match=re.escape(answer)):
+        load_params(path)
+
+
+@pytest.mark.parametrize(
+    ("content", "answer"),
+    [(b"", "must be a mapping"), (b"- 1\n", "must be a mapping"), (b"a: \xff", "not UTF-8"), (b"a: \x00", "not valid YAML")],
+)
+def test_a_file_that_is_no_mapping_is_refused(tmp_path, content, answer):
+    path = tmp_path / "params.yaml"
+    path.write_bytes(content)
+
+    with pytest.raises(UserError, match=answer):
+        load_params(path)
+
+
+def test_every_fault_is_told_at_once(tmp_path, write_params):
+    path = write_params(tmp_path, ("max_depth: 10", "max_depth: 0"), ("repeats: 10", "repeats: 0"))
+
+    with pytest.raises(UserError, match=r"train\.max_depth .*; diagnose\.repeats "):
+        load_params(path)
+
+
+def test_no_limit_is_a_depth(tmp_path, write_params):
+    assert load_params(write_params(tmp_path, ("max_depth: 10", "max_depth: null"))).train.max_depth is None
+
+
+def test_params_cannot_be_changed(tmp_path, write_params):
+    params = load_params(write_params(tmp_path))
+
+    with pytest.raises(ValueError, match="frozen"):
+        params.train.seed = 2
+
+
