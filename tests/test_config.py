@@ -67,7 +67,12 @@ def test_a_wrong_value_is_answered_with_its_key(tmp_path, write_params, right, w
 
 @pytest.mark.parametrize(
     ("content", "answer"),
-    [(b"", "must be a mapping"), (b"- 1\n", "must be a mapping"), (b"a: \xff", "not UTF-8"), (b"a: \x00", "not valid YAML")],
+    [
+        (b"", "must be a mapping"),
+        (b"- 1\n", "must be a mapping"),
+        (b"a: \xff", "not UTF-8"),
+        (b"a: \x00", "not valid YAML"),
+    ],
 )
 def test_a_file_that_is_no_mapping_is_refused(tmp_path, content, answer):
     path = tmp_path / "params.yaml"
@@ -93,5 +98,3 @@ def test_params_cannot_be_changed(tmp_path, write_params):
 
     with pytest.raises(ValueError, match="frozen"):
         params.train.seed = 2
-
-

@@ -17,12 +17,11 @@ from titanic.config import DATA_QUALITY, INTERIM, RAW, REJECTED, load_params
 from titanic.schema import KEY, TARGET, Clean, Passenger, kind, table_schema
 from titanic.stage import UserError, write_json, write_table
 
-GRAMMAR = {int: r"[+-]?\d{1,18}", float: r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d{1,3})?"}
+GRAMMAR = {int: r"[+-]?[0-9]{1,18}", float: r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]{1,3})?"}
 NOUN = {int: "a whole number", float: "a number"}
 SHOWN = 20  # bad rows that an error message lists
 
-Failure = tuple[int, str]  # position of the row, counted from 0; the sentence
-Faults = dict[int, list[str]]
+Fault = tuple[int, str, str]  # position of the row, counted from 0; column; the rule that the cell breaks
 
 
 def read_text(path: Path, columns: list[str]) -> pd.DataFrame:
@@ -42,43 +41,45 @@ def read_text(path: Path, columns: list[str]) -> pd.DataFrame:
     return frame
 
 
-def typed(text: pd.DataFrame) -> tuple[pd.DataFrame, list[Failure]]:
-    """Give each column the type of its `Passenger` field; a cell that is no number becomes missing, and a failure."""
+def typed(text: pd.DataFrame) -> tuple[pd.DataFrame, list[Fault]]:
+    """Give each column the type of its `Passenger` field; a cell that is no number becomes missing, and a fault."""
     columns: dict[str, pd.Series[Any]] = {}
-    failures: list[Failure] = []
+    faults: list[Fault] = []
     for name in text.columns:
         values, want = text[name], kind(Passenger, name)
         if want is str:
             columns[name] = values.astype("str")
             continue
         bad = values.notna() & ~values.str.fullmatch(GRAMMAR[want]).fillna(value=False).astype(bool)
-        failures += [(row, f"{name} is {values[row]!r}: must be {NOUN[want]}") for row in values.index[bad]]
+        faults += [(row, name, f"must be {NOUN[want]}") for row in values.index[bad]]
         columns[name] = pd.to_numeric(values.mask(bad)).astype("Int64" if want is int else "float64")
-    return pd.DataFrame(columns), failures
+    return pd.DataFrame(columns), faults
 
 
-def find_faults(table: pd.DataFrame, failures: list[Failure]) -> Faults:
-    """Check a typed table; return each bad row's position with every reason, those of typing first."""
-    faults: Faults = {}
-    for row, sentence in failures:
-        faults.setdefault(row, []).append(sentence)
+def schema_faults(table: pd.DataFrame) -> list[Fault]:
+    """Check a typed table against the schema of `Passenger` and return every fault, row by row."""
     try:
         table_schema(Passenger, labelled=TARGET in table).validate(table, lazy=True)
     except SchemaErrors as error:
-        for case in error.failure_cases.sort_values("index", kind="stable").itertuples():
-            sentence = _sentence(str(case.column), case.failure_case, str(case.check))
-            told = faults.setdefault(int(case.index), [])
-            # a cell that could not be typed is missing now, and has been told
-            if not any(other.startswith(f"{case.column} is ") for other in told):
-                told.append(sentence)
-    return faults
+        rules = {"not_nullable": "is missing", "field_uniqueness": "must be unique"}
+        cases = error.failure_cases.sort_values("index", kind="stable")
+        return [(int(case.index), case.column, rules.get(case.check, case.check)) for case in cases.itertuples()]
+    return []
 
 
-def _sentence(column: str, value: Any, check: str) -> str:
-    if check == "not_nullable":
-        return f"{column} is missing"
-    rule = "must be unique" if check == "field_uniqueness" else check
-    return f"{column} is {value!r}: {rule}"
+def reasons(text: pd.DataFrame, faults: list[Fault]) -> dict[int, list[str]]:
+    """Return each bad row's position with a sentence for each bad cell, which is shown as it stands in the file."""
+    told: dict[tuple[int, str], str] = {}
+    for row, column, rule in faults:
+        missing = pd.isna(text[column][row])
+        # the first rule that a cell breaks is told: what is no number is "missing" after that
+        told.setdefault(
+            (row, column), f"{column} is missing" if missing else f"{column} is {text[column][row]!r}: {rule}"
+        )
+    rows: dict[int, list[str]] = {}
+    for (row, _), sentence in sorted(told.items(), key=lambda item: item[0][0]):
+        rows.setdefault(row, []).append(sentence)
+    return rows
 
 
 def check(path: Path, columns: list[str], max_rejected_share: float) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -87,29 +88,23 @@ def check(path: Path, columns: list[str], max_rejected_share: float) -> tuple[pd
     UserError where more than `max_rejected_share` of the rows are bad, with a line for each of the first 20.
     """
     text = read_text(path, columns)
-    table, failures = typed(text)
-    faults = find_faults(table, failures)
-    if len(faults) > max_rejected_share * len(text):
-        raise UserError(_refusal(path, text, faults, max_rejected_share))
-    rejected = text.loc[sorted(faults)]
-    rejected.insert(0, "reasons", [". ".join(faults[row]) for row in rejected.index])
+    table, faults = typed(text)
+    bad = reasons(text, faults + schema_faults(table))
+    if len(bad) > max_rejected_share * len(text):
+        raise UserError(_refusal(path, text, bad))
+    rejected = text.loc[list(bad)]
+    rejected.insert(0, "reasons", ["; ".join(sentences) for sentences in bad.values()])
     rejected.insert(0, "row", rejected.index + 1)
     rejected.insert(0, "file", path.name)
-    return table.drop(index=list(faults)).reset_index(drop=True), rejected
+    return table.drop(index=list(bad)).reset_index(drop=True), rejected
 
 
-def _refusal(path: Path, text: pd.DataFrame, faults: Faults, allowed: float) -> str:
-    bad = sorted(faults)
-    lines = [f"  row {row + 1} ({KEY} {text[KEY][row]}): {'. '.join(faults[row])}" for row in bad[:SHOWN]]
+def _refusal(path: Path, text: pd.DataFrame, bad: dict[int, list[str]]) -> str:
+    lines = [f"  row {row + 1} ({KEY} {text[KEY][row]}): {'; '.join(told)}" for row, told in list(bad.items())[:SHOWN]]
     if len(bad) > SHOWN:
         lines.append(f"  and {len(bad) - SHOWN} more")
-    return "\n".join(
-        [
-            f"{path}: {len(bad)} of {len(text)} rows are bad, allowed is a share of {allowed}; mend them"
-            + (" or raise validate.max_rejected_share" if TARGET in text else " (each row must get its prediction)"),
-            *lines,
-        ]
-    )
+    cure = "or raise validate.max_rejected_share" if TARGET in text else "each must get its prediction"
+    return "\n".join([f"{path}: {len(bad)} of {len(text)} rows are bad; mend them ({cure})", *lines])
 
 
 def quality(table: pd.DataFrame, rejected: int) -> dict[str, Any]:

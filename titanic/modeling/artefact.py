@@ -1,8 +1,8 @@
 """The stored model: canonical skops bytes, checked against their sha256 before anything in them is looked at.
 
 skops numbers objects and members by memory address and stamps the time, so that no two dumps are alike. Here objects
-are numbered by first appearance, members are named and ordered by those numbers, and the time is fixed. Members are
-packed with bzip2, which has one implementation with one output, where deflate's bytes depend on the zlib at hand.
+are numbered by first appearance, members are named and ordered by those numbers, the bytes between the fields of a
+tree's nodes are zeroed (they hold whatever was in memory), and the time is fixed. Members are packed with bzip2, which has one implementation with one output, where deflate's bytes depend on the zlib at hand.
 """
 
 import hashlib
@@ -13,8 +13,11 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import skops.io
+from numpy.lib import format as npy
 from sklearn.pipeline import Pipeline
+from skops.io.exceptions import UntrustedTypesFoundException
 
 from titanic.schema import MODEL_INPUT, PassengerFeatures, kind
 from titanic.stage import UserError
@@ -30,7 +33,7 @@ def dump(model: Pipeline) -> bytes:
     with zipfile.ZipFile(io.BytesIO(skops.io.dumps(model))) as raw:
         schema = json.loads(raw.read(SCHEMA))
         members = _renumber(schema, {}, {})
-        contents = {new: raw.read(old) for old, new in members.items()}
+        contents = {new: without_padding(raw.read(old)) for old, new in members.items()}
     contents[SCHEMA] = json.dumps(schema, separators=(",", ":")).encode()
     return _pack(contents)
 
@@ -46,6 +49,21 @@ def _renumber(node: Any, ids: dict[int, int], members: dict[str, str]) -> dict[s
     for child in node.values() if isinstance(node, dict) else node if isinstance(node, list) else ():
         _renumber(child, ids, members)
     return members
+
+
+def without_padding(member: bytes) -> bytes:
+    """Return a .npy member with zeros between the fields of its records, where a tree leaves what was in memory."""
+    if not member.startswith(npy.MAGIC_PREFIX):
+        return member
+    array = npy.read_array(io.BytesIO(member), allow_pickle=False)
+    if array.dtype.names is None:
+        return member
+    clean = np.zeros(array.shape, array.dtype)  # zeros_like leaves the padding as it finds it
+    for name in array.dtype.names:
+        clean[name] = array[name]
+    buffer = io.BytesIO()
+    npy.write_array(buffer, clean, allow_pickle=False)
+    return buffer.getvalue()
 
 
 def _pack(contents: dict[str, bytes]) -> bytes:
@@ -70,8 +88,20 @@ def card(content: bytes) -> dict[str, Any]:
 
 def load(path: Path, card_path: Path) -> Pipeline:
     """Load a model that has the sha256 of its model.json and holds trusted types alone; UserError if not."""
-    content = path.read_bytes()
-    expected = json.loads(card_path.read_text(encoding="utf-8"))["sha256"]
+    try:
+        content, expected = path.read_bytes(), json.loads(card_path.read_text(encoding="utf-8"))["sha256"]
+    except FileNotFoundError as error:
+        raise UserError(f"there is no {error.filename}; run `dvc repro`") from None
+    except (ValueError, KeyError, TypeError):
+        raise UserError(f"{card_path} does not tell the sha256 of the model; run `git checkout` on it") from None
     if hashlib.sha256(content).hexdigest() != expected:
         raise UserError(f"{path} is not the model that {card_path} describes (sha256 differs); run `dvc checkout`")
-    return skops.io.loads(content, trusted=TRUSTED)
+    try:
+        return skops.io.loads(content, trusted=TRUSTED)
+    except UntrustedTypesFoundException:
+        strange = sorted(set(skops.io.get_untrusted_types(data=content)) - set(TRUSTED))
+        raise UserError(
+            f"{path} holds the types {', '.join(strange)}, which are not trusted; nothing was run"
+        ) from None
+    except (zipfile.BadZipFile, KeyError):
+        raise UserError(f"{path} is no skops file") from None

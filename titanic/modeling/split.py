@@ -28,8 +28,8 @@ def split(table: pd.DataFrame, test_size: float, seed: int) -> tuple[pd.DataFram
 
 def main() -> None:
     """Run the stage."""
-    params = load_params()
-    train, holdout = split(pd.read_parquet(FEATURES / "train.parquet"), params.train.test_size, params.train.seed)
+    params = load_params().train
+    train, holdout = split(pd.read_parquet(FEATURES / "train.parquet"), params.test_size, params.seed)
     write_table(PROCESSED / "train.parquet", train)
     write_table(PROCESSED / "holdout.parquet", holdout)
     write_table(PROCESSED / "test.parquet", pd.read_parquet(FEATURES / "test.parquet"))

@@ -1,0 +1,23 @@
+import pandas as pd
+import pytest
+
+from titanic.config import Train
+from titanic.dataset.synthetic import passengers
+from titanic.features import featurize
+
+
+@pytest.fixture(scope="session")
+def table():
+    """The features of 300 synthetic passengers."""
+    return featurize(pd.DataFrame(passengers(1912, 300)), (13, 18, 35, 60))
+
+
+@pytest.fixture(scope="session")
+def params():
+    """Make the section `train` with a few trees, and other values where they are given."""
+
+    def params(**other):
+        real = {"pipeline": "random_forest", "n_estimators": 5, "max_depth": 4, "test_size": 0.2, "seed": 1}
+        return Train(**real | other)
+
+    return params

@@ -1,0 +1,78 @@
+"""A change reruns the stages that it touches, and no others."""
+
+import json
+
+import pytest
+from ruamel.yaml import YAML
+
+# a value other than the real one for every key of params.yaml, and the stages that read the key
+CHANGES = {
+    ("path: data/external/titanic", "path: data/external"): {"ingest", "report"},
+    ("seed: 1912", "seed: 2"): {"ingest", "report"},
+    ("max_rejected_share: 0.0", "max_rejected_share: 0.1"): {"validate", "report"},
+    ("age_bands: [13, 18", "age_bands: [12, 18"): {"featurize", "report"},
+    ("pipeline: random_forest", "pipeline: logistic_regression"): {"train", "report"},
+    ("n_estimators: 5", "n_estimators: 6"): {"train", "report"},
+    ("max_depth: 10", "max_depth: 9"): {"train", "report"},
+    ("test_size: 0.2", "test_size: 0.3"): {"split", "train", "report"},
+    ("seed: 1                       # draws the split", "seed: 2 # draws the split"): {"split", "train", "report"},
+    ("folds: 2                      # strat", "folds: 3 # strat"): {"evaluate", "report"},
+    ("repeats: 1 ", "repeats: 2 "): {"diagnose", "report"},
+}
+
+
+def changed(project):
+    """The stages that DVC would run first: those with a changed dependency or parameter of their own."""
+    status = json.loads(project.ok("dvc", "status", "--json"))
+    return {
+        stage.rpartition(":")[2]
+        for stage, changes in status.items()
+        if any("changed deps" in change for change in changes if isinstance(change, dict))
+    }
+
+
+@pytest.mark.parametrize(("change", "stages"), CHANGES.items(), ids=[new for _, new in CHANGES])
+def test_a_parameter_touches_the_stages_that_read_it(small, change, stages):
+    small.edit("params.yaml", change)
+
+    assert changed(small) == stages
+
+
+def test_a_module_touches_the_stages_that_declare_it(small):
+    stages = {}
+    for pipeline in ("dvc.yaml", "reports/dvc.yaml"):
+        stages |= YAML(typ="safe").load(small.root / pipeline)["stages"]
+    modules = {dep for stage in stages.values() for dep in stage["deps"] if dep.startswith("titanic/")}
+    for module in sorted(modules):
+        text = (small.root / module).read_text()
+        (small.root / module).write_text(text + "\n")
+
+        assert changed(small) == {name for name, stage in stages.items() if module in stage["deps"]}, module
+
+        (small.root / module).write_text(text)
+
+
+def test_an_experiment_runs_only_what_its_parameter_touches(small):
+    said = small.ok("dvc", "exp", "run", "-S", "train.n_estimators=7")
+
+    ran = [line for line in said.splitlines() if line.startswith("Running stage")]
+    assert ran == ["Running stage 'train':", "Running stage 'evaluate':"]
+
+
+def test_a_changed_file_of_the_user_reruns_ingest(small, kaggle, tmp_path):
+    for name in ("train.csv", "test.csv"):
+        (tmp_path / "mine").mkdir(exist_ok=True)
+        (tmp_path / "mine" / name).write_bytes((kaggle / name).read_bytes())
+    small.edit("params.yaml", ("source: synthetic", "source: files"), ("data/external/titanic", "../mine"))
+    small.ok("dvc", "repro")
+    raw = small.root / "data/raw/train.csv"
+    assert raw.read_bytes() == (kaggle / "train.csv").read_bytes()
+    assert b"\r\n" in raw.read_bytes()
+
+    (tmp_path / "mine/train.csv").write_bytes(
+        (kaggle / "train.csv").read_bytes().replace(b"Braund, Mr.", b"Braund, Dr.")
+    )
+    said = small.ok("dvc", "repro", "ingest")
+
+    assert "Running stage 'ingest'" in said
+    assert b"Braund, Dr." in raw.read_bytes()
