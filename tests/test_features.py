@@ -40,7 +40,7 @@ def test_the_table_is_the_one_of_the_schema_and_its_input_stays():
 
     assert list(table) == list(Features)
     table_schema(PassengerFeatures, labelled=True).validate(
-        table.astype({n: "Int64" for n in table.select_dtypes("int64")})
+        table.astype(dict.fromkeys(table.select_dtypes("int64"), "Int64"))
     )
     pd.testing.assert_frame_equal(CLEAN, before)
 

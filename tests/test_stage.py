@@ -23,7 +23,7 @@ def test_an_interrupt_ends_with_a_sentence(capsys):
 
 
 def test_a_full_disk_ends_with_a_sentence():
-    with pytest.raises(SystemExit, match="error: .*No space left on device"), answered():
+    with pytest.raises(SystemExit, match=r"error: .*No space left on device"), answered():
         raise OSError(28, "No space left on device", "data/raw/train.csv")
 
 
@@ -37,8 +37,7 @@ def test_a_failed_write_leaves_the_old_file(tmp_path):
     file.write_text("old")
 
     with pytest.raises(ZeroDivisionError), replacing(file) as temporary:
-        temporary.write_text("half")
-        _ = 1 / 0
+        _ = temporary.write_text("half") / 0
 
     assert file.read_text() == "old"
     assert list(tmp_path.iterdir()) == [file]

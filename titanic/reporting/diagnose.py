@@ -31,7 +31,7 @@ def slices(table: pd.DataFrame, predicted: np.ndarray) -> list[dict[str, Any]]:
             "accuracy": round(float(part["right"].mean()), 3),
         }
         for column in SLICES
-        for value, part in right.groupby(column)
+        for value, part in right.fillna({column: "missing"}).groupby(column)
     ]
 
 

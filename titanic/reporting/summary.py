@@ -11,20 +11,22 @@ from titanic.stage import UserError
 
 
 def print_summary(root: Path) -> None:
-    """Print the scores in reports/metrics.json as a table; UserError where no run has written them."""
-    if not (root / METRICS).is_file():
-        raise UserError(f"there is no {METRICS} yet; run `dvc repro -P`")
-    metrics = json.loads((root / METRICS).read_text(encoding="utf-8"))
-    baseline = metrics["baseline"]
-    rules = {"accuracy": (f"{baseline['majority']:.3f}", f"{baseline['gender']:.3f}")}
+    """Print the scores in reports/metrics.json as a table; UserError where no run has left them."""
+    try:
+        metrics = json.loads((root / METRICS).read_text(encoding="utf-8"))
+    except (FileNotFoundError, ValueError):
+        raise UserError(f"there are no scores in {METRICS}; run `dvc repro -P`") from None
+    holdout, folds, baseline = metrics["holdout"], metrics["cv"], metrics["baseline"]
     table = Table()
-    for column in ("score", "hold-out", "cross-validation", "commoner fate", "women and girls survive"):
+    for column in ("score", "hold-out", "cross-validation", "commoner fate", "women and girls"):
         table.add_column(column, justify="left" if column == "score" else "right")
-    for name, value in metrics["holdout"].items():
-        folds = f"{metrics['cv'][name]:.3f}" if name in metrics["cv"] else ""
+    for name, value in holdout.items():
+        over_folds = f"{folds[name]:.3f}" if name in folds else ""
+        rules: list[str] = []
         if name == "accuracy":
-            folds += f" ± {metrics['cv']['accuracy_sd']:.3f}"
-        table.add_row(name, f"{value:.3f}", folds, *rules.get(name, ("", "")))
+            over_folds += f" ± {folds['accuracy_sd']:.3f}"
+            rules = [f"{baseline['majority']:.3f}", f"{baseline['gender']:.3f}"]
+        table.add_row(name, f"{value:.3f}", over_folds, *rules)
     console = Console()
     console.print(table)
-    console.print(f"report: {root / REPORT}", soft_wrap=True)
+    console.print(f"report: {root / REPORT}", soft_wrap=True, highlight=False)

@@ -17,7 +17,7 @@ def verify(root: Path, say: Say) -> bool:
 
     Uncommitted changes take no part. UserError where there is no commit or the pipeline does not run at all.
     """
-    commit = git(root, "rev-parse", "--short", "HEAD").strip()
+    commit = git(root, "log", "--max-count=1", "--format=%h").strip()
     changes = ", without the uncommitted changes" if git(root, "status", "--porcelain").strip() else ""
     say(f"verify: commit {commit}{changes}, in an empty clone")
     with tempfile.TemporaryDirectory(prefix="titanic-verify-") as folder:

@@ -1,0 +1,102 @@
+import shutil
+
+from titanic.versions.repository import locked_outputs, missing_in_remote
+
+
+def test_a_project_that_reproduces_is_verified(small):
+    said = small.ok("titanic", "verify")
+
+    lines = said.splitlines()
+    assert lines[0].startswith("verify: commit ")
+    assert [line.split()[0] for line in lines[1:]] == ["same"] * 8
+    assert [line.split()[1] for line in lines[1:3]] == ["ingest", "validate"]
+    assert small.ok("git", "status", "--porcelain") == ""
+
+
+def test_the_first_stage_that_diverges_is_told_with_its_files(small):
+    """The lock of another seed stands beside this code, as it does when somebody commits the one without the other."""
+    small.edit("params.yaml", ("age_bands: [13,", "age_bands: [12,"))
+    lock = (small.root / "dvc.lock").read_text()
+    small.ok("dvc", "repro")
+    real = {output.path: output.md5 for output in locked_outputs(small.root)}
+    (small.root / "dvc.lock").write_text(lock)
+    small.commit("code without its lock")
+
+    done = small.run("titanic", "verify")
+
+    assert done.code == 1
+    verdict = {line.split()[1]: line.split()[0] for line in done.said.splitlines() if "files)" in line}
+    assert (verdict["validate"], verdict["featurize"], verdict["train"]) == ("same", "DIFFERENT", "DIFFERENT")
+    first = [line for line in done.said.splitlines() if line.startswith("first to diverge: ")]
+    assert [line.split()[4] for line in first] == ["data/features/test.parquet", "data/features/train.parquet"]
+    assert real["data/features/train.parquet"] in first[1]
+
+
+def test_a_file_of_git_that_was_edited_is_told(small):
+    small.edit("reports/metrics.json", ("holdout", "hold_out"))
+    small.commit("better by hand")
+
+    done = small.run("titanic", "verify")
+
+    assert done.code == 1
+    assert "EDITED     reports/metrics.json" in done.said
+
+
+def test_an_output_that_the_remote_lacks_is_told(small):
+    model = next(o for o in locked_outputs(small.root) if o.path == "data/models/model.skops")
+    (small.root / ".dvc/storage/files/md5" / model.md5[:2] / model.md5[2:]).unlink()
+    small.commit("a hole in the storage")
+
+    done = small.run("titanic", "verify")
+
+    assert done.code == 1
+    assert "MISSING    data/models/model.skops" in done.said
+    assert "DIFFERENT" not in done.said
+
+
+def test_a_clone_knows_what_its_remote_lacks_without_a_cache(small, tmp_path):
+    clone = small.clone(tmp_path / "clone")
+    assert missing_in_remote(clone.root) == []
+
+    shutil.rmtree(clone.root / ".dvc/storage/files")
+
+    assert len(missing_in_remote(clone.root)) == 17
+
+
+def test_a_pipeline_that_does_not_run_is_told(small):
+    small.edit("titanic/modeling/split.py", ("import pandas as pd", "import pandas as pd\nimport pandsa"))
+    small.commit("broken")
+
+    done = small.run("titanic", "verify")
+
+    assert done.code == 1
+    assert "failed to reproduce 'split'" in done.said
+    assert "verify.py" not in done.said
+
+
+def test_a_lock_with_conflict_markers_is_told(small):
+    small.edit("dvc.lock", ("schema: '2.0'", "<<<<<<< HEAD\nschema: '2.0'"))
+    small.commit("a merge gone wrong")
+
+    done = small.run("titanic", "verify")
+
+    assert done.code == 1
+    assert "dvc.lock cannot be read" in done.said
+
+
+def test_outside_of_a_project_there_is_a_sentence(small, tmp_path):
+    done = type(small)(tmp_path).run("titanic", "verify")
+
+    assert done.code == 1
+    assert "is not inside a project" in done.said
+
+
+def test_without_a_commit_there_is_a_sentence(small):
+    shutil.rmtree(small.root / ".git")
+    small.ok("git", "init", "--quiet")
+
+    done = small.run("titanic", "verify")
+
+    assert done.code == 1
+    assert "does not have any commits yet" in done.said
+    assert "Traceback" not in done.said
