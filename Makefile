@@ -43,7 +43,8 @@ docs: env ## build the documentation into site/
 	@$(RUN) mkdocs build --quiet --strict --config-file docs/mkdocs.yml
 
 hooks: env ## let git run `dvc checkout`, `dvc status` and `dvc push` at its own checkout, commit and push
-	@$(RUN) dvc install
+	@grep -qs 'dvc git-hook' "$$(git rev-parse --git-path hooks)/pre-commit" || $(RUN) dvc install
+	@echo "git runs dvc checkout, dvc status and dvc push at its own checkout, commit and push"
 
 # The absolute path of the embedded remote goes to the local config: DVC resolves the relative one against / when it
 # reads another revision (`dvc push --all-tags`).

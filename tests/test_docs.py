@@ -21,18 +21,17 @@ def commands(page):
 
 
 @pytest.fixture
-def reader(fresh, tmp_path):
+def reader(small, tmp_path):
     """A clone of someone who has downloaded the list; uv finds the packages that this environment came from."""
-    downloads = Path(fresh.environment["HOME"]) / "Downloads"
+    clone = small.clone(tmp_path / "clone")
+    downloads = Path(clone.environment["HOME"]) / "Downloads"
     downloads.mkdir()
-    fresh.ok("dvc", "repro", "ingest")
     for name in ("train.csv", "test.csv"):
-        shutil.copy(fresh.root / "data/raw" / name, downloads)
-    fresh.ok("git", "clean", "-dfxq")
-    cache = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache"))
-    fresh.environment |= {"XDG_CACHE_HOME": str(cache)}
-    fresh.environment |= {name: value for name, value in os.environ.items() if name.startswith(("UV_", "SSL_"))}
-    return fresh
+        shutil.copy(small.root / "data/raw" / name, downloads)
+    cache = os.environ.get("XDG_CACHE_HOME", str(Path.home() / ".cache"))
+    uv = {name: value for name, value in os.environ.items() if name.startswith(("UV_", "SSL_"))}
+    clone.environment |= uv | {"XDG_CACHE_HOME": cache}
+    return clone
 
 
 @pytest.mark.parametrize("page", [page for page in PAGES if commands(page)])

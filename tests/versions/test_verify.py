@@ -32,24 +32,16 @@ def test_the_first_stage_that_diverges_is_told_with_its_files(small):
     assert real["data/features/train.parquet"] in first[1]
 
 
-def test_a_file_of_git_that_was_edited_is_told(small):
+def test_what_was_edited_and_what_the_remote_lacks_is_told(small):
     small.edit("reports/metrics.json", ("holdout", "hold_out"))
-    small.commit("better by hand")
+    model = next(o for o in locked_outputs(small.root) if o.path == "data/models/model.skops")
+    (small.root / ".dvc/storage/files/md5" / model.md5[:2] / model.md5[2:]).unlink()
+    small.commit("better by hand, and a hole in the storage")
 
     done = small.run("titanic", "verify")
 
     assert done.code == 1
     assert "EDITED     reports/metrics.json" in done.said
-
-
-def test_an_output_that_the_remote_lacks_is_told(small):
-    model = next(o for o in locked_outputs(small.root) if o.path == "data/models/model.skops")
-    (small.root / ".dvc/storage/files/md5" / model.md5[:2] / model.md5[2:]).unlink()
-    small.commit("a hole in the storage")
-
-    done = small.run("titanic", "verify")
-
-    assert done.code == 1
     assert "MISSING    data/models/model.skops" in done.said
     assert "DIFFERENT" not in done.said
 
