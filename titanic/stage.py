@@ -7,6 +7,7 @@ starts it. A stage reads what dvc.yaml declares as its deps and writes what dvc.
 import importlib
 import json
 import os
+import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -38,10 +39,10 @@ def answered() -> Iterator[None]:
     except UserError as error:
         sys.exit(f"error: {error}")
     except KeyboardInterrupt:
-        print("interrupted: files already written are whole, the others are as they were", file=sys.stderr)
+        print("interrupted", file=sys.stderr)
         sys.exit(130)
     except OSError as error:
-        sys.exit(f"error: {error}; files already written are whole, the others are as they were")
+        sys.exit(f"error: {error}")
 
 
 def pin_arithmetic() -> None:
@@ -82,8 +83,15 @@ def write_table(path: Path, table: "pd.DataFrame") -> None:
             table.to_csv(temporary, index=False, lineterminator="\n")
 
 
+def _stop(*_: object) -> None:
+    """End at once: an exception would have to pass through libraries, some of which turn it into another or drop it."""
+    os.write(2, b"interrupted: files already written are whole, the others are as they were\n")
+    os._exit(130)
+
+
 def main() -> None:
     """Run the stage whose module the command line names."""
+    signal.signal(signal.SIGINT, _stop)
     pin_arithmetic()
     with answered():
         importlib.import_module(f"titanic.{sys.argv[1]}").main()

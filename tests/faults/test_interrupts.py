@@ -1,0 +1,94 @@
+"""Ctrl-C, SIGTERM and kill in every stage: outputs are whole or absent, and the next run completes with the same bytes."""
+
+import fcntl
+import os
+import signal
+import subprocess
+import time
+from contextlib import contextmanager
+
+import pytest
+
+pytestmark = pytest.mark.faults
+
+STAGES = ["ingest", "validate", "featurize", "split", "train", "evaluate", "diagnose", "report"]
+
+
+def full_name(stage):
+    return f"reports/dvc.yaml:{stage}" if stage in ("diagnose", "report") else stage
+
+
+@contextmanager
+def under_way(project, stage):
+    """Run a stage with DVC in a group of processes of its own; give it when the stage has been started."""
+    with subprocess.Popen(
+        ["dvc", "repro", "--single-item", "--force", "--no-run-cache", full_name(stage)],
+        cwd=project.root,
+        env=project.environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    ) as process:
+        next(line for line in process.stdout if line.startswith("Running stage"))
+        yield process
+
+
+def signalled_in(project, stage, number, delay=0.4):
+    """Send a signal to all processes of a stage that is under way, as a terminal does; return code and words."""
+    with under_way(project, stage) as process:
+        time.sleep(delay)
+        os.killpg(process.pid, number)
+        said = process.stdout.read()
+    return process.returncode, said
+
+
+@pytest.mark.parametrize("stage", STAGES)
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_the_next_run_completes_with_the_same_bytes(small, stage, number):
+    before = small.outputs()
+
+    code, _ = signalled_in(small, stage, number)
+
+    assert code != 0
+    left = small.outputs()
+    assert {path: left[path] for path in left} == {path: before[path] for path in left}
+    if number == signal.SIGKILL:
+        (small.root / ".dvc/tmp/rwlock").unlink(missing_ok=True)  # DVC's, which a kill may leave empty
+    small.ok("dvc", "repro", "--all-pipelines")
+    assert small.outputs() == before
+    assert small.ok("git", "status", "--porcelain") == ""
+
+
+@pytest.mark.parametrize("stage", ["train", "evaluate", "diagnose"])
+def test_ctrl_c_is_answered_with_a_sentence(small, stage):
+    _, said = signalled_in(small, stage, signal.SIGINT, delay=0.8)
+
+    assert "interrupted: files already written are whole, the others are as they were" in said
+    assert "Traceback" not in said
+
+
+def test_a_stage_that_runs_elsewhere_is_answered_and_not_disturbed(small):
+    small.edit("params.yaml", ("repeats: 1 ", "repeats: 300 "))
+    with under_way(small, "diagnose") as first:
+        second = small.run("dvc", "repro", full_name("diagnose"))
+
+        assert second.code != 0
+        assert second.said.count("ERROR: ") == 1
+        assert "is busy, it is being blocked by" in second.said
+        assert "Traceback" not in second.said
+        assert first.poll() is None
+        os.killpg(first.pid, signal.SIGINT)
+
+
+def test_an_occupied_lock_is_answered(small):
+    with (small.root / ".dvc/tmp/lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+
+        done = small.run("dvc", "repro")
+
+    assert done.code != 0
+    assert "Unable to acquire lock" in done.said
+    assert "Traceback" not in done.said
+    small.ok("dvc", "repro")

@@ -1,0 +1,134 @@
+"""What a machine lacks: space, permission to write, git, Python."""
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.faults
+
+# KiB left on the disk: nothing; enough for the raw files; and for the tables of the next stages
+SPACE = [0, 40, 100, 250]
+
+
+def mounts(*command):
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        pytest.skip(f"this machine does not let us mount: {done.stderr.strip()}")
+
+
+@pytest.fixture
+def disk(small, tmp_path):
+    """The reproduced project on a disk of its own; `fill(kib)` leaves so much of it."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mounts("mount", "-t", "tmpfs", "-o", "size=64m", "tmpfs", str(folder))
+    shutil.copytree(small.root, folder / "titanic", symlinks=True)
+    project = type(small)(folder / "titanic")
+    project.environment |= {"HOME": str(tmp_path), "DVC_SITE_CACHE_DIR": str(tmp_path / "site")}
+    yield project
+    subprocess.run(["umount", "--lazy", str(folder)], check=True)
+
+
+@pytest.mark.parametrize("kib", SPACE)
+def test_a_full_disk_is_answered_and_the_next_run_completes(disk, kib):
+    before, ballast = disk.outputs(), disk.root.parent / "ballast"
+    shutil.rmtree(disk.root / ".dvc/cache")
+    free = shutil.disk_usage(disk.root).free
+    with ballast.open("wb") as file:
+        os.posix_fallocate(file.fileno(), 0, free - kib * 1024)
+
+    done = disk.run("dvc", "repro", "--all-pipelines", "--force", "--no-run-cache")
+
+    assert done.code != 0
+    assert "No space left on device" in done.said or "disk is full" in done.said
+    assert "Traceback" not in done.said
+    left = disk.outputs()
+    assert {path: left[path] for path in left} == {path: before[path] for path in left}
+    ballast.unlink()
+    disk.ok("dvc", "repro", "--all-pipelines")
+    assert disk.outputs() == before
+
+
+def test_a_read_only_tree_is_answered(small):
+    mounts("mount", "--bind", str(small.root), str(small.root))
+    try:
+        mounts("mount", "-o", "remount,ro,bind", str(small.root))
+        done = small.run("dvc", "repro", "--force")
+    finally:
+        subprocess.run(["umount", "--lazy", str(small.root)], check=True)
+
+    assert done.code != 0
+    assert "Read-only file system" in done.said or "readonly" in done.said
+    assert "Traceback" not in done.said
+    small.ok("dvc", "repro", "--force")
+    assert small.ok("git", "status", "--porcelain") == ""
+
+
+@pytest.fixture
+def bare_path(tmp_path):
+    """A PATH with the named programs alone."""
+
+    def bare_path(*names):
+        folder = tmp_path / "bin"
+        folder.mkdir()
+        for name in ("sh", "bash", "awk", "env", "dirname", *names):
+            (folder / name).symlink_to(shutil.which(name))
+        return {"PATH": str(folder), "XDG_CACHE_HOME": str(tmp_path / "nothing cached")}
+
+    return bare_path
+
+
+def sentences(said):
+    return [line for line in said.splitlines() if not line.startswith("make")]
+
+
+def test_without_git_there_is_a_sentence(fresh, bare_path):
+    done = fresh.run("make", "reproduce", **bare_path("make", "python3.11"), UV="uv")
+
+    assert done.code != 0
+    assert "error: git is not installed; install it (Debian: apt install git)" in sentences(done.said)
+
+
+def test_without_python_and_uv_there_is_a_sentence(fresh, bare_path):
+    done = fresh.run("make", "reproduce", **bare_path("make", "git"))
+
+    assert done.code != 0
+    assert sentences(done.said) == ["error: there is neither uv nor Python 3.11 on PATH; install one of them"]
+
+
+def test_a_folder_that_is_no_clone_is_answered(fresh):
+    shutil.rmtree(fresh.root / ".git")
+
+    done = fresh.run("make", "reproduce", GIT_CEILING_DIRECTORIES=str(fresh.root.parent))
+
+    assert done.code != 0
+    assert any(line.startswith("error: ") and "is not a git clone" in line for line in sentences(done.said))
+
+
+def test_a_target_that_is_not_there_is_answered_with_those_that_are(fresh):
+    done = fresh.run("make", "nonsense")
+
+    assert done.code == 2
+    assert "error: there is no target 'nonsense'; these are:" in done.said
+    assert "make reproduce" in done.said
+
+
+def test_a_params_file_that_is_gone_is_answered(small):
+    (small.root / "params.yaml").unlink()
+
+    done = small.run("dvc", "repro")
+
+    assert done.code != 0
+    assert "Could not find 'dataset.path'" in done.said
+    assert "Traceback" not in done.said
+
+
+def test_home_need_not_be_writable(small):
+    home = Path("/proc/self")
+
+    small.ok("dvc", "repro", "--all-pipelines", "--force", HOME=str(home), XDG_CACHE_HOME=str(home))
+
+    assert small.ok("git", "status", "--porcelain") == ""
