@@ -9,14 +9,14 @@ from titanic.stage import UserError
 WRONG = [
     ("n_estimators: 100", "n_estimator: 100", "unknown key train.n_estimator; did you mean train.n_estimators?"),
     ("n_estimators: 100", "n_estimators: many", "train.n_estimators is 'many'; it must be a valid integer"),
-    ("n_estimators: 100", "n_estimators: 100.0", "train.n_estimators is 100.0; it must be a valid integer"),
+    ("n_estimators: 100", "n_estimators: 120.0", "train.n_estimators is 120.0; it must be a valid integer"),
     ("n_estimators: 100", "n_estimators: true", "train.n_estimators is True; it must be a valid integer"),
     ("n_estimators: 100", "n_estimators: '100'", "train.n_estimators is '100'; it must be a valid integer"),
     ("n_estimators: 100", "n_estimators: 0", "train.n_estimators is 0; it must be greater than or equal to 1"),
     ("n_estimators: 100", "n_estimators: 99999999", "train.n_estimators is 99999999; it must be less than or equal"),
     ("n_estimators: 100", "n_estimators:", "train.n_estimators is None; it must be a valid integer"),
     ("n_estimators: 100", "n_estimators: [100]", "train.n_estimators is [100]; it must be a valid integer"),
-    ("n_estimators: 100", "n_estimators: 0100", "train.n_estimators means 100 to DVC and 64 to YAML 1.1"),
+    ("n_estimators: 100", "n_estimators: 0144", "train.n_estimators means 144 to DVC and 100 to YAML 1.1"),
     ("n_estimators: 100", "n_estimators: 1:40", "train.n_estimators means '1:40' to DVC and 100 to YAML 1.1"),
     ("n_estimators: 100", "n_estimators: ${train.max_depth}", "write the value itself"),
     ("max_depth: 10", "max_depth: -1", "train.max_depth is -1; it must be greater than or equal to 1"),
@@ -98,3 +98,83 @@ def test_params_cannot_be_changed(tmp_path, write_params):
 
     with pytest.raises(ValueError, match="frozen"):
         params.train.seed = 2
+
+
+# DVC does not look at a top-level key that no stage names, and has no words for an empty path; `make reproduce` checks
+CHECK_ALONE = ("zzz: 7\ndataset:", "seed: 7\ndataset:", "path: ''")
+# what a user asks an experiment for, and a piece of the answer, ours or DVC's
+OVERRIDES = [
+    ("train.n_estimatorss=200", "Key 'n_estimatorss' is not in struct"),
+    ("trian.n_estimators=200", "Key 'trian' is not in struct"),
+    ("train.n_estimators=abc", "train.n_estimators is 'abc'; it must be a valid integer"),
+    ("train.n_estimators=0", "train.n_estimators is 0; it must be greater"),
+    ("train.n_estimators=1.5", "train.n_estimators is 1.5; it must be a valid integer"),
+    ("train.n_estimators=", "train.n_estimators"),
+    ("train.max_depth=-3", "train.max_depth is -3; it must be greater"),
+    ("train.test_size=1.5", "train.test_size is 1.5; it must be less"),
+    ("train.pipeline=forest", "train.pipeline is 'forest'; it must be 'random_forest'"),
+    ("train.seed=-1", "train.seed is -1; it must be greater"),
+    ("+train.depth=3", "unknown key train.depth; did you mean train.max_depth?"),
+    ("~train.max_depth", "the key train.max_depth is missing"),
+    ("dataset.source=kagle", "dataset.source is 'kagle'; it must be 'synthetic' or 'files'"),
+    ("dataset.path=nowhere", "No such file or directory"),
+    ("dataset.path=titanic", "has no train.csv and no test.csv"),
+    ("features.age_bands=[35,18]", "features.age_bands is [35, 18]; it must be whole years"),
+    ("features.age_bands=13", "features.age_bands is 13; it must be"),
+    ("validate.max_rejected_share=2", "validate.max_rejected_share is 2; it must be less"),
+    ("evaluate.folds=1", "evaluate.folds is 1; it must be greater"),
+    ("train.n_estimators", "train.n_estimators"),
+]
+
+
+@pytest.fixture(scope="module")
+def reproduced(_source, tmp_path_factory):
+    """The project with its real parameters, reproduced and committed; its outputs beside it."""
+    project = _source.clone(tmp_path_factory.mktemp("wrong") / "titanic")
+    project.ok("dvc", "repro", "--all-pipelines")
+    project.commit("reproduced")
+    return project, project.outputs()
+
+
+@pytest.fixture
+def old_outputs_stay(reproduced):
+    """The project; after the test its outputs must be the old ones, and params.yaml is put right again."""
+    project, before = reproduced
+    yield project
+    project.ok("git", "checkout", "--quiet", "params.yaml")
+    assert project.outputs() == before
+    assert project.ok("git", "status", "--porcelain") == ""
+
+
+def is_one_answer(done):
+    return (
+        done.code != 0
+        and "Traceback" not in done.said
+        and len([line for line in done.said.splitlines() if line.startswith("error: ")]) <= 1
+        and len([line for line in done.said.splitlines() if line.startswith("ERROR: ")]) <= 1
+    )
+
+
+@pytest.mark.faults
+@pytest.mark.xdist_group("wrong")
+@pytest.mark.parametrize(("right", "wrong", "answer"), WRONG, ids=[wrong for _, wrong, _ in WRONG])
+def test_a_wrong_file_stops_the_run(old_outputs_stay, right, wrong, answer):
+    old_outputs_stay.edit("params.yaml", (right, wrong))
+
+    command = ["titanic", "check"] if wrong in CHECK_ALONE else ["dvc", "repro", "--all-pipelines"]
+    done = old_outputs_stay.run(*command)
+
+    assert is_one_answer(done), done.said
+    assert answer in done.said or re.search(r"^ERROR: .*(params\.yaml|dataset\.path)", done.said, flags=re.MULTILINE)
+
+
+@pytest.mark.faults
+@pytest.mark.xdist_group("wrong")
+@pytest.mark.parametrize(("override", "answer"), OVERRIDES)
+def test_a_wrong_override_stops_the_experiment(old_outputs_stay, override, answer):
+    source = ["-S", "dataset.source=files"] if override.startswith("dataset.path") else []
+
+    done = old_outputs_stay.run("dvc", "exp", "run", *source, "-S", override)
+
+    assert is_one_answer(done), done.said
+    assert answer in done.said
