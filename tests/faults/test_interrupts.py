@@ -21,6 +21,8 @@ def full_name(stage):
 @contextmanager
 def under_way(project, stage):
     """Run a stage with DVC in a group of processes of its own; give it when the stage has been started."""
+    # where the tests themselves run in the background SIGINT is ignored, and their children would inherit that
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     with subprocess.Popen(
         ["dvc", "repro", "--single-item", "--force", "--no-run-cache", full_name(stage)],
         cwd=project.root,
