@@ -23,7 +23,7 @@ test: env ## the tests (at most 10 minutes on two cores)
 	@$(RUN) pytest --numprocesses 2 --dist loadgroup
 
 faults: env ## the long tests: full disk, read-only tree, Ctrl-C and kill in every stage, other machines
-	@$(RUN) pytest -m faults
+	@$(RUN) pytest -m faults --numprocesses 2 --dist loadgroup
 
 image: env ## build the container image and test it, with docker or the tool that IMAGE_TOOL names
 	@$(RUN) pytest -m image
@@ -50,7 +50,7 @@ hooks: env ## let git run `dvc checkout`, `dvc status` and `dvc push` at its own
 # reads another revision (`dvc push --all-tags`).
 env: $(filter $(UV_HOME)/%,$(UV))
 	@command -v git >/dev/null || { echo "error: git is not installed; install it (Debian: apt install git)" >&2; exit 1; }
-	@git rev-parse --git-dir >/dev/null 2>&1 || { echo "error: $(CURDIR) is not a git clone; get it with git clone" >&2; exit 1; }
+	@git rev-parse --git-dir >/dev/null || { echo "error: $(CURDIR) is not a git clone of yours; get it with git clone" >&2; exit 1; }
 	@$(UV) sync --locked --quiet
 	@$(RUN) dvc remote modify --local embedded url "$(CURDIR)/.dvc/storage"
 

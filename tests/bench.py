@@ -1,6 +1,7 @@
 """`make bench`: whole commands on fresh clones, and beside each the same work in one fresh Python process.
 
 A command and its counterpart run in turn, so that a busy machine slows both; the ratio is the median of the runs' own.
+The counterpart is plain Python: it imports what the stages are and calls them, without the tuned start of titanic.stage.
 """
 
 import argparse

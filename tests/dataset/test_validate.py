@@ -123,8 +123,8 @@ def test_bad_training_rows_up_to_the_share_are_set_aside(write):
         ([HEADER.replace("Sex", "Gender"), BRAUND], "Gender"),
         ([HEADER.replace(",Cabin", ""), BRAUND.replace(",,S", ",S")], "expected PassengerId, Survived"),
         ([HEADER + ",Extra", BRAUND + ",1"], "Extra; expected"),
-        ([HEADER, BRAUND + ",1"], "Expected 12 columns, got 13"),
-        ([HEADER, BRAUND.replace(",,S", "")], "Expected 12 columns, got 10"),
+        ([HEADER, BRAUND + ",1"], "row 1 has 13 cells, the header has 12"),
+        ([HEADER, BRAUND.replace(",,S", "")], "row 1 has 10 cells, the header has 12"),
     ],
 )
 def test_a_file_of_another_form_is_refused(write, lines, sentence):

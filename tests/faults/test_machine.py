@@ -105,7 +105,7 @@ def test_a_folder_that_is_no_clone_is_answered(fresh):
     done = fresh.run("make", "reproduce", GIT_CEILING_DIRECTORIES=str(fresh.root.parent))
 
     assert done.code != 0
-    assert any(line.startswith("error: ") and "is not a git clone" in line for line in sentences(done.said))
+    assert any(line.startswith("error: ") and "is not a git clone of yours" in line for line in sentences(done.said))
 
 
 def test_a_target_that_is_not_there_is_answered_with_those_that_are(fresh):

@@ -29,10 +29,27 @@ def read_text(path: Path, columns: list[str]) -> pd.DataFrame:
     options = csv.ConvertOptions(
         column_types=dict.fromkeys(columns, pa.string()), strings_can_be_null=True, null_values=[""]
     )
+    ragged: list[csv.InvalidRow] = []
+
+    def note(row: csv.InvalidRow) -> str:
+        ragged.append(row)
+        return "skip"
+
     try:
-        table = csv.read_csv(path, parse_options=csv.ParseOptions(newlines_in_values=True), convert_options=options)
+        table = csv.read_csv(
+            path,
+            read_options=csv.ReadOptions(use_threads=False),  # rows have numbers only when they are read in order
+            parse_options=csv.ParseOptions(newlines_in_values=True, invalid_row_handler=note),
+            convert_options=options,
+        )
     except (pa.ArrowInvalid, pa.ArrowKeyError) as error:
         raise UserError(f"{path} cannot be read as CSV: {error}") from None
+    if ragged:
+        row = ragged[0]
+        raise UserError(
+            f"{path} cannot be read as CSV: row {row.number - 1} has {row.actual_columns} cells, the header has "
+            f"{row.expected_columns} ({len(ragged)} such rows): {row.text[:80]}"
+        )
     if table.column_names != columns:
         raise UserError(f"{path} has the columns {', '.join(table.column_names)}; expected {', '.join(columns)}")
     if table.num_rows == 0:
