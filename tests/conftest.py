@@ -6,11 +6,14 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
 
 from titanic.stage import pin_arithmetic
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 # before any test module loads numpy
 pin_arithmetic()
@@ -168,3 +171,20 @@ def write_params() -> Callable[..., Path]:
         return folder / "params.yaml"
 
     return write
+
+
+@pytest.fixture(scope="session")
+def made_up(tmp_path_factory: pytest.TempPathFactory) -> Callable[[int, int], "pd.DataFrame"]:
+    """Draw that many clean rows of synthetic training passengers from a seed."""
+    import pandas as pd
+
+    from titanic.dataset.synthetic import write_passengers
+    from titanic.dataset.validate import TRAIN_COLUMNS, check
+
+    def made_up(seed: int, rows: int) -> pd.DataFrame:
+        folder = tmp_path_factory.mktemp("made-up")
+        write_passengers(seed, 2 * rows, folder / "train.csv", folder / "test.csv")
+        check(folder / "train.csv", folder / "train.parquet", TRAIN_COLUMNS)
+        return pd.read_parquet(folder / "train.parquet").head(rows)
+
+    return made_up

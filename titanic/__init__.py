@@ -1,1 +1,13 @@
-"""A reproducible machine-learning project; the Titanic passenger list is its worked example."""
+"""A machine-learning project that really reproduces; `titanic.load` and `titanic.Passenger` are loaded on first use."""
+
+import importlib
+from typing import Any
+
+_OFFERED = {"load": "titanic.versions.tables", "Passenger": "titanic.schema"}
+__all__ = list(_OFFERED)
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _OFFERED:
+        raise AttributeError(f"module 'titanic' has no attribute {name!r}")
+    return getattr(importlib.import_module(_OFFERED[name]), name)

@@ -1,10 +1,20 @@
 """The `titanic` command: what DVC lacks. Each command imports what it needs when it runs."""
 
+import sys
+from pathlib import Path
+from typing import Annotated
+
 import typer
 
 from titanic.stage import answered, pin_arithmetic
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
+
+data = typer.Typer(no_args_is_help=True)
+app.add_typer(data, name="data", help="Check, add and compare data.")
+
+_Paths = Annotated[list[Path], typer.Argument(help="CSV files, or folders with CSV files.", show_default=False)]
+_Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 @app.callback()
@@ -39,6 +49,59 @@ def verify() -> None:
 
     if not same(find_root(), lambda line: print(line, flush=True)):
         raise typer.Exit(1)
+
+
+@data.command("check")
+def data_check(paths: _Paths, *, as_json: _Json = False) -> None:
+    """Judge CSV files as the pipeline would: every fault, then what is in them. Exit code 1 where one is bad."""
+    import json
+
+    from titanic.dataset.external import verdict
+    from titanic.reporting.summary import print_quality
+
+    found = verdict(paths)
+    if as_json:
+        print(json.dumps(found.as_json(), indent=2, ensure_ascii=False))
+    else:
+        if found.report:
+            print_quality(found.report)
+        print("\n".join(found.problems) or "all rows are good", file=sys.stderr if found.problems else sys.stdout)
+    if found.problems:
+        raise typer.Exit(1)
+
+
+@data.command("add")
+def data_add(
+    paths: _Paths,
+    name: Annotated[str | None, typer.Option(help="Folder in data/external; by default that of the files.")] = None,
+) -> None:
+    """Check CSV files, copy them to data/external/NAME and put them under DVC; nothing is copied where one is bad."""
+    from titanic.dataset.external import add
+    from titanic.versions.repository import find_root
+
+    print("\n".join(add(find_root(), paths, name)))
+
+
+@data.command("diff")
+def data_diff(
+    revisions: Annotated[list[str] | None, typer.Argument(metavar="[REV [REV]]", show_default=False)] = None,
+    *,
+    as_json: _Json = False,
+    as_md: Annotated[bool, typer.Option("--md", help="Print Markdown.")] = False,
+) -> None:
+    """Compare the data of two revisions, by default of HEAD and the workspace: rows, cells, columns, distributions."""
+    import json
+
+    from titanic.versions import diff
+    from titanic.versions.repository import find_root
+
+    found = diff.data_diff(find_root(), revisions or [])
+    if as_json:
+        print(json.dumps(found, indent=2, ensure_ascii=False))
+    elif as_md:
+        print(diff.render_md(found))
+    else:
+        diff.print_diff(found)
 
 
 def main() -> None:

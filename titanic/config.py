@@ -48,12 +48,25 @@ _StrictInt = Annotated[int, Field(strict=True)]
 _SEED = Field(ge=0, le=2**32 - 1)
 
 
+_Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$", strict=True)]
+
+
+class Sha256(_Section):
+    """The sha256 of each file of the web source."""
+
+    train: _Sha256
+    test: _Sha256
+
+
 class Dataset(_Section):
     """Where the passengers come from."""
 
-    source: Literal["synthetic", "files"]
+    source: Literal["synthetic", "files", "web", "kaggle"]
     path: str = Field(min_length=1)
     seed: int = _SEED
+    rows: int = Field(ge=10, le=1_000_000_000)
+    mirrors: tuple[Annotated[str, Field(pattern="^https?://.")], ...] = Field(min_length=1, strict=False)
+    sha256: Sha256
 
 
 class Validate(_Section):
@@ -175,13 +188,13 @@ def _sentence(problem: Any) -> str:
     return f"{key} is {problem['input']!r}; it must be {said.removeprefix('must be ')}"
 
 
-def _keys() -> Iterator[tuple[str, str]]:
-    """Every known dotted key, with its section."""
-    for name, field in Params.model_fields.items():
-        section = field.alias or name
-        yield section, ""
-        for key in field.annotation.model_fields:  # type: ignore[union-attr]
-            yield f"{section}.{key}", section
+def _keys(model: type[BaseModel] = Params, parent: str = "") -> Iterator[tuple[str, str]]:
+    """Every known dotted key, with its parent."""
+    for name, field in model.model_fields.items():
+        key = ".".join(filter(None, (parent, field.alias or name)))
+        yield key, parent
+        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
+            yield from _keys(field.annotation, key)
 
 
 def _siblings(section: list[str]) -> list[str]:

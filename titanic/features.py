@@ -1,13 +1,22 @@
 """Stage featurize: data/interim/{train,test}.parquet -> data/features/{train,test}.parquet.
 
-Each feature derives from one row alone, so that it is the same on any part of the data; nothing is learned here.
+Each feature derives from one row alone, so that it is the same on any part of the data; nothing is learned here. Tables
+of any length are worked on in batches.
 """
 
+from collections.abc import Iterator
+from pathlib import Path
+
 import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+from pyarrow import parquet
 
 from titanic.config import FEATURES, INTERIM, load_params
 from titanic.schema import Clean, Features, PassengerFeatures, kind
-from titanic.stage import write_table
+from titanic.stage import write_parquet
+
+BATCH = 1 << 17  # rows worked on at once
 
 # Spellings of the same title (French, and the older ones of the list).
 TITLES = {"Mr": "Mr", "Mrs": "Mrs", "Mme": "Mrs", "Miss": "Miss", "Mlle": "Miss", "Ms": "Miss", "Master": "Master"}
@@ -15,7 +24,10 @@ TITLES = {"Mr": "Mr", "Mrs": "Mrs", "Mme": "Mrs", "Miss": "Miss", "Mlle": "Miss"
 
 def title(name: pd.Series) -> pd.Series:
     """Return the title in "Surname, Title. Given names"; Other where it is rare or there is none."""
-    return name.str.extract(r",\s*([^.,]+)\.", expand=False).map(TITLES).fillna("Other")
+    found = pc.struct_field(pc.extract_regex(pa.array(name), r",\s*(?P<title>[^.,]+)\."), "title")
+    place = pc.index_in(found, pa.array(TITLES.keys()))
+    known = pc.fill_null(pc.take(pa.array(TITLES.values()), place), "Other")
+    return pd.Series(known.to_pandas().to_numpy(), index=name.index, dtype="str")
 
 
 def family_size(siblings: pd.Series, parents: pd.Series) -> pd.Series:
@@ -52,8 +64,13 @@ def featurize(clean: pd.DataFrame, age_bands: tuple[int, ...]) -> pd.DataFrame:
     return table[columns].astype(whole)
 
 
+def _batches(path: Path) -> Iterator[pd.DataFrame]:
+    for batch in parquet.ParquetFile(path).iter_batches(BATCH):
+        yield batch.to_pandas()
+
+
 def main() -> None:
     """Run the stage."""
     age_bands = load_params().features.age_bands
     for name in ("train.parquet", "test.parquet"):
-        write_table(FEATURES / name, featurize(pd.read_parquet(INTERIM / name), age_bands))
+        write_parquet(FEATURES / name, (featurize(table, age_bands) for table in _batches(INTERIM / name)))

@@ -1,13 +1,13 @@
 """What a passenger is: the columns of every table, their types, ranges, units and meaning, each written once.
 
-A row of a table is a pydantic record; the pandera schema of the table derives from it, so the two cannot disagree.
-Other modules name columns through `Clean` and `Features` (`Clean.Age`), never as strings. Loading this module is cheap:
-pandera comes in only when a table is checked.
+A row of a table is a pydantic record; the pandera schemas of the tables (raw, clean, features) derive from it, so that
+they cannot disagree. Other modules name columns through `Clean` and `Features` (`Clean.Age`), never as strings. Loading
+this module is cheap: pandera comes in only when a table is checked.
 """
 
 import types
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, Literal, Union, get_args, get_origin
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Union, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -16,24 +16,67 @@ if TYPE_CHECKING:
 
 _RECORD = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
+# How a number is written in a CSV file: no blank, sign +, leading zero of a whole number, inf, nan, hex or thousands mark.
+GRAMMAR = {int: r"^-?(?:0|[1-9][0-9]{0,17})$", float: r"^-?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]{1,3})?$"}
+NOUN = {int: "a whole number", float: "a number"}
+# Text of one line: a line break in a cell is nearly always a quote that was left open, and swallows rows.
+_ONE_LINE = r"^[^\x00-\x1f\x7f]*$"
+
+
+def _unit(unit: str) -> dict[str, Any]:
+    return {"unit": unit}
+
+
+_Key = Annotated[int, Field(ge=1, description="Key of the row")]
+_Target = Annotated[Literal[0, 1] | None, Field(description="Target: 1 survived, 0 died")]
+_Class = Annotated[Literal[1, 2, 3], Field(description="Class of the ticket")]
+_Sex = Annotated[Literal["female", "male"], Field(description="Sex")]
+_Age = Annotated[
+    float | None,
+    Field(ge=0, le=120, description="Age; a fraction below 1 year", json_schema_extra=_unit("years")),
+]
+_SibSp = Annotated[int, Field(ge=0, le=20, description="Siblings and spouse aboard", json_schema_extra=_unit("people"))]
+_Parch = Annotated[
+    int, Field(ge=0, le=20, description="Parents and children aboard", json_schema_extra=_unit("people"))
+]
+_Fare = Annotated[
+    float | None,
+    Field(
+        ge=0,
+        le=10_000,
+        description="Price of the ticket, for all who share it",
+        json_schema_extra=_unit("pounds of 1912"),
+    ),
+]
+_Port = Annotated[
+    Literal["C", "Q", "S"] | None, Field(description="Port of embarkation: Cherbourg, Queenstown or Southampton")
+]
+
 
 class Passenger(BaseModel):
     """One row of the passenger list. `Survived` is None for a passenger whose fate is to be predicted."""
 
     model_config = _RECORD
 
-    PassengerId: int = Field(ge=1, description="Key of the row")
-    Survived: Literal[0, 1] | None = Field(default=None, description="Target: 1 survived, 0 died")
-    Pclass: Literal[1, 2, 3] = Field(description="Class of the ticket")
-    Name: str = Field(min_length=1, description="Surname, title and given names")
-    Sex: Literal["female", "male"]
-    Age: float | None = Field(ge=0, le=120, description="Years; a fraction below 1 year")
-    SibSp: int = Field(ge=0, le=20, description="Siblings and spouse aboard")
-    Parch: int = Field(ge=0, le=20, description="Parents and children aboard")
-    Ticket: str = Field(min_length=1, description="Number of the ticket, which may hold letters")
-    Fare: float | None = Field(ge=0, le=10_000, description="Price of the ticket in pounds of 1912")
-    Cabin: str | None = Field(min_length=1, description="Cabin numbers; the first letter is the deck")
-    Embarked: Literal["C", "Q", "S"] | None = Field(description="Port: Cherbourg, Queenstown or Southampton")
+    PassengerId: _Key
+    Survived: _Target = None
+    Pclass: _Class
+    Name: str = Field(min_length=1, max_length=500, pattern=_ONE_LINE, description="Surname, title and given names")
+    Sex: _Sex
+    Age: _Age
+    SibSp: _SibSp
+    Parch: _Parch
+    Ticket: str = Field(
+        min_length=1, max_length=100, pattern=_ONE_LINE, description="Number of the ticket, which may hold letters"
+    )
+    Fare: _Fare
+    Cabin: str | None = Field(
+        min_length=1,
+        max_length=100,
+        pattern=_ONE_LINE,
+        description="Cabin numbers, separated by blanks; the first letter is the deck",
+    )
+    Embarked: _Port
 
 
 class PassengerFeatures(BaseModel):
@@ -41,20 +84,25 @@ class PassengerFeatures(BaseModel):
 
     model_config = _RECORD
 
-    PassengerId: int = Field(ge=1)
-    Survived: Literal[0, 1] | None = None
-    Pclass: Literal[1, 2, 3]
-    Sex: Literal["female", "male"]
-    Age: float | None = Field(ge=0, le=120)
-    SibSp: int = Field(ge=0, le=20)
-    Parch: int = Field(ge=0, le=20)
-    Fare: float | None = Field(ge=0, le=10_000)
-    Embarked: Literal["C", "Q", "S"] | None
-    Title: Literal["Mr", "Mrs", "Miss", "Master", "Other"] = Field(description="From the name")
-    FamilySize: int = Field(ge=1, le=41, description="Siblings, spouse, parents, children and the passenger")
+    PassengerId: _Key
+    Survived: _Target = None
+    Pclass: _Class
+    Sex: _Sex
+    Age: _Age
+    SibSp: _SibSp
+    Parch: _Parch
+    Fare: _Fare
+    Embarked: _Port
+    Title: Literal["Mr", "Mrs", "Miss", "Master", "Other"] = Field(description="Title, from the name")
+    FamilySize: int = Field(
+        ge=1,
+        le=41,
+        description="Siblings, spouse, parents, children and the passenger",
+        json_schema_extra=_unit("people"),
+    )
     IsAlone: Literal[0, 1] = Field(description="1 where FamilySize is 1")
     Deck: str | None = Field(min_length=1, max_length=1, description="First letter of the cabin")
-    AgeBand: str | None = Field(description="Years of age as a band, such as 18-34; see features.age_bands")
+    AgeBand: str | None = Field(description="Whole years of age as a band, such as 18-34; see features.age_bands")
 
 
 class _Names:
@@ -81,6 +129,11 @@ TARGET = Clean.Survived
 MODEL_INPUT = tuple(name for name in Features if name not in (KEY, TARGET))
 
 
+def columns(record: type[BaseModel], *, labelled: bool) -> list[str]:
+    """Return the columns of a table of such records, in their order; without labels there is no target column."""
+    return [name for name in record.model_fields if labelled or name != TARGET]
+
+
 def kind(record: type[BaseModel], column: str) -> type:
     """Return the type of a column's values, missing ones aside: int, float or str."""
     annotation = record.model_fields[column].annotation
@@ -90,48 +143,87 @@ def kind(record: type[BaseModel], column: str) -> type:
     return value if isinstance(value, type) else type(value)
 
 
+def nullable(record: type[BaseModel], column: str) -> bool:
+    """Return whether a value of the column may be missing; a label that is there at all may not."""
+    return column != TARGET and type(None) in get_args(record.model_fields[column].annotation)
+
+
+def values(record: type[BaseModel], column: str) -> tuple[Any, ...]:
+    """Return the only values that the column may have, or nothing where there is no such list."""
+    annotation = record.model_fields[column].annotation
+    parts = [part for part in (annotation, *get_args(annotation)) if get_origin(part) is Literal]
+    return get_args(parts[0]) if parts else ()
+
+
+def limits(record: type[BaseModel], column: str) -> dict[str, Any]:
+    """Return the limits of the column's values by pydantic's names: ge, le, min_length, max_length, pattern."""
+    names = ("ge", "le", "min_length", "max_length", "pattern")
+    found = [(name, getattr(part, name, None)) for part in record.model_fields[column].metadata for name in names]
+    return {name: value for name, value in found if value is not None}
+
+
+def unit(record: type[BaseModel], column: str) -> str:
+    """Return the unit of the column's values, such as years; empty where they have none."""
+    extra = record.model_fields[column].json_schema_extra
+    return str(extra["unit"]) if isinstance(extra, dict) else ""
+
+
 def table_schema(record: type[BaseModel], *, labelled: bool) -> "pa.DataFrameSchema":
     """Return the pandera schema of a table of such records: exactly these columns, in this order, the key unique.
 
     Whole numbers are nullable (Int64), so that a missing one can be told beside every other fault of its row.
-    Without labels there is no target column.
     """
     import pandera.pandas as pa
 
     dtypes = {int: "Int64", float: "float64", str: "str"}
-    columns = {}
-    for name, field in record.model_fields.items():
-        if name == TARGET and not labelled:
-            continue
-        columns[name] = pa.Column(
-            dtypes[kind(record, name)],
-            checks=_checks(field),
-            nullable=name != TARGET and type(None) in get_args(field.annotation),
-            unique=name == KEY,
-            description=field.description,
-        )
-    return pa.DataFrameSchema(columns, strict=True, ordered=True)
+    return _schema(
+        record,
+        {
+            name: pa.Column(dtypes[kind(record, name)], checks=_checks(record, name), unique=name == KEY)
+            for name in columns(record, labelled=labelled)
+        },
+    )
 
 
-def _checks(field: Any) -> "list[pa.Check]":
+def raw_schema(*, labelled: bool) -> "pa.DataFrameSchema":
+    """Return the pandera schema of a CSV file's cells as text: which may be empty, and how a number is written."""
     import pandera.pandas as pa
 
-    checks = []
-    for part in (field.annotation, *get_args(field.annotation)):
-        if get_origin(part) is Literal:
-            values = get_args(part)
-            checks.append(pa.Check.isin(values, error=f"must be one of {', '.join(map(str, values))}"))
-    for limit in field.metadata:
-        if hasattr(limit, "ge"):
-            checks.append(pa.Check.ge(limit.ge, error=f"must be at least {limit.ge}"))
-        elif hasattr(limit, "le"):
-            checks.append(pa.Check.le(limit.le, error=f"must be at most {limit.le}"))
-        elif hasattr(limit, "min_length"):
-            checks.append(pa.Check.str_length(min_value=limit.min_length, error="must not be empty"))
-        elif hasattr(limit, "max_length"):
-            checks.append(
-                pa.Check.str_length(
-                    max_value=limit.max_length, error=f"must have at most {limit.max_length} characters"
-                )
-            )
+    return _schema(
+        Passenger,
+        {name: pa.Column("str", checks=_written(name)) for name in columns(Passenger, labelled=labelled)},
+    )
+
+
+def _schema(record: type[BaseModel], found: "dict[str, pa.Column]") -> "pa.DataFrameSchema":
+    import pandera.pandas as pa
+
+    for name, column in found.items():
+        column.nullable = nullable(record, name)
+        column.description = ", ".join(filter(None, (record.model_fields[name].description, unit(record, name))))
+    return pa.DataFrameSchema(found, strict=True, ordered=True)
+
+
+def _checks(record: type[BaseModel], name: str) -> "list[pa.Check]":
+    import pandera.pandas as pa
+
+    make: dict[str, Callable[[Any], pa.Check]] = {
+        "ge": lambda low: pa.Check.ge(low, error=f"must be at least {low}"),
+        "le": lambda high: pa.Check.le(high, error=f"must be at most {high}"),
+        "min_length": lambda low: pa.Check.str_length(min_value=low, error="must not be empty"),
+        "max_length": lambda high: pa.Check.str_length(max_value=high, error=f"must have at most {high} characters"),
+        "pattern": lambda text: pa.Check.str_matches(text, error="must not hold a line break or control character"),
+    }
+    checks = [make[limit](value) for limit, value in limits(record, name).items()]
+    if known := values(record, name):
+        checks.append(pa.Check.isin(known, error=f"must be one of {', '.join(map(str, known))}"))
     return checks
+
+
+def _written(name: str) -> "list[pa.Check]":
+    import pandera.pandas as pa
+
+    want = kind(Passenger, name)
+    if want is str:
+        return _checks(Passenger, name)
+    return [pa.Check.str_matches(GRAMMAR[want], error=f"must be {NOUN[want]}")]

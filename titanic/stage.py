@@ -10,8 +10,9 @@ import json
 import os
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -75,13 +76,24 @@ def write_json(path: Path, content: Any) -> None:
     write_bytes(path, f"{text}\n".encode())
 
 
+def write_parquet(path: Path, tables: "Iterable[pd.DataFrame]") -> None:
+    """Write tables with the same columns, of which there is one at least, below one another; the index is not kept."""
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    whole = (pa.Table.from_pandas(table, preserve_index=False) for table in tables)
+    first = next(whole)
+    with replacing(path) as temporary, parquet.ParquetWriter(temporary, first.schema) as writer:
+        for table in chain([first], whole):
+            writer.write_table(table)
+
+
 def write_table(path: Path, table: "pd.DataFrame") -> None:
     """Write a table as .parquet or .csv (UTF-8, LF line ends), by the name of the file; the index is not kept."""
-    with replacing(path) as temporary:
-        if path.suffix == ".parquet":
-            table.to_parquet(temporary, index=False)
-        else:
-            table.to_csv(temporary, index=False, lineterminator="\n")
+    if path.suffix == ".parquet":
+        write_parquet(path, [table])
+    else:
+        write_bytes(path, table.to_csv(index=False, lineterminator="\n").encode())
 
 
 def _stop(*_: object) -> None:

@@ -1,15 +1,13 @@
-import pandas as pd
 import pytest
 
 from titanic.config import Train
-from titanic.dataset.synthetic import passengers
 from titanic.features import featurize
 
 
 @pytest.fixture(scope="session")
-def table():
+def table(made_up):
     """The features of 300 synthetic passengers."""
-    return featurize(pd.DataFrame(passengers(1912, 300)), (13, 18, 35, 60))
+    return featurize(made_up(1912, 300), (13, 18, 35, 60))
 
 
 @pytest.fixture(scope="session")

@@ -77,7 +77,7 @@ def params_read(file):
 @pytest.mark.parametrize("name", STAGES)
 def test_deps_name_every_module_that_the_stage_imports(name):
     stage = STAGES[name]
-    imported = closure(main_module(stage)) | closure(ROOT / "titanic/stage.py")
+    imported = closure(main_module(stage)) | closure(ROOT / "titanic/stage.py") | {ROOT / "titanic/__init__.py"}
 
     declared = {ROOT / dep for dep in stage["deps"] if dep.endswith(".py")}
 

@@ -1,7 +1,6 @@
 import pandas as pd
 
 from titanic.config import Diagnose, Train
-from titanic.dataset.synthetic import passengers
 from titanic.features import featurize
 from titanic.modeling.train import fit
 from titanic.reporting.diagnose import importances, slices
@@ -38,8 +37,8 @@ def test_rows_without_a_value_are_a_slice_of_their_own():
     assert sum(rows for (column, _), rows in found.items() if column == "Embarked") == 4
 
 
-def test_what_decides_is_the_most_important():
-    table = featurize(pd.DataFrame(passengers(1, 200)), (18,))
+def test_what_decides_is_the_most_important(made_up):
+    table = featurize(made_up(1, 200), (18,))
     table = table.assign(**{TARGET: (table[Features.Pclass] == 1).astype(int)})
     model = fit(table, Train(pipeline="random_forest", n_estimators=9, max_depth=4, test_size=0.2, seed=1))
 

@@ -16,7 +16,16 @@ DIAGNOSTICS = {
     "slices": [{"column": "Sex", "value": "<female>", "rows": 60, "survived": 0.7, "accuracy": 0.8}],
     "importance": [{"column": "Title", "mean": 0.1, "sd": 0.01}],
 }
-QUALITY = {"train": {"rows": {"read": 891, "accepted": 890, "rejected": 1}, "missing": {"Age": 177, "Sex": 0}}}
+QUALITY = {
+    "train": {
+        "rows": {"read": 891, "accepted": 890, "rejected": 1},
+        "columns": {
+            "Age": {"type": "float", "missing": 177, "distinct": 88, "min": 0.42, "max": 80.0, "mean": 29.7},
+            "Sex": {"type": "str", "missing": 0, "distinct": 2, "top": {"male": 577, "female": 313}},
+        },
+    },
+    "checks": {"leaks": {"ok": False, "found": ["Fare alone tells Survived"]}},
+}
 SVG = '<?xml version="1.0"?>\n<!DOCTYPE svg>\n<svg><g id="axes_1"><path id="p1"/></g></svg>\n'
 
 

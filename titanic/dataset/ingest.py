@@ -1,69 +1,73 @@
 """Stage ingest: the source that `dataset.source` names -> data/raw/{train,test,gender_submission}.csv.
 
-The files of a user stay as they are, to the byte. A source without gender_submission.csv gets it derived.
+What a source gives stays as it is, to the byte. A source without gender_submission.csv gets it derived.
 """
 
 import csv
-import io
-from collections.abc import Callable, Iterable, Sequence
-from itertools import islice
+import shutil
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from titanic.config import RAW, Dataset, load_params
-from titanic.dataset.synthetic import TEST_ROWS, TRAIN_ROWS, passengers
+from titanic.dataset.kaggle import kaggle
+from titanic.dataset.synthetic import write_passengers
+from titanic.dataset.web import web
 from titanic.schema import KEY, TARGET, Clean
-from titanic.stage import UserError, write_bytes
+from titanic.stage import UserError
 
 TRAIN, TEST, GENDER = "train.csv", "test.csv", "gender_submission.csv"
 
 
-def synthetic(dataset: Dataset) -> dict[str, bytes]:
+def synthetic(dataset: Dataset, folder: Path) -> None:
     """Draw the two lists from `dataset.seed`."""
-    everyone = passengers(dataset.seed, TRAIN_ROWS + TEST_ROWS)
-    return {
-        TRAIN: _csv(list(Clean), islice(everyone, TRAIN_ROWS)),
-        TEST: _csv([name for name in Clean if name != TARGET], everyone),
-    }
+    write_passengers(dataset.seed, dataset.rows, folder / TRAIN, folder / TEST)
 
 
-def files(dataset: Dataset) -> dict[str, bytes]:
-    """Read the user's files in the folder `dataset.path`; UserError where train.csv or test.csv is not there."""
-    folder = Path(dataset.path)
-    missing = [name for name in (TRAIN, TEST) if not (folder / name).is_file()]
+def files(dataset: Dataset, folder: Path) -> None:
+    """Copy the user's files from the folder `dataset.path`; UserError where train.csv or test.csv is not there."""
+    path = Path(dataset.path)
+    missing = [name for name in (TRAIN, TEST) if not (path / name).is_file()]
     if missing:
         raise UserError(
-            f"dataset.path: the folder {folder} has no {' and no '.join(missing)}; "
+            f"dataset.path: the folder {path} has no {' and no '.join(missing)}; "
             "put both files there, or set dataset.source to synthetic"
         )
-    return {name: (folder / name).read_bytes() for name in (TRAIN, TEST, GENDER) if (folder / name).is_file()}
+    for name in (TRAIN, TEST, GENDER):
+        if (path / name).is_file():
+            shutil.copyfile(path / name, folder / name)
 
 
-def gender_submission(test: bytes) -> bytes:
+def write_gender_submission(test: Path, submission: Path) -> None:
     """Derive Kaggle's example submission, in which every woman and girl survives, from test.csv."""
     try:
-        rows = csv.DictReader(io.StringIO(test.decode("utf-8-sig"), newline=""))
-        answers = [{KEY: row[KEY], TARGET: int(row[Clean.Sex] == "female")} for row in rows]
+        with test.open(encoding="utf-8-sig", newline="") as rows, submission.open("w", newline="") as answers:
+            writer = csv.writer(answers, lineterminator="\n")
+            writer.writerow([KEY, TARGET])
+            writer.writerows([row[KEY], int(row[Clean.Sex] == "female")] for row in csv.DictReader(rows))
     except (UnicodeDecodeError, KeyError, csv.Error) as error:
         raise UserError(f"{TEST} is no CSV table with the columns {KEY} and {Clean.Sex}: {error}") from None
-    return _csv([KEY, TARGET], answers)
 
 
-SOURCES: dict[str, Callable[[Dataset], dict[str, bytes]]] = {"synthetic": synthetic, "files": files}
-
-
-def _csv(columns: Sequence[str], rows: Iterable[dict[str, Any]]) -> bytes:
-    text = io.StringIO(newline="")
-    writer = csv.DictWriter(text, columns, extrasaction="ignore", lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    return text.getvalue().encode()
+# Each writes train.csv, test.csv and, where it has one, gender_submission.csv to a folder.
+SOURCES: dict[str, Callable[[Dataset, Path], None]] = {
+    "synthetic": synthetic,
+    "files": files,
+    "web": web,
+    "kaggle": kaggle,
+}
 
 
 def main() -> None:
     """Run the stage."""
     dataset = load_params().dataset
-    tables = SOURCES[dataset.source](dataset)
-    tables.setdefault(GENDER, gender_submission(tables[TEST]))
-    for name, content in tables.items():
-        write_bytes(RAW / name, content)
+    folder = RAW / ".ingest.tmp"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    try:
+        SOURCES[dataset.source](dataset, folder)
+        if not (folder / GENDER).exists():
+            write_gender_submission(folder / TEST, folder / GENDER)
+        for name in (TRAIN, TEST, GENDER):
+            (folder / name).replace(RAW / name)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)

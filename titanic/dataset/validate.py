@@ -1,143 +1,180 @@
 """Stage validate: data/raw -> data/interim/{train,test}.parquet, data/interim/rejected.csv, reports/data_quality.json.
 
-Every cell is read as text and typed by our own number grammar, so that nothing is guessed; then the pandera schema of
-`Passenger` looks at all rows and tells every fault of each. A bad row stops the stage; `validate.max_rejected_share`
-lets that share of the training rows be set aside instead. Rows to predict are never set aside.
+Every cell is read as text and typed by the number grammar of the schema, so that nothing is guessed; then the pandera
+schema of `Passenger` tells every fault of each row. A bad row stops the stage; `validate.max_rejected_share` lets that
+share of the training rows be set aside instead. Rows to predict are never set aside. Files of any length are read in
+batches.
 """
 
+import csv
+import io
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple
 
+import numpy as np
+import numpy.typing as npt
 import pandas as pd
+import pandera.pandas
 import pyarrow as pa
+import pyarrow.compute as pc
 from pandera.errors import SchemaErrors
-from pyarrow import csv
+from pyarrow import parquet
 
 from titanic.config import DATA_QUALITY, INTERIM, RAW, REJECTED, load_params
-from titanic.schema import KEY, TARGET, Clean, Passenger, kind, table_schema
-from titanic.stage import UserError, write_json, write_table
+from titanic.dataset.quality import Accepted, quality
+from titanic.dataset.reading import check_bytes, check_header, row_numbers, rows_as_written, shown, text_batches
+from titanic.schema import GRAMMAR, KEY, NOUN, TARGET, Passenger, columns, kind, table_schema
+from titanic.stage import UserError, replacing, write_bytes, write_json
 
-GRAMMAR = {int: r"[+-]?[0-9]{1,18}", float: r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]{1,3})?"}
-NOUN = {int: "a whole number", float: "a number"}
+TRAIN_COLUMNS, TEST_COLUMNS = columns(Passenger, labelled=True), columns(Passenger, labelled=False)
 SHOWN = 20  # bad rows that an error message lists
 
-Fault = tuple[int, str, str]  # position of the row, counted from 0; column; the rule that the cell breaks
+ARROW = {int: pa.int64(), float: pa.float64(), str: pa.string()}
+PANDAS = {pa.int64(): pd.Int64Dtype(), pa.string(): pd.StringDtype(na_value=np.nan)}
+
+Fault = tuple[int, str, str]  # position of the row in its batch, from 0; column; the rule that the cell breaks
 
 
-def read_text(path: Path, columns: list[str]) -> pd.DataFrame:
-    """Read a CSV file with every cell as text, an empty one as missing; UserError unless it has just these columns."""
-    options = csv.ConvertOptions(
-        column_types=dict.fromkeys(columns, pa.string()), strings_can_be_null=True, null_values=[""]
-    )
-    ragged: list[csv.InvalidRow] = []
+class Checked(NamedTuple):
+    """What became of a file's rows: how many were accepted, and for each rejected one, by its number, every reason."""
 
-    def note(row: csv.InvalidRow) -> str:
-        ragged.append(row)
-        return "skip"
+    path: Path
+    accepted: int
+    rejected: dict[int, list[str]]
 
-    try:
-        table = csv.read_csv(
-            path,
-            read_options=csv.ReadOptions(use_threads=False),  # rows have numbers only when they are read in order
-            parse_options=csv.ParseOptions(newlines_in_values=True, invalid_row_handler=note),
-            convert_options=options,
-        )
-    except (pa.ArrowInvalid, pa.ArrowKeyError) as error:
-        raise UserError(f"{path} cannot be read as CSV: {error}") from None
-    if ragged:
-        row = ragged[0]
-        raise UserError(
-            f"{path} cannot be read as CSV: row {row.number - 1} has {row.actual_columns} cells, the header has "
-            f"{row.expected_columns} ({len(ragged)} such rows): {row.text[:80]}"
-        )
-    if table.column_names != columns:
-        raise UserError(f"{path} has the columns {', '.join(table.column_names)}; expected {', '.join(columns)}")
-    if table.num_rows == 0:
+    @property
+    def rows(self) -> int:
+        """Return how many rows the file has."""
+        return self.accepted + len(self.rejected)
+
+
+def check(path: Path, clean: Path, names: list[str]) -> Checked:
+    """Write the good rows of a CSV file to the Parquet file `clean`, typed, and tell the bad ones.
+
+    UserError where the file is no CSV table with just the columns `names`, of `Passenger`, or has no rows.
+    """
+    check_bytes(path)
+    check_header(path, names)
+    checked, keys = _pass(path, clean, names, np.array([], dtype=np.int64))
+    if len(twice := _repeated(keys)):
+        checked, _ = _pass(path, clean, names, twice)
+    if not checked.rows:
         raise UserError(f"{path} has a header and no rows")
-    frame: pd.DataFrame = table.to_pandas()
-    return frame
+    return checked
 
 
-def typed(text: pd.DataFrame) -> tuple[pd.DataFrame, list[Fault]]:
+def _pass(
+    path: Path, clean: Path, names: list[str], twice: npt.NDArray[np.int64]
+) -> tuple[Checked, npt.NDArray[np.int64]]:
+    """Go through the file once; a row with a key of `twice` is bad. Return the keys of all rows as well."""
+    schema = table_schema(Passenger, labelled=TARGET in names).select_columns(names)
+    ragged: dict[int, str] = {}
+    bad: dict[int, list[str]] = {}  # by position among the rows that are not ragged
+    keys = [twice]
+    read = 0
+    with parquet.ParquetWriter(clean, pa.schema([(name, ARROW[kind(Passenger, name)]) for name in names])) as writer:
+        for text in text_batches(path, names, ragged):
+            typed, faults = type_cells(text)
+            faults += schema_faults(typed, schema)
+            faults += [
+                (int(row), KEY, "must be unique") for row in np.flatnonzero(pc.is_in(typed[KEY], pa.array(twice)))
+            ]
+            found = reasons(text, faults)
+            bad |= {read + row: told for row, told in found.items()}
+            keys.append(typed[KEY].drop_null().to_numpy())
+            read += len(text)
+            good = np.ones(len(text), dtype=bool)
+            good[list(found)] = False
+            writer.write_batch(typed.filter(pa.array(good)) if found else typed)
+    numbers = row_numbers(np.array(list(bad), dtype=np.int64), ragged)
+    rejected = dict(zip(numbers.tolist(), bad.values(), strict=True)) | {row: [fault] for row, fault in ragged.items()}
+    return Checked(path, read - len(bad), dict(sorted(rejected.items()))), np.concatenate(keys[1:] or keys)
+
+
+def _repeated(keys: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    ordered = np.sort(keys)
+    return np.unique(ordered[1:][ordered[1:] == ordered[:-1]])
+
+
+def type_cells(text: pa.RecordBatch) -> tuple[pa.RecordBatch, list[Fault]]:
     """Give each column the type of its `Passenger` field; a cell that is no number becomes missing, and a fault."""
-    columns: dict[str, pd.Series[Any]] = {}
-    faults: list[Fault] = []
-    for name in text.columns:
-        values, want = text[name], kind(Passenger, name)
-        if want is str:
-            columns[name] = values.astype("str")
-            continue
-        bad = values.notna() & ~values.str.fullmatch(GRAMMAR[want]).fillna(value=False).astype(bool)
-        faults += [(row, name, f"must be {NOUN[want]}") for row in values.index[bad]]
-        columns[name] = pd.to_numeric(values.mask(bad)).astype("Int64" if want is int else "float64")
-    return pd.DataFrame(columns), faults
+    typed, faults = [], []
+    for name in text.schema.names:
+        cells, want = text[name], kind(Passenger, name)
+        if want is not str:
+            wrong = pc.fill_null(pc.invert(pc.match_substring_regex(cells, GRAMMAR[want])), False)  # noqa: FBT003
+            if pc.any(wrong).as_py():
+                faults += [(int(row), name, f"must be {NOUN[want]}") for row in np.flatnonzero(wrong)]
+                cells = pc.if_else(wrong, None, cells)
+        typed.append(cells.cast(ARROW[want]))
+    return pa.record_batch(typed, names=text.schema.names), faults
 
 
-def schema_faults(table: pd.DataFrame) -> list[Fault]:
-    """Check a typed table against the schema of `Passenger` and return every fault, row by row."""
+def schema_faults(typed: pa.RecordBatch, schema: pandera.pandas.DataFrameSchema) -> list[Fault]:
+    """Check a typed table against its schema and return every fault."""
     try:
-        table_schema(Passenger, labelled=TARGET in table).validate(table, lazy=True)
+        schema.validate(typed.to_pandas(types_mapper=PANDAS.get), lazy=True)
     except SchemaErrors as error:
         rules = {"not_nullable": "is missing", "field_uniqueness": "must be unique"}
-        cases = error.failure_cases.sort_values("index", kind="stable")
-        return [(int(case.index), case.column, rules.get(case.check, case.check)) for case in cases.itertuples()]
+        cases = error.failure_cases
+        return [
+            (int(row), column, rules.get(rule, rule))
+            for row, column, rule in zip(cases["index"], cases["column"], cases["check"], strict=True)
+        ]
     return []
 
 
-def reasons(text: pd.DataFrame, faults: list[Fault]) -> dict[int, list[str]]:
-    """Return each bad row's position with a sentence for each bad cell, which is shown as it stands in the file."""
-    told: dict[tuple[int, str], str] = {}
+def reasons(text: pa.RecordBatch, faults: list[Fault]) -> dict[int, list[str]]:
+    """Return for each bad row, by its position, a sentence for each bad cell, which is shown as it stands in the file."""
+    told: dict[tuple[int, int], str] = {}
+    places = {name: place for place, name in enumerate(text.schema.names)}
     for row, column, rule in faults:
-        missing = pd.isna(text[column][row])
+        cell = text[column][row].as_py()
         # the first rule that a cell breaks is told: what is no number is "missing" after that
         told.setdefault(
-            (row, column), f"{column} is missing" if missing else f"{column} is {text[column][row]!r}: {rule}"
+            (row, places[column]), f"{column} is missing" if cell is None else f"{column} is {shown(cell)}: {rule}"
         )
     rows: dict[int, list[str]] = {}
-    for (row, _), sentence in sorted(told.items(), key=lambda item: item[0][0]):
+    for (row, _), sentence in sorted(told.items()):
         rows.setdefault(row, []).append(sentence)
     return rows
 
 
-def check(path: Path, columns: list[str], max_rejected_share: float) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Read and check one file; return the clean rows, and the rejected ones as they were with their reasons.
-
-    UserError where more than `max_rejected_share` of the rows are bad, with a line for each of the first 20.
-    """
-    text = read_text(path, columns)
-    table, faults = typed(text)
-    bad = reasons(text, faults + schema_faults(table))
-    if len(bad) > max_rejected_share * len(text):
-        raise UserError(_refusal(path, text, bad))
-    rejected = text.loc[list(bad)]
-    rejected.insert(0, "reasons", ["; ".join(sentences) for sentences in bad.values()])
-    rejected.insert(0, "row", rejected.index + 1)
-    rejected.insert(0, "file", path.name)
-    return table.drop(index=list(bad)).reset_index(drop=True), rejected
-
-
-def _refusal(path: Path, text: pd.DataFrame, bad: dict[int, list[str]]) -> str:
-    lines = [f"  row {row + 1} ({KEY} {text[KEY][row]}): {'; '.join(told)}" for row, told in list(bad.items())[:SHOWN]]
+def refusal(checked: Checked, max_rejected_share: float, cure: str) -> list[str]:
+    """Return what to tell where more than that share of the rows is bad: a line for each of the first 20."""
+    bad = checked.rejected
+    if len(bad) <= max_rejected_share * checked.rows:
+        return []
+    lines = [f"  row {number}: {'; '.join(told)}" for number, told in list(bad.items())[:SHOWN]]
     if len(bad) > SHOWN:
         lines.append(f"  and {len(bad) - SHOWN} more")
-    cure = "or raise validate.max_rejected_share" if TARGET in text else "each must get its prediction"
-    return "\n".join([f"{path}: {len(bad)} of {len(text)} rows are bad; mend them ({cure})", *lines])
+    return [f"{checked.path}: {len(bad)} of {checked.rows} rows are bad; mend them ({cure})", *lines]
 
 
-def quality(table: pd.DataFrame, rejected: int) -> dict[str, Any]:
-    """Count the rows of a file and the missing values of each column."""
-    return {
-        "rows": {"read": len(table) + rejected, "accepted": len(table), "rejected": rejected},
-        "missing": {str(name): int(count) for name, count in table.isna().sum().items()},
-    }
+def rejected_rows(checked: Checked) -> str:
+    """Return CSV with the file, the number, every reason and the text of each rejected row, and a header."""
+    written = rows_as_written(checked.path, set(checked.rejected)) if checked.rejected else {}
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["file", "row", "reasons", "content"])
+    writer.writerows(
+        [checked.path.name, number, "; ".join(told), written[number]] for number, told in checked.rejected.items()
+    )
+    return text.getvalue()
 
 
 def main() -> None:
     """Run the stage."""
     share = load_params().validate_.max_rejected_share
-    train, rejected = check(RAW / "train.csv", list(Clean), share)
-    test, _ = check(RAW / "test.csv", [name for name in Clean if name != TARGET], 0)
-    write_table(INTERIM / "train.parquet", train)
-    write_table(INTERIM / "test.parquet", test)
-    write_table(REJECTED, rejected)
-    write_json(DATA_QUALITY, {"train": quality(train, len(rejected)), "test": quality(test, 0)})
+    with replacing(INTERIM / "train.parquet") as train_clean, replacing(INTERIM / "test.parquet") as test_clean:
+        train = check(RAW / "train.csv", train_clean, TRAIN_COLUMNS)
+        test = check(RAW / "test.csv", test_clean, TEST_COLUMNS)
+        refused = refusal(train, share, "or raise validate.max_rejected_share")
+        refused += refusal(test, 0, "each must get its prediction")
+        if refused:
+            raise UserError("\n".join(refused))
+        report = quality({"train": Accepted(train_clean, train.rejected), "test": Accepted(test_clean, test.rejected)})
+        if one_label := report["checks"]["both_labels"]["found"]:
+            raise UserError(f"{RAW / 'train.csv'}: {one_label[0]}")
+    write_bytes(REJECTED, rejected_rows(train).encode())
+    write_json(DATA_QUALITY, report)

@@ -14,6 +14,7 @@ from markupsafe import Markup
 
 from titanic.config import DATA_QUALITY, DIAGNOSTICS, FIGURES, METRICS, PLOTS, REPORT, Params, load_params
 from titanic.reporting.plots import DRAWINGS, draw
+from titanic.reporting.summary import described
 from titanic.stage import write_bytes
 
 CAPTIONS = {
@@ -45,6 +46,7 @@ def page(params: Params, metrics: Any, diagnostics: Any, quality: Any, figures: 
         quality=quality,
         figures={name: inline(svg) for name, svg in figures.items()},
         captions=CAPTIONS,
+        described=described,
     )
 
 

@@ -1,10 +1,8 @@
-"""`titanic summary`: the scores of the last run beside the baselines, and where the report is."""
+"""`titanic summary`: the scores of the last run beside the baselines, and where the report is; data quality as tables."""
 
 import json
 from pathlib import Path
-
-from rich.console import Console
-from rich.table import Table
+from typing import Any
 
 from titanic.config import METRICS, REPORT
 from titanic.stage import UserError
@@ -12,6 +10,9 @@ from titanic.stage import UserError
 
 def print_summary(root: Path) -> None:
     """Print the scores in reports/metrics.json as a table; UserError where no run has left them."""
+    from rich.console import Console
+    from rich.table import Table
+
     try:
         metrics = json.loads((root / METRICS).read_text(encoding="utf-8"))
     except (FileNotFoundError, ValueError):
@@ -30,3 +31,30 @@ def print_summary(root: Path) -> None:
     console = Console()
     console.print(table)
     console.print(f"report: {root / REPORT}", soft_wrap=True, highlight=False)
+
+
+def print_quality(report: dict[str, Any]) -> None:
+    """Print reports/data_quality.json: a table for each list, then what the checks have found."""
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console()
+    for name, told in report.items():
+        if name == "checks":
+            continue
+        rows = told["rows"]
+        table = Table(title=f"{name}: {rows['read']} rows, {rows['rejected']} of them bad", title_justify="left")
+        for column in ("column", "type", "missing", "distinct", "values"):
+            table.add_column(column, justify="right" if column in ("missing", "distinct") else "left")
+        for column, about in told["columns"].items():
+            table.add_row(column, about["type"], str(about["missing"]), str(about["distinct"]), described(about))
+        console.print(table)
+    for check, result in report["checks"].items():
+        console.print(f"{check}: {'; '.join(result['found']) or 'ok'}", soft_wrap=True, highlight=False, markup=False)
+
+
+def described(about: dict[str, Any]) -> str:
+    """Return the range of a column of numbers, or the commonest values of another one."""
+    if "min" in about:
+        return f"{about['min']:g} to {about['max']:g}, mean {about['mean']:.4g}"
+    return ", ".join(f"{value} {count}" for value, count in about.get("top", {}).items())

@@ -67,19 +67,40 @@ def find_root() -> Path:
     raise UserError(f"{Path.cwd()} is not inside a project: no folder above it has dvc.yaml and params.yaml")
 
 
-def locked_outputs(root: Path) -> list[Output]:
-    """Return every output that the dvc.lock files in git name, file by file, in their order."""
+def git_file(root: Path, rev: str, path: str) -> bytes | None:
+    """Return a file as a commit has it, `path` relative to `root`; None where the commit or the file is not there."""
+    command = ["git", "cat-file", "blob", f"{rev}:./{path}"]
+    done = subprocess.run(command, cwd=root, stdin=subprocess.DEVNULL, capture_output=True, check=False)
+    return None if done.returncode else done.stdout
+
+
+def locked_outputs(root: Path, rev: str | None = None) -> list[Output]:
+    """Return every output that the dvc.lock files name, file by file, in their order.
+
+    The files are those of a commit, or, without one, those on disk that git knows. UserError where one is not a lock.
+    """
     outputs = []
-    for lock in git(root, "ls-files", "--", "dvc.lock", "*/dvc.lock").splitlines():
+    for lock in _lock_files(root, rev):
         prefix = "" if lock == "dvc.lock" else f"{Path(lock).parent}/dvc.yaml:"
+        text = git(root, "show", f"{rev}:./{lock}") if rev else (root / lock).read_text(encoding="utf-8")
         try:
-            stages = YAML(typ="safe", pure=True).load((root / lock).read_text(encoding="utf-8"))["stages"]
+            stages = YAML(typ="safe", pure=True).load(text)["stages"]
             outputs += [
-                Output(prefix + name, out["path"], out["md5"]) for name in stages for out in stages[name]["outs"]
+                Output(prefix + name, out["path"], out["md5"])
+                for name, stage in stages.items()
+                for out in stage.get("outs", ())
             ]
-        except (YAMLError, KeyError, TypeError) as error:
-            raise UserError(f"{lock} cannot be read: {' '.join(str(error).split())}") from None
+        except (YAMLError, KeyError, TypeError, AttributeError) as error:
+            where = f" at {rev}" if rev else ""
+            raise UserError(f"{lock} cannot be read{where}: {' '.join(str(error).split())}") from None
     return outputs
+
+
+def _lock_files(root: Path, rev: str | None) -> list[str]:
+    if rev is None:
+        return git(root, "ls-files", "--", "dvc.lock", "*/dvc.lock").splitlines()
+    paths = git(root, "ls-tree", "-r", "--name-only", rev).splitlines()
+    return [path for path in paths if path.rpartition("/")[2] == "dvc.lock"]
 
 
 def missing_in_remote(root: Path) -> list[str]:

@@ -1,0 +1,169 @@
+import numpy as np
+import pandas as pd
+import pytest
+
+from titanic.dataset import quality as module
+from titanic.dataset.quality import Accepted, quality
+from titanic.schema import Clean
+from titanic.stage import write_parquet
+
+
+@pytest.fixture
+def people():
+    """100 rows in which nothing is to be found."""
+    draw = np.random.default_rng(1)
+    keys = np.arange(1, 101)
+    return pd.DataFrame(
+        {
+            Clean.PassengerId: keys,
+            Clean.Survived: draw.integers(0, 2, 100),
+            Clean.Pclass: draw.integers(1, 4, 100),
+            Clean.Name: [f"A, Mr. {key}" for key in keys],
+            Clean.Sex: draw.choice(["female", "male"], 100),
+            Clean.Age: draw.integers(1, 80, 100).astype(float),
+            Clean.SibSp: draw.integers(0, 3, 100),
+            Clean.Parch: draw.integers(0, 3, 100),
+            Clean.Ticket: draw.choice(["A/5 1", "17", "PC 9"], 100),
+            Clean.Fare: np.round(draw.uniform(5, 90, 100), 4),
+            Clean.Cabin: np.where(keys % 4 == 0, "C85", None),
+            Clean.Embarked: draw.choice(["C", "Q", "S"], 100),
+        }
+    ).astype(dict.fromkeys((Clean.Name, Clean.Sex, Clean.Ticket, Clean.Cabin, Clean.Embarked), "str"))
+
+
+@pytest.fixture
+def report(tmp_path):
+    """The report on a training list, with the rejected rows, and on a list to predict."""
+
+    def report(train, test=None, rejected=None):
+        lists = {"train": Accepted(tmp_path / "train.parquet", rejected or {})}
+        write_parquet(tmp_path / "train.parquet", [train])
+        if test is not None:
+            lists["test"] = Accepted(tmp_path / "test.parquet", {})
+            write_parquet(tmp_path / "test.parquet", [test.drop(columns=Clean.Survived)])
+        return quality(lists)
+
+    return report
+
+
+def found(report):
+    return {name: check["found"] for name, check in report["checks"].items() if check["found"]}
+
+
+def test_each_column_is_told(report, people):
+    columns = report(people)["train"]["columns"]
+
+    counts = people[Clean.Sex].value_counts()
+    assert columns[Clean.Sex] == {"type": "str", "missing": 0, "distinct": 2, "top": counts.to_dict()}
+    assert columns[Clean.Cabin] == {"type": "str", "missing": 75, "distinct": 1, "top": {"C85": 25}}
+    assert columns[Clean.Name] == {"type": "str", "missing": 0, "distinct": 100, "top": {}}
+    assert columns[Clean.PassengerId] == {
+        "type": "int",
+        "missing": 0,
+        "distinct": 100,
+        "min": 1,
+        "max": 100,
+        "mean": 50.5,
+    }
+    assert columns[Clean.Fare]["mean"] == pytest.approx(people[Clean.Fare].mean(), abs=1e-6)
+    assert columns[Clean.Pclass]["top"].keys() == {"1", "2", "3"}
+
+
+def test_nothing_is_found_in_good_lists(report, people):
+    test = people.assign(PassengerId=people[Clean.PassengerId] + 100, Name=people[Clean.Name] + " II")
+
+    assert found(report(people, test)) == {}
+    assert report(people, test)["train"]["rows"] == {"read": 100, "accepted": 100, "rejected": 0}
+
+
+def test_rejected_rows_count_as_read(report, people):
+    told = report(people, rejected={7: ["Age is 'x': must be a number"], 9: ["PassengerId is '3': must be unique"]})
+
+    assert told["train"]["rows"] == {"read": 102, "accepted": 100, "rejected": 2}
+    assert found(told) == {
+        "schema": ["train: 2 rows rejected"],
+        "key_unique": ["train: 1 rows share their PassengerId with another one"],
+    }
+
+
+def test_one_label_alone_is_found(report, people):
+    assert found(report(people.assign(Survived=0))) == {
+        "both_labels": ["train: Survived is 0 in every row; a model needs both labels"]
+    }
+
+
+@pytest.mark.parametrize(("value", "words"), [("S", "the same"), (None, "missing")])
+def test_a_constant_column_is_found(report, people, value, words):
+    column = pd.Series([value] * 100, dtype="str")
+
+    assert found(report(people.assign(Embarked=column))) == {
+        "constant_columns": [f"train: Embarked is {words} in every row"]
+    }
+
+
+LEAKS = {
+    "the target itself": (Clean.Parch, lambda people: people[Clean.Survived]),
+    "its opposite": (Clean.SibSp, lambda people: 1 - people[Clean.Survived]),
+    "text for it": (Clean.Cabin, lambda people: people[Clean.Survived].map({0: "lost", 1: "boat"}).astype("str")),
+    "a missing value": (Clean.Cabin, lambda people: people[Clean.Survived].map({0: None, 1: "boat"}).astype("str")),
+    "a threshold": (Clean.Fare, lambda people: people[Clean.Survived] * 50 + np.arange(100) / 3),
+    "a threshold upside down": (Clean.Fare, lambda people: 90 - people[Clean.Survived] * 50 - np.arange(100) / 3),
+    "one row in a hundred wrong": (Clean.Fare, lambda people: (people[Clean.Survived] != (people.index == 5)) * 50.0),
+}
+
+
+@pytest.mark.parametrize("leak", LEAKS)
+def test_a_column_that_gives_the_target_away_is_found(report, people, leak):
+    column, values = LEAKS[leak]
+
+    told = found(report(people.assign(**{column: values(people)})))
+
+    assert list(told) == ["leaks"]
+    assert told["leaks"][0].startswith(f"train: {column} alone tells Survived in ")
+
+
+@pytest.mark.parametrize("noise", [0.05, 0.5])
+def test_a_column_that_only_helps_is_no_leak(report, people, noise):
+    wrong = np.random.default_rng(2).random(100) < noise
+
+    assert found(report(people.assign(Fare=(people[Clean.Survived] != wrong) * 50.0))) == {}
+
+
+def test_a_handful_of_rows_is_no_leak(report, people):
+    assert "leaks" not in found(report(people[:20].assign(Parch=people[Clean.Survived])))
+
+
+def test_ids_that_both_lists_have_are_found(report, people):
+    test = people.assign(PassengerId=people[Clean.PassengerId] + 97, Name=people[Clean.Name] + " II")
+
+    assert found(report(people, test)) == {
+        "shared_keys": ["train and test: 3 PassengerIds stand in both, such as 98, 99, 100"]
+    }
+
+
+def test_a_person_of_two_ids_is_found_within_and_across_lists(report, people):
+    train = people.assign(Name=people[Clean.Name].where(people.index != 7, "A, Mr. 3"), Ticket="1 2")
+    test = people[:1].assign(PassengerId=500, Ticket="1 2")
+
+    told = found(report(train, test))
+
+    assert told["same_person_twice"] == [
+        "train and test: 2 people stand more than once (name and ticket), PassengerId such as 1, 3"
+    ]
+
+
+def test_a_long_list_is_told_in_parts_as_it_is_at_once(report, people, monkeypatch):
+    whole = report(people, people.assign(Name=people[Clean.Name].str.repeat(2)))
+
+    monkeypatch.setattr(module, "PART", 30)
+
+    assert report(people, people.assign(Name=people[Clean.Name].str.repeat(2))) == whole
+
+
+def test_the_genuine_lists_are_clean(kaggle, tmp_path):
+    from titanic.dataset.external import verdict
+
+    told = verdict([kaggle / "train.csv", kaggle / "test.csv"])
+
+    assert told.problems == []
+    assert found(told.report) == {}

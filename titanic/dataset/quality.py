@@ -1,0 +1,213 @@
+"""What stands in reports/data_quality.json: rows, columns and checks of the lists that were read.
+
+Works on the Parquet files of the accepted rows, a few columns at a time and long text in parts, so that memory is bounded.
+"""
+
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+from pyarrow import parquet
+
+from titanic.schema import KEY, TARGET, Clean, Passenger, kind, values
+
+TOP = 5  # commonest values that a column's profile names
+PART = 2_000_000  # rows of text that are grouped at once
+FEW = 50  # labelled rows under which chance alone makes a column look like the target
+LEAK = 0.98  # accuracy of a column alone from which on it is said to give the target away
+TRAIN, TEST = "train", "test"
+
+_Counts = npt.NDArray[np.int64]
+
+
+class Accepted(NamedTuple):
+    """A list as it was accepted: the Parquet file of its rows, and the reasons of each rejected row by its number."""
+
+    clean: Path
+    rejected: Mapping[int, list[str]]
+
+
+def quality(lists: dict[str, Accepted]) -> dict[str, Any]:
+    """Return the report on the lists "train" and "test", or on one of them: rows, columns, and every check's result.
+
+    A check is {"ok": whether nothing was found, "found": a sentence for each finding}.
+    """
+    leaks: list[str] = []
+    report = {name: profile(accepted, leaks) for name, accepted in lists.items()}
+    checks = {
+        "schema": [f"{name}: {len(a.rejected)} rows rejected" for name, a in lists.items() if a.rejected],
+        "key_unique": list(_repeated_keys(lists)),
+        "both_labels": list(_labels(report)),
+        "constant_columns": list(_constant(report)),
+        "leaks": leaks,
+        "shared_keys": list(_shared_keys(lists)),
+        "same_person_twice": list(_same_person(lists)),
+    }
+    return {**report, "checks": {name: {"ok": not found, "found": found} for name, found in checks.items()}}
+
+
+def profile(accepted: Accepted, leaks: list[str]) -> dict[str, Any]:
+    """Count the rows of a list, and tell each column's type, missing and distinct values, and range or top values.
+
+    A sentence for each column that alone tells the target is put into `leaks`.
+    """
+    file = parquet.ParquetFile(accepted.clean)
+    rows, rejected = file.metadata.num_rows, len(accepted.rejected)
+    names = file.schema_arrow.names
+    with ThreadPoolExecutor(2 if rows <= PART else 1) as pool:
+        columns = dict(zip(names, pool.map(lambda name: _column(accepted.clean, name), names), strict=True))
+    for name, told in columns.items():
+        accuracy = told.pop("tells_target")
+        if accuracy >= LEAK and columns[TARGET]["distinct"] > 1 and rows >= FEW:
+            leaks.append(f"train: {name} alone tells {TARGET} in {accuracy:.1%} of the rows; is it known before that?")
+    return {"rows": {"read": rows + rejected, "accepted": rows, "rejected": rejected}, "columns": columns}
+
+
+def _column(clean: Path, name: str) -> dict[str, Any]:
+    told = {"type": kind(Passenger, name).__name__, "missing": 0}
+    if name == KEY:  # unique by now
+        keys = parquet.read_table(clean, columns=[KEY])[KEY]
+        return told | {"distinct": len(keys), "tells_target": 0.0} | _range(keys)
+    counts, single = _counts(clean, name)
+    present = counts.filter(pc.is_valid(counts[name]))
+    told["missing"] = sum(counts.filter(pc.is_null(counts[name]))["rows"].to_pylist())
+    told["distinct"] = len(present) + single
+    told["tells_target"] = tells_target(counts, name, single) if "ones" in counts.column_names else 0.0
+    if kind(Passenger, name) is not str and not values(Passenger, name):
+        return told | _range(present[name], present["rows"])
+    order = [("rows", "descending"), (name, "ascending")]
+    top = present.take(pc.select_k_unstable(present, TOP, order)).select([name, "rows"])
+    return told | {"top": {str(value): count for value, count in zip(*top.to_pydict().values(), strict=True)}}
+
+
+def _counts(clean: Path, name: str) -> tuple[pa.Table, int]:
+    """Return a column's values, sorted, with their `rows` and how many of them have label 1 (`ones`, with labels).
+
+    Text that stands in one row alone is only counted, in the second part: a long list has millions of names.
+    """
+    labelled = TARGET in parquet.read_schema(clean).names and name != TARGET
+    found, single = [], 0
+    for part in _parts([clean], [name, *([TARGET] if labelled else [])], name):
+        counts = part.group_by(name, use_threads=False).aggregate(
+            [([], "count_all"), *([(TARGET, "sum")] if labelled else [])]
+        )
+        counts = counts.rename_columns([name, "rows", *(["ones"] if labelled else [])])
+        if kind(Passenger, name) is str:
+            alone = pc.and_(pc.equal(counts["rows"], 1), pc.is_valid(counts[name]))
+            single += pc.sum(alone, min_count=0).as_py()
+            counts = counts.filter(pc.invert(alone))
+        found.append(counts)
+    return pa.concat_tables(found).sort_by(name), single
+
+
+def _parts(files: list[Path], columns: list[str], text: str) -> Iterator[pa.Table]:
+    """Yield tables that together are the rows of the files; rows with equal text stand in the same one.
+
+    The text's length tells the part: its last bits are cheap, and equal for equal text.
+    """
+    rows = sum(parquet.read_metadata(file).num_rows for file in files)
+    count = 1
+    while kind(Passenger, text) is str and rows / count > PART:
+        count *= 2
+    for part in range(count):
+        found = []
+        for file in files:
+            for batch in parquet.ParquetFile(file).iter_batches(PART, columns=columns):
+                length = pc.fill_null(pc.binary_length(batch[text]), 0) if count > 1 else None
+                mine = None if length is None else pc.equal(pc.bit_wise_and(length, count - 1), part)
+                found.append(pa.Table.from_batches([batch if mine is None else batch.filter(mine)]))
+        yield pa.concat_tables(found)
+
+
+def _range(numbers: pa.ChunkedArray, rows: pa.ChunkedArray | None = None) -> dict[str, Any]:
+    """Least, greatest and mean of numbers, each of which stands for one row, or as many as `rows` says."""
+    if not len(numbers):
+        return {}
+    ends = pc.min_max(numbers).as_py()
+    mean = np.average(numbers.to_numpy(), weights=None if rows is None else rows.to_numpy())
+    return {"min": ends["min"], "max": ends["max"], "mean": round(float(mean), 6)}
+
+
+def _repeated_keys(lists: dict[str, Accepted]) -> Iterator[str]:
+    for name, accepted in lists.items():
+        count = sum(any("must be unique" in reason for reason in reasons) for reasons in accepted.rejected.values())
+        if count:
+            yield f"{name}: {count} rows share their {KEY} with another one"
+
+
+def _labels(report: dict[str, Any]) -> Iterator[str]:
+    if TRAIN in report and report[TRAIN]["columns"][TARGET]["distinct"] == 1:
+        (label,) = report[TRAIN]["columns"][TARGET]["top"]
+        yield f"train: {TARGET} is {label} in every row; a model needs both labels"
+
+
+def _constant(report: dict[str, Any]) -> Iterator[str]:
+    for name, told in report.items():
+        rows = told["rows"]["accepted"]
+        for column, about in told["columns"].items():
+            same = about["distinct"] + (about["missing"] > 0) == 1  # a missing value is a value as well
+            if same and rows > 1 and column != TARGET:
+                yield f"{name}: {column} is {'missing' if about['missing'] else 'the same'} in every row"
+
+
+def tells_target(counts: pa.Table, name: str, single: int) -> float:
+    """Return the accuracy with which a column alone tells the target of its rows.
+
+    `counts` has the column's values, sorted, with their `rows` and how many of these have label 1 (`ones`); `single` is
+    the number of further rows, with a value of their own each. Two ways to guess: the commoner label of the *other* rows
+    with the same value (a missing one is a value as well), where at least half of the rows have such others; and one
+    threshold, for numbers.
+    """
+    rows, ones = (counts[column].to_numpy() for column in ("rows", "ones"))
+    accuracy = _from_others(rows, ones, single)
+    if kind(Passenger, name) is not str:
+        present = pc.is_valid(counts[name]).to_numpy()
+        accuracy = max(accuracy, _from_threshold(rows[present], ones[present]))
+    return accuracy
+
+
+def _from_others(rows: _Counts, ones: _Counts, single: int) -> float:
+    """Accuracy of guessing each row by the majority of the other rows of its group; 0 where few rows have others."""
+    zeros = rows - ones
+    right = ones * (ones - 1 > zeros) + zeros * (zeros - 1 > ones)
+    covered = rows[rows > 1].sum()
+    return float(right[rows > 1].sum() / covered) if covered >= (rows.sum() + single) / 2 else 0.0
+
+
+def _from_threshold(rows: _Counts, ones: _Counts) -> float:
+    """Accuracy of the best cut through the sorted values, with either label above it; 0 where there are no values."""
+    if not len(rows):
+        return 0.0
+    wrong = np.cumsum(ones) + (rows - ones).sum() - np.cumsum(rows - ones)  # label 1 up to the cut, label 0 behind it
+    return float(max(wrong.max(), rows.sum() - wrong.min()) / rows.sum())
+
+
+def _shared_keys(lists: dict[str, Accepted]) -> Iterator[str]:
+    if len(lists) < 2:
+        return
+    train, test = (parquet.read_table(lists[name].clean, columns=[KEY])[KEY].to_numpy() for name in (TRAIN, TEST))
+    shared = np.intersect1d(train, test, assume_unique=True)
+    if len(shared):
+        yield f"train and test: {len(shared)} {KEY}s stand in both, {_some(shared.tolist())}"
+
+
+def _same_person(lists: dict[str, Accepted]) -> Iterator[str]:
+    person = [Clean.Name, Clean.Ticket]
+    again: list[int] = []
+    for part in _parts([accepted.clean for accepted in lists.values()], [*person, KEY], Clean.Name):
+        groups = part.group_by(person, use_threads=False).aggregate([([], "count_all"), (KEY, "min")])
+        again += groups.filter(pc.field("count_all") > 1)[f"{KEY}_min"].to_pylist()
+    if again:
+        yield (
+            f"{' and '.join(lists)}: {len(again)} people stand more than once (name and ticket), "
+            f"{KEY} {_some(sorted(again))}"
+        )
+
+
+def _some(keys: list[int]) -> str:
+    return f"such as {', '.join(map(str, keys[:3]))}"

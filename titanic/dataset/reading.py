@@ -1,0 +1,203 @@
+"""A user's CSV file as tables of text: nothing in it is guessed, and nothing is dropped.
+
+Readers of CSV take broken files for granted: they close a quote by themselves, skip a row, read another encoding. Here
+the bytes are looked at first, then the header, then the cells, each as the text that stands in the file.
+"""
+
+import codecs
+import csv
+import re
+import stat
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NoReturn
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+from pyarrow import csv as arrow_csv
+
+from titanic.stage import UserError
+
+BLOCK = 8 << 20  # bytes read at once; no row may be longer
+
+# What a file begins with that only bears the name .csv, and what to do about it.
+STRANGERS = {
+    b"\x1f\x8b": "a gzip archive; unpack it",
+    b"BZh": "a bzip2 archive; unpack it",
+    b"\xfd7zXZ\x00": "an xz archive; unpack it",
+    b"\x28\xb5\x2f\xfd": "a zstd archive; unpack it",
+    b"PK\x03\x04": "a zip archive or an Excel workbook; unpack it, or save it as CSV",
+    b"\xd0\xcf\x11\xe0": "an Excel workbook; save it as CSV",
+    b"PAR1": "a Parquet file; save it as CSV",
+    b"ARROW1": "an Arrow file; save it as CSV",
+    b"SQLite format 3": "an SQLite database; save the table as CSV",
+    b"%PDF": "a PDF; save the table as CSV",
+    b"\xff\xfe": "UTF-16 text; save it as UTF-8",
+    b"\xfe\xff": "UTF-16 text; save it as UTF-8",
+    b"version https://git-lfs": "a git-lfs pointer; run `git lfs pull`",
+    b"outs:\n": "a DVC pointer; run `dvc pull` and name the file that it stands for",
+    b"<!doctype html": "an HTML page; download the file itself",
+    b"<html": "an HTML page; download the file itself",
+    b"<?xml": "an XML file; save the table as CSV",
+    b"{": "JSON; save the table as CSV",
+    b"[": "JSON; save the table as CSV",
+}
+_QUOTE = ord('"')
+# What may stand before an opening quote and after a closing one.
+_EDGE = np.zeros(256, dtype=bool)
+_EDGE[[ord(sign) for sign in ',\n\r"']] = True
+
+
+def check_bytes(path: Path) -> None:
+    """Refuse (UserError) what is no UTF-8 text with well-formed quotes, with the offset or the row of the first fault."""
+    kind = path.stat().st_mode if path.exists() else 0
+    if not stat.S_ISREG(kind):
+        what = "a folder" if stat.S_ISDIR(kind) else "no regular file" if kind else "not there"
+        raise UserError(f"{path} is {what}; name a CSV file")
+    with path.open("rb") as file:
+        start = file.read(64)
+        if not start.strip(b"\r\n"):
+            raise UserError(f"{path} is empty")
+        for magic, what in STRANGERS.items():
+            if start.lstrip().lower().startswith(magic.lower()):
+                raise UserError(f"{path} is {what}")
+        file.seek(0)
+        first = file.readline(1 << 16)
+        for sign in (b";", b"\t", b"|"):
+            if sign in first and b"," not in first:
+                raise UserError(f"{path}: the cells are separated by {sign.decode()!r}; save it with commas")
+        file.seek(len(codecs.BOM_UTF8) if start.startswith(codecs.BOM_UTF8) else 0)
+        _check_blocks(path, file.tell(), iter(lambda: file.read(BLOCK), b""))
+
+
+def _check_blocks(path: Path, offset: int, blocks: Iterator[bytes]) -> None:
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    before, opened = ord("\n"), -1  # the byte before the block; where a quote is open, its offset
+    block = next(blocks)
+    while block:
+        after = next(blocks, b"")
+        if (nul := block.find(b"\0")) >= 0:
+            _refuse(path, offset + nul, "holds a NUL byte; it is damaged, or no text")
+        pending = len(decoder.getstate()[0])
+        try:
+            decoder.decode(block, final=not after)
+        except UnicodeDecodeError as error:
+            at = offset - pending + error.start
+            _refuse(path, at, f"is not UTF-8 (byte 0x{error.object[error.start]:02x}); save the file as UTF-8")
+        opened = _check_quotes(path, offset, block, (before, after[0] if after else ord("\n")), opened)
+        before, last, offset, block = block[-1], block, offset + len(block), after
+    if opened >= 0:
+        _refuse(path, opened, "opens a quote that is never closed")
+    if last.endswith(b","):
+        _refuse(path, offset, "ends without a line end, in an empty cell; the file may have been cut off")
+
+
+def _check_quotes(path: Path, offset: int, block: bytes, edges: tuple[int, int], opened: int) -> int:
+    """Check that each quote opens a cell, closes one, or is doubled inside one; return where one is open, or -1."""
+    data = np.frombuffer(block, np.uint8)
+    at = np.flatnonzero(data == _QUOTE)
+    if not len(at):
+        return opened
+    before = np.where(at > 0, data[at - 1], edges[0])
+    after = np.where(at < len(data) - 1, data[np.minimum(at + 1, len(data) - 1)], edges[1])
+    opening = np.arange(len(at)) % 2 == (opened >= 0)
+    wrong = np.flatnonzero(~_EDGE[np.where(opening, before, after)])
+    if len(wrong):
+        first = wrong[0]
+        if opening[first]:
+            _refuse(path, offset + int(at[first]), "has a quote in a cell that does not begin with one")
+        start = offset + int(at[first - 1]) if first else opened
+        _refuse(path, start, "has a quote that is not closed at the end of its cell")
+    return offset + int(at[-1]) if opening[-1] else -1
+
+
+def _refuse(path: Path, offset: int, fault: str) -> NoReturn:
+    """Raise UserError with the row in which a byte stands; the quotes before that byte are well formed."""
+    with path.open("rb") as file:
+        text = file.read(offset).removeprefix(codecs.BOM_UTF8).lstrip(b"\r\n")
+    row = sum(len(re.findall(rb"[\r\n]+", outside)) for outside in text.split(b'"')[::2])
+    raise UserError(f"{path}: {f'row {row}' if row else 'the header'} {fault} (byte {offset})")
+
+
+def read_header(path: Path) -> list[str]:
+    """Return the cells of the first line that is not empty."""
+    with path.open(encoding="utf-8-sig", newline="") as lines:
+        try:
+            return next(cells for cells in csv.reader(lines) if cells)
+        except csv.Error:
+            raise UserError(f"{path}: the header has a cell of more than {csv.field_size_limit()} characters") from None
+
+
+def check_header(path: Path, columns: list[str]) -> None:
+    """Refuse (UserError) a header that is not just these columns in this order, and say what is other."""
+    found = read_header(path)
+    if found == columns:
+        return
+    counts = Counter(found)
+    faults = {
+        "missing": [name for name in columns if name not in counts],
+        "unknown": [name for name in counts if name not in columns],
+        "more than once": [name for name, count in counts.items() if count > 1],
+    }
+    told = [f"{what}: {_some(names)}" for what, names in faults.items() if names] or ["the order is another"]
+    raise UserError(f"{path}: the header is wrong ({'; '.join(told)}); expected {','.join(columns)}")
+
+
+def _some(names: list[str]) -> str:
+    rest = f" and {len(names) - 8} more" if len(names) > 8 else ""
+    return ", ".join(shown(name) for name in names[:8]) + rest
+
+
+def shown(text: str) -> str:
+    """Return text from a file for a message: in quotes, what cannot be seen as an escape, cut where it is long."""
+    return repr(text if len(text) <= 60 else f"{text[:60]}…")
+
+
+def text_batches(path: Path, columns: list[str], ragged: dict[int, str]) -> Iterator[pa.RecordBatch]:
+    """Yield the rows in order, every cell as text, an empty one as null; `check_bytes` and `check_header` come first.
+
+    A row with too many or too few cells is left out; its number, counted from 1, and its fault are put into `ragged`.
+    """
+
+    def note(row: arrow_csv.InvalidRow) -> str:
+        ragged[row.number - 1] = f"has {row.actual_columns} cells, the header has {row.expected_columns}"
+        return "skip"
+
+    try:
+        yield from arrow_csv.open_csv(
+            pa.OSFile(str(path)),  # by its name alone, Arrow would unpack a file
+            read_options=arrow_csv.ReadOptions(use_threads=False, block_size=BLOCK),  # rows have numbers only in order
+            parse_options=arrow_csv.ParseOptions(newlines_in_values=True, invalid_row_handler=note),
+            convert_options=arrow_csv.ConvertOptions(
+                column_types=dict.fromkeys(columns, pa.string()), strings_can_be_null=True, null_values=[""]
+            ),
+        )
+    except pa.ArrowInvalid as error:
+        if "Empty CSV file" in str(error):  # a header without a line end
+            return
+        if "straddling" in str(error):
+            raise UserError(f"{path} has a row of more than {BLOCK >> 20} MiB; that is no list of passengers") from None
+        raise UserError(f"{path} cannot be read as CSV: {error}") from None
+
+
+def row_numbers(positions: npt.NDArray[np.int64], ragged: dict[int, str]) -> npt.NDArray[np.int64]:
+    """Return the rows' numbers, from 1, for their positions, from 0, among the rows that are not ragged."""
+    left_out = np.array(sorted(ragged), dtype=np.int64)
+    return positions + 1 + np.searchsorted(left_out - np.arange(len(left_out)), positions + 1, side="right")
+
+
+def rows_as_written(path: Path, numbers: set[int]) -> dict[int, str]:
+    """Return the text of these rows as it stands in the file, without the line end, by number; the header is row 0."""
+    found, number, row = {}, 0, ""
+    with path.open(encoding="utf-8-sig", newline="") as lines:
+        for line in lines:
+            row += line
+            if row.count('"') % 2 or not row.strip("\r\n"):
+                row = row.lstrip("\r\n")
+                continue
+            if number in numbers:
+                found[number] = row.rstrip("\r\n")
+            number, row = number + 1, ""
+    return found
