@@ -30,7 +30,11 @@ WRONG = [
     ("seed: 1 ", "seed: 4294967296 ", "train.seed is 4294967296; it must be less than or equal to 4294967295"),
     ("pipeline: random_forest", "pipeline: forest", "train.pipeline is 'forest'; it must be 'random_forest' or"),
     ("pipeline: random_forest", "pipeline: no", "train.pipeline means 'no' to DVC and False to YAML 1.1"),
-    ("source: synthetic", "source: kagle", "dataset.source is 'kagle'; it must be 'synthetic', 'files', 'web' or 'kaggle'"),
+    (
+        "source: synthetic",
+        "source: kagle",
+        "dataset.source is 'kagle'; it must be 'synthetic', 'files', 'web' or 'kaggle'",
+    ),
     ("path: data/external/titanic", "path: ''", "dataset.path is ''; it must"),
     ("path: data/external/titanic", "path: 2020-01-01", "dataset.path means datetime.date(2020, 1, 1) to DVC"),
     ("max_rejected_share: 0.0", "max_rejected_share: 0.9", "validate.max_rejected_share is 0.9; it must be less"),

@@ -1,9 +1,25 @@
+import re
+
 import pandas as pd
 import pandera.errors
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from titanic.schema import Clean, Features, Passenger, PassengerFeatures, kind, table_schema
+from titanic.schema import (
+    GRAMMAR,
+    TARGET,
+    Clean,
+    Features,
+    Passenger,
+    PassengerFeatures,
+    kind,
+    limits,
+    raw_schema,
+    table_schema,
+    values,
+)
 
 BRAUND = {
     "PassengerId": 1,
@@ -38,9 +54,9 @@ WRONG = [
 ]
 
 
-def as_table(row):
+def as_table(row, record=Passenger):
     dtypes = {int: "Int64", float: "float64", str: "str"}
-    return pd.DataFrame([row]).astype({name: dtypes[kind(Passenger, name)] for name in row})
+    return pd.DataFrame([row]).astype({name: dtypes[kind(record, name)] for name in row})
 
 
 def test_a_passenger_of_the_list_is_right_as_record_and_as_row():
@@ -90,3 +106,66 @@ def test_a_column_that_is_not_there_is_named():
 def test_kinds_see_through_literals_and_options():
     assert [kind(Passenger, name) for name in (Clean.Survived, Clean.Age, Clean.Embarked)] == [int, float, str]
     assert kind(PassengerFeatures, Features.Title) is str
+
+
+ANYTHING = {
+    int: st.none() | st.integers(-3, 150),
+    float: st.none() | st.floats(-5, 20_000, allow_nan=False),
+    str: st.none()
+    | st.text(max_size=3)
+    | st.sampled_from(["female", "male", "C", "Q", "S", "Mr", "x" * 101, "a\nb", "a\n"]),
+}
+
+
+def good(record, name):
+    """Values that the record takes, so that many drawn rows are right."""
+    allowed, found = values(record, name), limits(record, name)
+    if allowed:
+        return st.sampled_from(allowed)
+    if kind(record, name) is str:
+        return st.text("abcÖ李 .,'\"", min_size=1, max_size=found.get("max_length", 3) % 7 or 1)
+    numbers = st.integers if kind(record, name) is int else st.floats
+    return numbers(found["ge"], found.get("le", 1000))
+
+
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@pytest.mark.parametrize("record", [Passenger, PassengerFeatures])
+@given(st.data())
+def test_any_row_has_one_verdict_as_record_and_as_table(record, data):
+    row = {
+        name: data.draw(good(record, name) | ANYTHING[kind(record, name)], label=name) for name in record.model_fields
+    }
+
+    try:
+        record(**row)
+    except ValidationError as error:
+        record_refuses = {problem["loc"][0] for problem in error.errors()}
+    else:
+        record_refuses = set()
+    if row[TARGET] is None:  # a record may have no label; a table with labels has one in each row
+        record_refuses |= {TARGET}
+    try:
+        table_schema(record, labelled=True).validate(as_table(row, record), lazy=True)
+    except pandera.errors.SchemaErrors as error:
+        table_refuses = set(error.failure_cases["column"])
+    else:
+        table_refuses = set()
+
+    assert table_refuses == record_refuses
+
+
+@given(st.from_regex(GRAMMAR[float]) | st.text("0123456789+-.eE, _xn", max_size=6))
+def test_a_written_number_is_one_for_python_too(text):
+    if re.match(GRAMMAR[float], text) and not text.endswith("\n"):
+        float(text)
+
+
+def test_the_raw_schema_tells_what_is_no_number():
+    text = pd.DataFrame([BRAUND | {"Age": "x", "SibSp": "1.0"}]).astype("str").assign(Cabin=None)
+
+    with pytest.raises(pandera.errors.SchemaErrors) as error:
+        raw_schema(labelled=True).validate(text.astype("str").assign(Age="x"), lazy=True)
+
+    told = error.value.failure_cases.set_index("column")["check"]
+    assert told[Clean.Age] == "must be a number"
+    assert told[Clean.SibSp] == "must be a whole number"

@@ -212,12 +212,17 @@ def _checks(record: type[BaseModel], name: str) -> "list[pa.Check]":
         "le": lambda high: pa.Check.le(high, error=f"must be at most {high}"),
         "min_length": lambda low: pa.Check.str_length(min_value=low, error="must not be empty"),
         "max_length": lambda high: pa.Check.str_length(max_value=high, error=f"must have at most {high} characters"),
-        "pattern": lambda text: pa.Check.str_matches(text, error="must not hold a line break or control character"),
+        "pattern": lambda text: pa.Check.str_matches(_whole(text), error="must not hold a line break or control character"),
     }
     checks = [make[limit](value) for limit, value in limits(record, name).items()]
     if known := values(record, name):
         checks.append(pa.Check.isin(known, error=f"must be one of {', '.join(map(str, known))}"))
     return checks
+
+
+def _whole(pattern: str) -> str:
+    """Return a pattern for pandas, to which $ matches before a last line break, too; to pydantic and Arrow it does not."""
+    return pattern.removesuffix("$") + r"\Z"
 
 
 def _written(name: str) -> "list[pa.Check]":
@@ -226,4 +231,4 @@ def _written(name: str) -> "list[pa.Check]":
     want = kind(Passenger, name)
     if want is str:
         return _checks(Passenger, name)
-    return [pa.Check.str_matches(GRAMMAR[want], error=f"must be {NOUN[want]}")]
+    return [pa.Check.str_matches(_whole(GRAMMAR[want]), error=f"must be {NOUN[want]}")]
