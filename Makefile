@@ -36,8 +36,9 @@ check: env ## lint and types
 verify: env ## reproduce HEAD in an empty clone and compare every byte with dvc.lock
 	@$(RUN) titanic verify
 
-bench: env ## time whole commands, as ratios to the same work in one process
+bench: env ## time commands and long lists, as ratios to the bare work in the same run
 	@$(RUN) python tests/bench.py
+	@$(RUN) python tests/bench_data.py
 
 docs: env ## build the documentation into site/
 	@$(RUN) mkdocs build --quiet --strict --config-file docs/mkdocs.yml

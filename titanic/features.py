@@ -7,6 +7,7 @@ of any length are worked on in batches.
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -14,7 +15,7 @@ from pyarrow import parquet
 
 from titanic.config import FEATURES, INTERIM, load_params
 from titanic.schema import Clean, Features, PassengerFeatures, kind
-from titanic.stage import write_parquet
+from titanic.stage import ahead, write_parquet
 
 BATCH = 1 << 17  # rows worked on at once
 
@@ -24,10 +25,12 @@ TITLES = {"Mr": "Mr", "Mrs": "Mrs", "Mme": "Mrs", "Miss": "Miss", "Mlle": "Miss"
 
 def title(name: pd.Series) -> pd.Series:
     """Return the title in "Surname, Title. Given names"; Other where it is rare or there is none."""
-    found = pc.struct_field(pc.extract_regex(pa.array(name), r",\s*(?P<title>[^.,]+)\."), "title")
+    # a pattern that leaves no choice at any character is matched twice as fast
+    found = pc.struct_field(pc.extract_regex(pa.array(name), "^[^,]*, *(?P<title>[^., ][^.,]*)[.]"), "title")
     place = pc.index_in(found, pa.array(TITLES.keys()))
     known = pc.fill_null(pc.take(pa.array(TITLES.values()), place), "Other")
-    return pd.Series(known.to_pandas().to_numpy(), index=name.index, dtype="str")
+    titles: pd.Series = known.to_pandas().set_axis(name.index)
+    return titles
 
 
 def family_size(siblings: pd.Series, parents: pd.Series) -> pd.Series:
@@ -42,9 +45,11 @@ def deck(cabin: pd.Series) -> pd.Series:
 
 def age_band(age: pd.Series, starts: tuple[int, ...]) -> pd.Series:
     """Return the band of whole years, such as 18-34, of ages in years; missing where the age is."""
-    edges = [0, *starts]
-    labels = [f"{low}-{high - 1}" for low, high in zip(edges, starts, strict=False)] + [f"{edges[-1]}+"]
-    return pd.cut(age, [*edges, float("inf")], right=False, labels=labels).astype("str")
+    lowest = [0, *starts]
+    labels = [f"{low}-{high - 1}" for low, high in zip(lowest, starts, strict=False)] + [f"{lowest[-1]}+"]
+    place = pa.array(np.searchsorted(starts, age, side="right"), mask=age.isna().to_numpy())
+    bands: pd.Series = pa.array(labels).take(place).to_pandas().set_axis(age.index)
+    return bands
 
 
 def featurize(clean: pd.DataFrame, age_bands: tuple[int, ...]) -> pd.DataFrame:
@@ -65,7 +70,7 @@ def featurize(clean: pd.DataFrame, age_bands: tuple[int, ...]) -> pd.DataFrame:
 
 
 def _batches(path: Path) -> Iterator[pd.DataFrame]:
-    for batch in parquet.ParquetFile(path).iter_batches(BATCH):
+    for batch in ahead(parquet.ParquetFile(path).iter_batches(BATCH)):
         yield batch.to_pandas()
 
 

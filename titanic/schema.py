@@ -212,7 +212,9 @@ def _checks(record: type[BaseModel], name: str) -> "list[pa.Check]":
         "le": lambda high: pa.Check.le(high, error=f"must be at most {high}"),
         "min_length": lambda low: pa.Check.str_length(min_value=low, error="must not be empty"),
         "max_length": lambda high: pa.Check.str_length(max_value=high, error=f"must have at most {high} characters"),
-        "pattern": lambda text: pa.Check.str_matches(_whole(text), error="must not hold a line break or control character"),
+        "pattern": lambda text: pa.Check.str_matches(
+            _whole(text), error="must not hold a line break or control character"
+        ),
     }
     checks = [make[limit](value) for limit, value in limits(record, name).items()]
     if known := values(record, name):

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -27,6 +27,9 @@ ARITHMETIC = {
     "OPENBLAS_NUM_THREADS": "1",  # the order of a sum depends on how it was shared out
     "OMP_NUM_THREADS": "1",
 }
+
+
+_Item = TypeVar("_Item")
 
 
 class UserError(Exception):
@@ -76,6 +79,19 @@ def write_json(path: Path, content: Any) -> None:
     write_bytes(path, f"{text}\n".encode())
 
 
+def ahead(items: Iterable[_Item]) -> Iterator[_Item]:
+    """Yield items while a thread makes the next one: Arrow and numpy compute beside each other."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    source: Iterator[Any] = iter(items)
+    end: Any = object()
+    with ThreadPoolExecutor(1) as thread:
+        waiting = thread.submit(next, source, end)
+        while (item := waiting.result()) is not end:
+            waiting = thread.submit(next, source, end)
+            yield item
+
+
 def write_parquet(path: Path, tables: "Iterable[pd.DataFrame]") -> None:
     """Write tables with the same columns, of which there is one at least, below one another; the index is not kept."""
     import pyarrow as pa
@@ -84,7 +100,7 @@ def write_parquet(path: Path, tables: "Iterable[pd.DataFrame]") -> None:
     whole = (pa.Table.from_pandas(table, preserve_index=False) for table in tables)
     first = next(whole)
     with replacing(path) as temporary, parquet.ParquetWriter(temporary, first.schema) as writer:
-        for table in chain([first], whole):
+        for table in chain([first], ahead(whole)):
             writer.write_table(table)
 
 

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import parquet
 
-from titanic.schema import KEY, TARGET, Clean, Passenger, kind, values
+from titanic.schema import KEY, TARGET, Clean, Passenger, columns, kind, values
 
 TOP = 5  # commonest values that a column's profile names
 PART = 2_000_000  # rows of text that are grouped at once
@@ -37,47 +37,50 @@ def quality(lists: dict[str, Accepted]) -> dict[str, Any]:
 
     A check is {"ok": whether nothing was found, "found": a sentence for each finding}.
     """
-    leaks: list[str] = []
-    report = {name: profile(accepted, leaks) for name, accepted in lists.items()}
+    rows = sum(parquet.read_metadata(accepted.clean).num_rows for accepted in lists.values())
+    with ThreadPoolExecutor(2 if rows <= PART else 1) as pool:
+        people = pool.submit(lambda: list(_same_person(lists)))
+        profiles = {
+            name: {
+                column: pool.submit(_column, accepted.clean, column, labelled=name == TRAIN and column != TARGET)
+                for column in columns(Passenger, labelled=name == TRAIN)
+            }
+            for name, accepted in lists.items()
+        }
+        report = {
+            name: {
+                "rows": _rows(accepted),
+                "columns": {column: told.result() for column, told in profiles[name].items()},
+            }
+            for name, accepted in lists.items()
+        }
     checks = {
         "schema": [f"{name}: {len(a.rejected)} rows rejected" for name, a in lists.items() if a.rejected],
         "key_unique": list(_repeated_keys(lists)),
         "both_labels": list(_labels(report)),
         "constant_columns": list(_constant(report)),
-        "leaks": leaks,
+        "leaks": list(_leaks(report)),
         "shared_keys": list(_shared_keys(lists)),
-        "same_person_twice": list(_same_person(lists)),
+        "same_person_twice": people.result(),
     }
     return {**report, "checks": {name: {"ok": not found, "found": found} for name, found in checks.items()}}
 
 
-def profile(accepted: Accepted, leaks: list[str]) -> dict[str, Any]:
-    """Count the rows of a list, and tell each column's type, missing and distinct values, and range or top values.
-
-    A sentence for each column that alone tells the target is put into `leaks`.
-    """
-    file = parquet.ParquetFile(accepted.clean)
-    rows, rejected = file.metadata.num_rows, len(accepted.rejected)
-    names = file.schema_arrow.names
-    with ThreadPoolExecutor(2 if rows <= PART else 1) as pool:
-        columns = dict(zip(names, pool.map(lambda name: _column(accepted.clean, name), names), strict=True))
-    for name, told in columns.items():
-        accuracy = told.pop("tells_target")
-        if accuracy >= LEAK and columns[TARGET]["distinct"] > 1 and rows >= FEW:
-            leaks.append(f"train: {name} alone tells {TARGET} in {accuracy:.1%} of the rows; is it known before that?")
-    return {"rows": {"read": rows + rejected, "accepted": rows, "rejected": rejected}, "columns": columns}
+def _rows(accepted: Accepted) -> dict[str, int]:
+    rows, rejected = parquet.read_metadata(accepted.clean).num_rows, len(accepted.rejected)
+    return {"read": rows + rejected, "accepted": rows, "rejected": rejected}
 
 
-def _column(clean: Path, name: str) -> dict[str, Any]:
+def _column(clean: Path, name: str, *, labelled: bool) -> dict[str, Any]:
     told = {"type": kind(Passenger, name).__name__, "missing": 0}
     if name == KEY:  # unique by now
         keys = parquet.read_table(clean, columns=[KEY])[KEY]
         return told | {"distinct": len(keys), "tells_target": 0.0} | _range(keys)
-    counts, single = _counts(clean, name)
+    counts, single = _counts(clean, name, labelled=labelled)
     present = counts.filter(pc.is_valid(counts[name]))
     told["missing"] = sum(counts.filter(pc.is_null(counts[name]))["rows"].to_pylist())
     told["distinct"] = len(present) + single
-    told["tells_target"] = tells_target(counts, name, single) if "ones" in counts.column_names else 0.0
+    told["tells_target"] = tells_target(counts, name, single) if labelled else 0.0
     if kind(Passenger, name) is not str and not values(Passenger, name):
         return told | _range(present[name], present["rows"])
     order = [("rows", "descending"), (name, "ascending")]
@@ -85,12 +88,11 @@ def _column(clean: Path, name: str) -> dict[str, Any]:
     return told | {"top": {str(value): count for value, count in zip(*top.to_pydict().values(), strict=True)}}
 
 
-def _counts(clean: Path, name: str) -> tuple[pa.Table, int]:
+def _counts(clean: Path, name: str, *, labelled: bool) -> tuple[pa.Table, int]:
     """Return a column's values, sorted, with their `rows` and how many of them have label 1 (`ones`, with labels).
 
     Text that stands in one row alone is only counted, in the second part: a long list has millions of names.
     """
-    labelled = TARGET in parquet.read_schema(clean).names and name != TARGET
     found, single = [], 0
     for part in _parts([clean], [name, *([TARGET] if labelled else [])], name):
         counts = part.group_by(name, use_threads=False).aggregate(
@@ -105,19 +107,20 @@ def _counts(clean: Path, name: str) -> tuple[pa.Table, int]:
     return pa.concat_tables(found).sort_by(name), single
 
 
-def _parts(files: list[Path], columns: list[str], text: str) -> Iterator[pa.Table]:
+def _parts(files: list[Path], wanted: list[str], text: str) -> Iterator[pa.Table]:
     """Yield tables that together are the rows of the files; rows with equal text stand in the same one.
 
     The text's length tells the part: its last bits are cheap, and equal for equal text.
     """
-    rows = sum(parquet.read_metadata(file).num_rows for file in files)
+    opened = [parquet.ParquetFile(file) for file in files]
+    rows = sum(file.metadata.num_rows for file in opened)
     count = 1
     while kind(Passenger, text) is str and rows / count > PART:
         count *= 2
     for part in range(count):
         found = []
-        for file in files:
-            for batch in parquet.ParquetFile(file).iter_batches(PART, columns=columns):
+        for file in opened:
+            for batch in file.iter_batches(PART, columns=wanted):
                 length = pc.fill_null(pc.binary_length(batch[text]), 0) if count > 1 else None
                 mine = None if length is None else pc.equal(pc.bit_wise_and(length, count - 1), part)
                 found.append(pa.Table.from_batches([batch if mine is None else batch.filter(mine)]))
@@ -153,6 +156,15 @@ def _constant(report: dict[str, Any]) -> Iterator[str]:
             same = about["distinct"] + (about["missing"] > 0) == 1  # a missing value is a value as well
             if same and rows > 1 and column != TARGET:
                 yield f"{name}: {column} is {'missing' if about['missing'] else 'the same'} in every row"
+
+
+def _leaks(report: dict[str, Any]) -> Iterator[str]:
+    """Find the columns that alone tell the target, by `tells_target`, which is taken out of the report."""
+    for name, told in report.items():
+        for column, about in told["columns"].items():
+            accuracy = about.pop("tells_target")
+            if accuracy >= LEAK and told["rows"]["accepted"] >= FEW and told["columns"][TARGET]["distinct"] > 1:
+                yield f"{name}: {column} alone tells {TARGET} in {accuracy:.1%} of the rows; is it known before that?"
 
 
 def tells_target(counts: pa.Table, name: str, single: int) -> float:

@@ -8,6 +8,9 @@ batches.
 
 import csv
 import io
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
@@ -24,7 +27,7 @@ from titanic.config import DATA_QUALITY, INTERIM, RAW, REJECTED, load_params
 from titanic.dataset.quality import Accepted, quality
 from titanic.dataset.reading import check_bytes, check_header, row_numbers, rows_as_written, shown, text_batches
 from titanic.schema import GRAMMAR, KEY, NOUN, TARGET, Passenger, columns, kind, table_schema
-from titanic.stage import UserError, replacing, write_bytes, write_json
+from titanic.stage import UserError, ahead, replacing, write_bytes, write_json
 
 TRAIN_COLUMNS, TEST_COLUMNS = columns(Passenger, labelled=True), columns(Passenger, labelled=False)
 SHOWN = 20  # bad rows that an error message lists
@@ -55,44 +58,53 @@ def check(path: Path, clean: Path, names: list[str]) -> Checked:
     """
     check_bytes(path)
     check_header(path, names)
-    checked, keys = _pass(path, clean, names, np.array([], dtype=np.int64))
-    if len(twice := _repeated(keys)):
+    checked, found = _pass(path, clean, names, np.array([], dtype=np.int64))
+    if len(twice := _repeated(found.keys)):
         checked, _ = _pass(path, clean, names, twice)
     if not checked.rows:
         raise UserError(f"{path} has a header and no rows")
     return checked
 
 
-def _pass(
-    path: Path, clean: Path, names: list[str], twice: npt.NDArray[np.int64]
-) -> tuple[Checked, npt.NDArray[np.int64]]:
-    """Go through the file once; a row with a key of `twice` is bad. Return the keys of all rows as well."""
-    schema = table_schema(Passenger, labelled=TARGET in names).select_columns(names)
-    ragged: dict[int, str] = {}
-    bad: dict[int, list[str]] = {}  # by position among the rows that are not ragged
-    keys = [twice]
-    read = 0
+@dataclass
+class _Found:
+    """What a pass over a file gathers: bad rows by their position among the rows that are not ragged, and all keys."""
+
+    ragged: dict[int, str] = field(default_factory=dict)
+    bad: dict[int, list[str]] = field(default_factory=dict)
+    keys: list[npt.NDArray[np.int64]] = field(default_factory=list)
+    rows: int = 0  # that are not ragged
+
+
+def _pass(path: Path, clean: Path, names: list[str], twice: npt.NDArray[np.int64]) -> tuple[Checked, _Found]:
+    """Go through the file once; a row with a key of `twice` is bad."""
+    found = _Found()
     with parquet.ParquetWriter(clean, pa.schema([(name, ARROW[kind(Passenger, name)]) for name in names])) as writer:
-        for text in text_batches(path, names, ragged):
-            typed, faults = type_cells(text)
-            faults += schema_faults(typed, schema)
-            faults += [
-                (int(row), KEY, "must be unique") for row in np.flatnonzero(pc.is_in(typed[KEY], pa.array(twice)))
-            ]
-            found = reasons(text, faults)
-            bad |= {read + row: told for row, told in found.items()}
-            keys.append(typed[KEY].drop_null().to_numpy())
-            read += len(text)
-            good = np.ones(len(text), dtype=bool)
-            good[list(found)] = False
-            writer.write_batch(typed.filter(pa.array(good)) if found else typed)
-    numbers = row_numbers(np.array(list(bad), dtype=np.int64), ragged)
-    rejected = dict(zip(numbers.tolist(), bad.values(), strict=True)) | {row: [fault] for row, fault in ragged.items()}
-    return Checked(path, read - len(bad), dict(sorted(rejected.items()))), np.concatenate(keys[1:] or keys)
+        for good in ahead(_good_rows(path, names, twice, found)):
+            writer.write_batch(good)
+    numbers = row_numbers(np.array(list(found.bad), dtype=np.int64), found.ragged).tolist()
+    rejected = dict(zip(numbers, found.bad.values(), strict=True))
+    rejected |= {number: [fault] for number, fault in found.ragged.items()}
+    return Checked(path, found.rows - len(found.bad), dict(sorted(rejected.items()))), found
 
 
-def _repeated(keys: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-    ordered = np.sort(keys)
+def _good_rows(path: Path, names: list[str], twice: npt.NDArray[np.int64], found: _Found) -> Iterator[pa.RecordBatch]:
+    schema = table_schema(Passenger, labelled=TARGET in names).select_columns(names)
+    for text in ahead(text_batches(path, names, found.ragged)):
+        typed, faults = type_cells(text)
+        faults += schema_faults(typed, schema)
+        faults += [(int(row), KEY, "must be unique") for row in np.flatnonzero(pc.is_in(typed[KEY], pa.array(twice)))]
+        bad = reasons(text, faults)
+        found.bad |= {found.rows + row: told for row, told in bad.items()}
+        found.keys.append(typed[KEY].drop_null().to_numpy())
+        found.rows += len(text)
+        good = np.ones(len(text), dtype=bool)
+        good[list(bad)] = False
+        yield typed.filter(pa.array(good)) if bad else typed
+
+
+def _repeated(keys: list[npt.NDArray[np.int64]]) -> npt.NDArray[np.int64]:
+    ordered = np.sort(np.concatenate([np.array([], dtype=np.int64), *keys]))
     return np.unique(ordered[1:][ordered[1:] == ordered[:-1]])
 
 
@@ -167,8 +179,14 @@ def main() -> None:
     """Run the stage."""
     share = load_params().validate_.max_rejected_share
     with replacing(INTERIM / "train.parquet") as train_clean, replacing(INTERIM / "test.parquet") as test_clean:
-        train = check(RAW / "train.csv", train_clean, TRAIN_COLUMNS)
-        test = check(RAW / "test.csv", test_clean, TEST_COLUMNS)
+        with ThreadPoolExecutor(2) as pool:
+            both = [
+                pool.submit(check, RAW / "train.csv", train_clean, TRAIN_COLUMNS),
+                pool.submit(check, RAW / "test.csv", test_clean, TEST_COLUMNS),
+            ]
+        if unreadable := [str(error) for error in (done.exception() for done in both) if isinstance(error, UserError)]:
+            raise UserError("\n".join(unreadable))
+        train, test = (done.result() for done in both)
         refused = refusal(train, share, "or raise validate.max_rejected_share")
         refused += refusal(test, 0, "each must get its prediction")
         if refused:
