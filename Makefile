@@ -40,7 +40,8 @@ bench: env ## time commands and long lists, as ratios to the bare work in the sa
 	@$(RUN) python tests/bench.py
 	@$(RUN) python tests/bench_data.py
 
-docs: env ## build the documentation into site/
+docs: env ## write what derives from the schema, and build the documentation into site/
+	@$(RUN) python -m titanic.dataset.metadata
 	@$(RUN) mkdocs build --quiet --strict --config-file docs/mkdocs.yml
 
 hooks: env ## let git run `dvc checkout`, `dvc status` and `dvc push` at its own checkout, commit and push

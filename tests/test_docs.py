@@ -14,9 +14,12 @@ PAGES = ["README.md", *(str(page.relative_to(ROOT)) for page in sorted((ROOT / "
 ELSEWHERE = ("make test", "docker ", "mkdir -p out")
 
 
+def blocks(page, language):
+    return re.findall(rf"^```{language}\n(.*?)^```$", (ROOT / page).read_text(), flags=re.MULTILINE | re.DOTALL)
+
+
 def commands(page):
-    blocks = re.findall(r"^```bash\n(.*?)^```$", (ROOT / page).read_text(), flags=re.MULTILINE | re.DOTALL)
-    lines = [line for block in blocks for line in block.splitlines() if line]
+    lines = [line for block in blocks(page, "bash") for line in block.splitlines() if line]
     return [line for line in lines if not line.startswith(ELSEWHERE)]
 
 
@@ -42,6 +45,11 @@ def test_the_commands_of_a_page_run_in_order(reader, page):
 
     assert said.count("\n+ ") + said.startswith("+ ") >= len(commands(page))
     assert "ERROR" not in said
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if blocks(page, "python")])
+def test_the_python_of_a_page_runs(small, page):
+    small.ok("python", "-c", "".join(blocks(page, "python")))
 
 
 def test_the_readme_names_the_two_commands():
