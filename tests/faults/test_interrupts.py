@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import shutil
 import signal
 import subprocess
 import time
@@ -94,3 +95,26 @@ def test_an_occupied_lock_is_answered(small):
     assert "Unable to acquire lock" in done.said
     assert "Traceback" not in done.said
     small.ok("dvc", "repro")
+
+
+@pytest.mark.parametrize("delay", [0.2, 0.6, 1.0, 1.4, 1.8, 2.4])
+def test_data_is_added_whole_or_not_at_all(small, tmp_path, delay):
+    mine = tmp_path / "mine"
+    mine.mkdir()
+    for name in ("train.csv", "test.csv"):
+        shutil.copy(small.root / "data/raw" / name, mine)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    command = ["titanic", "data", "add", str(mine)]
+    with subprocess.Popen(
+        command, cwd=small.root, env=small.environment, stderr=subprocess.PIPE, text=True, start_new_session=True
+    ) as process:
+        time.sleep(delay)
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGINT)
+        said = process.stderr.read()
+
+    left = {path.name for path in (small.root / "data/external").iterdir()}
+    assert left == ({"titanic"} if process.returncode else {"titanic", "mine", "mine.dvc", ".gitignore"})
+    assert "Traceback" not in said
+    if process.returncode:
+        small.ok(*command)

@@ -116,6 +116,8 @@ def add(root: Path, paths: list[Path], name: str | None) -> list[str]:
 def _put(root: Path, folder: Path, files: dict[str, Path]) -> None:
     """Copy the files and `dvc add` the folder: all of it or nothing."""
     whole, temporary = root / folder, root / folder.with_name(f".{folder.name}.tmp")
+    ignored = whole.with_name(".gitignore")  # dvc add writes a line into it
+    before = ignored.read_bytes() if ignored.exists() else None
     shutil.rmtree(temporary, ignore_errors=True)
     try:
         temporary.mkdir(parents=True)
@@ -126,6 +128,9 @@ def _put(root: Path, folder: Path, files: dict[str, Path]) -> None:
     except BaseException:
         shutil.rmtree(whole, ignore_errors=True)
         whole.with_name(f"{whole.name}.dvc").unlink(missing_ok=True)
+        ignored.unlink(missing_ok=True)
+        if before is not None:
+            ignored.write_bytes(before)
         raise
     finally:
         shutil.rmtree(temporary, ignore_errors=True)

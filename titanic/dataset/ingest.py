@@ -6,6 +6,7 @@ What a source gives stays as it is, to the byte. A source without gender_submiss
 import csv
 import shutil
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from titanic.config import RAW, Dataset, load_params
@@ -38,14 +39,18 @@ def files(dataset: Dataset, folder: Path) -> None:
 
 
 def write_gender_submission(test: Path, submission: Path) -> None:
-    """Derive Kaggle's example submission, in which every woman and girl survives, from test.csv."""
-    try:
-        with test.open(encoding="utf-8-sig", newline="") as rows, submission.open("w", newline="") as answers:
-            writer = csv.writer(answers, lineterminator="\n")
-            writer.writerow([KEY, TARGET])
-            writer.writerows([row[KEY], int(row[Clean.Sex] == "female")] for row in csv.DictReader(rows))
-    except (UnicodeDecodeError, KeyError, csv.Error) as error:
-        raise UserError(f"{TEST} is no CSV table with the columns {KEY} and {Clean.Sex}: {error}") from None
+    """Derive Kaggle's example submission, in which every woman and girl survives, from test.csv.
+
+    A file that is no list is not judged here: validate tells all that is wrong with it.
+    """
+    with (
+        test.open(encoding="utf-8-sig", errors="replace", newline="") as rows,
+        submission.open("w", encoding="utf-8", newline="") as answers,
+    ):
+        writer = csv.writer(answers, lineterminator="\n")
+        writer.writerow([KEY, TARGET])
+        with suppress(csv.Error):
+            writer.writerows([row.get(KEY), int(row.get(Clean.Sex) == "female")] for row in csv.DictReader(rows))
 
 
 # Each writes train.csv, test.csv and, where it has one, gender_submission.csv to a folder.
