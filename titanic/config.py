@@ -153,7 +153,7 @@ def _read(path: Path) -> dict[str, Any]:
 
 
 def _refuse_ambiguous(path: Path, ours: Any, dvcs: Any) -> None:
-    values, theirs = dict(_leaves(ours)), dict(_leaves(dvcs))
+    values, theirs = dict(leaves(ours)), dict(leaves(dvcs))
     for key, value in theirs.items():
         if isinstance(value, str) and "${" in value:
             raise UserError(f"{path}: {key} is {value!r}; write the value itself, DVC would record the reference")
@@ -164,10 +164,11 @@ def _refuse_ambiguous(path: Path, ours: Any, dvcs: Any) -> None:
             )
 
 
-def _leaves(value: Any, key: str = "") -> Iterator[tuple[str, Any]]:
+def leaves(value: Any, key: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield the dotted key and the value of everything in nested mappings that is none itself."""
     if isinstance(value, dict):
         for name, item in value.items():
-            yield from _leaves(item, f"{key}.{name}" if key else str(name))
+            yield from leaves(item, f"{key}.{name}" if key else str(name))
     else:
         yield key, value
 

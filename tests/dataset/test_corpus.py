@@ -112,6 +112,8 @@ BROKEN = {
     # what only bears the name .csv
     "empty": (lambda _: b"", ["is empty"]),
     "line ends alone": (lambda _: b"\n\n\r\n", ["is empty"]),
+    "a byte order mark alone": (lambda _: b"\xef\xbb\xbf", ["is empty"]),
+    "a byte order mark and line ends": (lambda _: b"\xef\xbb\xbf\r\n\n", ["is empty"]),
     "gzip": (gzip.compress, ["gzip archive; unpack it"]),
     "bzip2": (bz2.compress, ["bzip2 archive"]),
     "xz": (lzma.compress, ["xz archive"]),
@@ -191,6 +193,10 @@ BROKEN = {
     "a row of empty cells": (
         line(5, lambda t: t + b"\n" + b"," * 11),
         ["row 6", "PassengerId is missing", "Sex is missing"],
+    ),
+    "semicolons after empty lines": (
+        lambda c: b"\n\n" + render(parse(c), delimiter=";"),
+        ["the cells are separated by"],
     ),
     "semicolons": (lambda c: render(parse(c), delimiter=";"), ["the cells are separated by ';'"]),
     "tabs": (lambda c: render(parse(c), delimiter="\t"), ["the cells are separated by '\\t'"]),
@@ -325,7 +331,7 @@ VALID = {
     "mixed line ends": (line(5, lambda t: t + b"\r"), None),
     "a byte order mark": (lambda c: b"\xef\xbb\xbf" + c, value(1, Clean.PassengerId, 1)),
     "no line end at the end": (lambda c: raw_cell(-1, Clean.Embarked, b"S")(c).rstrip(b"\n"), None),
-    "empty lines": (lambda c: b"\n" + c.replace(b"\n", b"\n\n", 7) + b"\n\n", None),
+    "empty lines": (lambda c: b"\n" * 99 + c.replace(b"\n", b"\n\n", 7) + b"\n\n", None),
     "every cell quoted": (lambda c: render(parse(c), quoting=csv.QUOTE_ALL), None),
     "rows in another order": (rows(lambda t: [t[0], *t[:0:-1]]), None),
     "one class alone of a column": (every(Clean.Embarked, "S"), None),
@@ -380,7 +386,7 @@ def write(tmp_path):
 def answer(path, tmp_path):
     """What a user is told of a file, or nothing where all of it is good."""
     try:
-        return "\n".join(refusal(check(path, tmp_path / "clean.parquet", TRAIN_COLUMNS), 0, "cure"))
+        return "\n".join(refusal(check(path, tmp_path / "clean.parquet", TRAIN_COLUMNS), 0))
     except UserError as error:
         return str(error)
 

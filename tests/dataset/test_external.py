@@ -85,6 +85,31 @@ def test_added_data_can_be_trained_on(small, mine):
     assert small.ok("dvc", "exp", "list").count("\n") >= 2
 
 
+def test_a_file_of_which_every_row_is_bad_is_told(small, mine):
+    path = mine / "passengers.csv"
+    path.write_text(path.read_text().replace("male,", "mael,"))
+
+    done = small.run("titanic", "data", "check", str(path))
+
+    assert done.code == 1
+    assert "891 of 891 rows are bad" in done.said
+    assert "Traceback" not in done.said
+
+
+def test_values_are_shown_as_they_are(small, mine):
+    path = mine / "passengers.csv"
+    header, first, second, *rows = path.read_text().splitlines()
+    cells = [line.split(",") for line in (first, second)]
+    for line in cells:
+        line[-4] = "[/red] :smile:"
+    path.write_text("\n".join([header, *map(",".join, cells), *rows]) + "\n")
+
+    done = small.run("titanic", "data", "check", str(path), COLUMNS="200")
+
+    assert done.code == 0
+    assert "[/red] :smile: (2)" in done.said
+
+
 def left(project):
     return sorted(path.name for path in (project.root / "data/external").iterdir())
 

@@ -63,8 +63,8 @@ def test_a_bad_cell_is_told_once_with_row_and_rule(judge, old, new, sentence):
     _, checked = judge(HEADER, CUMINGS, BRAUND.replace(old, new))
 
     assert checked.rejected == {2: [sentence]}
-    first, second = refusal(checked, 0, "the cure")
-    assert first == f"{checked.path}: 1 of 2 rows are bad; mend them (the cure)"
+    first, second = refusal(checked, 0, "; the cure")
+    assert first == f"{checked.path}: 1 of 2 rows are bad; mend them; the cure"
     assert second == f"  row 2: {sentence}"
 
 

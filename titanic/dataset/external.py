@@ -81,7 +81,7 @@ def _list_of(path: Path, files: dict[str, Path]) -> str:
 
 
 def _told(checked: Checked) -> list[str]:
-    lines = refusal(checked, 0, "nothing was added")
+    lines = refusal(checked, 0)
     return ["\n".join(lines)] if lines else []
 
 

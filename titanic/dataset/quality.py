@@ -118,7 +118,7 @@ def _parts(files: list[Path], wanted: list[str], text: str) -> Iterator[pa.Table
     while kind(Passenger, text) is str and rows / count > PART:
         count *= 2
     for part in range(count):
-        found = []
+        found = [opened[0].schema_arrow.empty_table().select(wanted)]
         for file in opened:
             for batch in file.iter_batches(PART, columns=wanted):
                 length = pc.fill_null(pc.binary_length(batch[text]), 0) if count > 1 else None

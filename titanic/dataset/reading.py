@@ -57,18 +57,19 @@ def check_bytes(path: Path) -> None:
         what = "a folder" if stat.S_ISDIR(kind) else "no regular file" if kind else "not there"
         raise UserError(f"{path} is {what}; name a CSV file")
     with path.open("rb") as file:
-        start = file.read(64)
-        if not start.strip(b"\r\n"):
-            raise UserError(f"{path} is empty")
+        start = file.readline(BLOCK)
+        while start and not start.strip(b"\r\n\t " + codecs.BOM_UTF8):  # lines that are empty
+            start = file.readline(BLOCK)
         for magic, what in STRANGERS.items():
             if start.lstrip().lower().startswith(magic.lower()):
                 raise UserError(f"{path} is {what}")
-        file.seek(0)
-        first = file.readline(1 << 16)
         for sign in (b";", b"\t", b"|"):
-            if sign in first and b"," not in first:
+            if sign in start and b"," not in start:
                 raise UserError(f"{path}: the cells are separated by {sign.decode()!r}; save it with commas")
-        file.seek(len(codecs.BOM_UTF8) if start.startswith(codecs.BOM_UTF8) else 0)
+        if not start:
+            raise UserError(f"{path} is empty")
+        file.seek(0)
+        file.seek(len(codecs.BOM_UTF8) if file.read(3) == codecs.BOM_UTF8 else 0)
         _check_blocks(path, file.tell(), iter(lambda: file.read(BLOCK), b""))
 
 

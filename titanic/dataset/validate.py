@@ -152,7 +152,7 @@ def reasons(text: pa.RecordBatch, faults: list[Fault]) -> dict[int, list[str]]:
     return rows
 
 
-def refusal(checked: Checked, max_rejected_share: float, cure: str) -> list[str]:
+def refusal(checked: Checked, max_rejected_share: float, cure: str = "") -> list[str]:
     """Return what to tell where more than that share of the rows is bad: a line for each of the first 20."""
     bad = checked.rejected
     if len(bad) <= max_rejected_share * checked.rows:
@@ -160,7 +160,7 @@ def refusal(checked: Checked, max_rejected_share: float, cure: str) -> list[str]
     lines = [f"  row {number}: {'; '.join(told)}" for number, told in list(bad.items())[:SHOWN]]
     if len(bad) > SHOWN:
         lines.append(f"  and {len(bad) - SHOWN} more")
-    return [f"{checked.path}: {len(bad)} of {checked.rows} rows are bad; mend them ({cure})", *lines]
+    return [f"{checked.path}: {len(bad)} of {checked.rows} rows are bad; mend them{cure}", *lines]
 
 
 def rejected_rows(checked: Checked) -> str:
@@ -187,8 +187,8 @@ def main() -> None:
         if unreadable := [str(error) for error in (done.exception() for done in both) if isinstance(error, UserError)]:
             raise UserError("\n".join(unreadable))
         train, test = (done.result() for done in both)
-        refused = refusal(train, share, "or raise validate.max_rejected_share")
-        refused += refusal(test, 0, "each must get its prediction")
+        refused = refusal(train, share, ", or raise validate.max_rejected_share")
+        refused += refusal(test, 0, ": each must get its prediction")
         if refused:
             raise UserError("\n".join(refused))
         report = quality({"train": Accepted(train_clean, train.rejected), "test": Accepted(test_clean, test.rejected)})

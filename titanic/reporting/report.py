@@ -12,7 +12,7 @@ import pandas as pd
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from titanic.config import DATA_QUALITY, DIAGNOSTICS, FIGURES, METRICS, PLOTS, REPORT, Params, load_params
+from titanic.config import DATA_QUALITY, DIAGNOSTICS, FIGURES, METRICS, PLOTS, REPORT, Params, leaves, load_params
 from titanic.reporting.plots import DRAWINGS, draw
 from titanic.reporting.summary import described
 from titanic.stage import write_bytes
@@ -40,7 +40,8 @@ def page(params: Params, metrics: Any, diagnostics: Any, quality: Any, figures: 
         lstrip_blocks=True,
     )
     return environment.get_template("report.html.jinja").render(
-        params=params.model_dump(mode="json", by_alias=True),
+        params=params,
+        every_param=leaves(params.model_dump(mode="json", by_alias=True)),
         metrics=metrics,
         diagnostics=diagnostics,
         quality=quality,

@@ -38,7 +38,7 @@ def print_quality(report: dict[str, Any]) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    console = Console()
+    console = Console(markup=False, emoji=False, highlight=False)
     for name, told in report.items():
         if name == "checks":
             continue
@@ -50,11 +50,11 @@ def print_quality(report: dict[str, Any]) -> None:
             table.add_row(column, about["type"], str(about["missing"]), str(about["distinct"]), described(about))
         console.print(table)
     for check, result in report["checks"].items():
-        console.print(f"{check}: {'; '.join(result['found']) or 'ok'}", soft_wrap=True, highlight=False, markup=False)
+        console.print(f"{check}: {'; '.join(result['found']) or 'ok'}", soft_wrap=True)
 
 
 def described(about: dict[str, Any]) -> str:
     """Return the range of a column of numbers, or the commonest values of another one."""
     if "min" in about:
         return f"{about['min']:g} to {about['max']:g}, mean {about['mean']:.4g}"
-    return ", ".join(f"{value} {count}" for value, count in about.get("top", {}).items())
+    return ", ".join(f"{value} ({count})" for value, count in about.get("top", {}).items())
