@@ -179,12 +179,12 @@ def made_up(tmp_path_factory: pytest.TempPathFactory) -> Callable[[int, int], "p
     import pandas as pd
 
     from titanic.dataset.synthetic import write_passengers
-    from titanic.dataset.validate import TRAIN_COLUMNS, check
+    from titanic.dataset.validate import COLUMNS, check
 
     def made_up(seed: int, rows: int) -> pd.DataFrame:
         folder = tmp_path_factory.mktemp("made-up")
         write_passengers(seed, 2 * rows, folder / "train.csv", folder / "test.csv")
-        check(folder / "train.csv", folder / "train.parquet", TRAIN_COLUMNS)
+        check(folder / "train.csv", folder / "train.parquet", COLUMNS["train"])
         return pd.read_parquet(folder / "train.parquet").head(rows)
 
     return made_up

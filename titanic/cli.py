@@ -56,16 +56,26 @@ def data_check(paths: _Paths, *, as_json: _Json = False) -> None:
     """Judge CSV files as the pipeline would: every fault, then what is in them. Exit code 1 where one is bad."""
     import json
 
-    from titanic.dataset.external import verdict
+    from titanic.dataset.external import lists_in, verdict
     from titanic.reporting.summary import print_quality
 
-    found = verdict(paths)
+    files = lists_in(paths)
+    found = verdict(files)
     if as_json:
-        print(json.dumps(found.as_json(), indent=2, ensure_ascii=False))
+        rows = {name: {"path": str(path)} for name, path in files.items()}
+        print(
+            json.dumps(
+                {"ok": not found.problems, "files": rows, "problems": found.problems, "report": found.report},
+                indent=2,
+                ensure_ascii=False,
+            )
+        )
     else:
         if found.report:
             print_quality(found.report)
-        print("\n".join(found.problems) or "all rows are good", file=sys.stderr if found.problems else sys.stdout)
+        for name, checked in found.checked.items():
+            print(f"{name}: {checked.path}, {checked.rows} rows, {len(checked.rejected)} of them bad")
+        print("\n".join(found.problems), end="\n" if found.problems else "", file=sys.stderr)
     if found.problems:
         raise typer.Exit(1)
 

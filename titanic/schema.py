@@ -19,15 +19,15 @@ _RECORD = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=Fal
 # How a number is written in a CSV file: no blank, sign +, leading zero of a whole number, inf, nan, hex or thousands mark.
 GRAMMAR = {int: r"^-?(?:0|[1-9][0-9]{0,17})$", float: r"^-?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]{1,3})?$"}
 NOUN = {int: "a whole number", float: "a number"}
-# Text of one line: a line break in a cell is nearly always a quote that was left open, and swallows rows.
-_ONE_LINE = r"^[^\x00-\x1f\x7f]*$"
+# Text of one line that can be seen: a line break in a cell is nearly always a quote left open, which swallows rows.
+_ONE_LINE = "^ *[^\\x00-\\x20\\x7f\\x85\u2028\u2029][^\\x00-\\x1f\\x7f\\x85\u2028\u2029]*$"
 
 
 def _unit(unit: str) -> dict[str, Any]:
     return {"unit": unit}
 
 
-_Key = Annotated[int, Field(ge=1, description="Key of the row")]
+_Key = Annotated[int, Field(ge=1, le=10**18 - 1, description="Key of the row")]
 _Target = Annotated[Literal[0, 1] | None, Field(description="Target: 1 survived, 0 died")]
 _Class = Annotated[Literal[1, 2, 3], Field(description="Class of the ticket")]
 _Sex = Annotated[Literal["female", "male"], Field(description="Sex")]
@@ -61,17 +61,14 @@ class Passenger(BaseModel):
     PassengerId: _Key
     Survived: _Target = None
     Pclass: _Class
-    Name: str = Field(min_length=1, max_length=500, pattern=_ONE_LINE, description="Surname, title and given names")
+    Name: str = Field(max_length=500, pattern=_ONE_LINE, description="Surname, title and given names")
     Sex: _Sex
     Age: _Age
     SibSp: _SibSp
     Parch: _Parch
-    Ticket: str = Field(
-        min_length=1, max_length=100, pattern=_ONE_LINE, description="Number of the ticket, which may hold letters"
-    )
+    Ticket: str = Field(max_length=100, pattern=_ONE_LINE, description="Number of the ticket, which may hold letters")
     Fare: _Fare
     Cabin: str | None = Field(
-        min_length=1,
         max_length=100,
         pattern=_ONE_LINE,
         description="Cabin numbers, separated by blanks; the first letter is the deck",
@@ -213,7 +210,7 @@ def _checks(record: type[BaseModel], name: str) -> "list[pa.Check]":
         "min_length": lambda low: pa.Check.str_length(min_value=low, error="must not be empty"),
         "max_length": lambda high: pa.Check.str_length(max_value=high, error=f"must have at most {high} characters"),
         "pattern": lambda text: pa.Check.str_matches(
-            _whole(text), error="must not hold a line break or control character"
+            _whole(text), error="must be one line, with a letter, digit or sign in it"
         ),
     }
     checks = [make[limit](value) for limit, value in limits(record, name).items()]

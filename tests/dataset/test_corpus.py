@@ -17,12 +17,12 @@ import pandas as pd
 import pytest
 
 from titanic.dataset.synthetic import write_passengers
-from titanic.dataset.validate import TRAIN_COLUMNS, check, refusal
+from titanic.dataset.validate import COLUMNS, check, refusal
 from titanic.schema import Clean
 from titanic.stage import UserError
 
-HEADER = ",".join(TRAIN_COLUMNS)
-AT = {name: place for place, name in enumerate(TRAIN_COLUMNS)}
+HEADER = ",".join(COLUMNS["train"])
+AT = {name: place for place, name in enumerate(COLUMNS["train"])}
 
 
 def parse(content):
@@ -165,12 +165,14 @@ BROKEN = {
         lambda c: line(4, lambda _: b'4,0,3,"Open,male,3,0,0,1,7,,S')(
             line(5, lambda _: b'5,0,3,Shut",male,3,0,0,1,7,,S')(c)
         ),
-        ["row 4", "Name is 'Open,male", "line break"],
+        ["row 4", "Name is 'Open,male", "one line"],
     ),
-    "a line break in a name": (cell(4, Clean.Name, "A,\nMr. B"), ["row 4", "Name", "line break"]),
-    "a carriage return in a ticket": (raw_cell(4, Clean.Ticket, b'"12\r34"'), ["row 4", "Ticket", "line break"]),
-    "a tab in a cabin": (cell(4, Clean.Cabin, "C1\tC2"), ["row 4", "Cabin", "control character"]),
-    "an escape character in a name": (cell(4, Clean.Name, "A, Mr. \x1b[31mB"), ["row 4", "Name", "control character"]),
+    "a line break in a name": (cell(4, Clean.Name, "A,\nMr. B"), ["row 4", "Name", "one line"]),
+    "a carriage return in a ticket": (raw_cell(4, Clean.Ticket, b'"12\r34"'), ["row 4", "Ticket", "one line"]),
+    "a name of blanks": (cell(4, Clean.Name, "   "), ["row 4", "Name is '   ': must be one line"]),
+    "a line separator in a name": (cell(4, Clean.Name, "A, Mr. \u2028B"), ["row 4", "Name", "one line"]),
+    "a tab in a cabin": (cell(4, Clean.Cabin, "C1\tC2"), ["row 4", "Cabin", "one line"]),
+    "an escape character in a name": (cell(4, Clean.Name, "A, Mr. \x1b[31mB"), ["row 4", "Name", "one line"]),
     # rows of another length
     "a cell too many": (line(5, lambda t: t + b",1"), ["row 5", "has 13 cells, the header has 12"]),
     "a cell too few": (line(5, lambda t: t.rpartition(b",")[0]), ["row 5", "has 11 cells, the header has 12"]),
@@ -347,8 +349,8 @@ VALID = {
     **{
         f"the name {text!r}": (cell(3, Clean.Name, text), value(3, Clean.Name, text))
         for text in (
-            *("NA", "null", "None", "nan", "N/A", "-", "0", "1e5", "True", " ", " A, Mr. B ", "O'Brien, Mr. A"),
-            *('A, Mr. B "Bob"', '"', "Öberg, Mr. Åke", "李, Mr. 明", "A, Mr. \u2028B", "=1+1", "x" * 500, "e\u0301"),
+            *("NA", "null", "None", "nan", "N/A", "-", "0", "1e5", "True", " A, Mr. B ", "O'Brien, Mr. A"),
+            *('A, Mr. B "Bob"', '"', "Öberg, Mr. Åke", "李, Mr. 明", "A,\u00a0Mr. B", "=1+1", "x" * 500, "e\u0301"),
         )
     },
     "a ticket with leading zeros": (cell(3, Clean.Ticket, "000123"), value(3, Clean.Ticket, "000123")),
@@ -386,7 +388,7 @@ def write(tmp_path):
 def answer(path, tmp_path):
     """What a user is told of a file, or nothing where all of it is good."""
     try:
-        return "\n".join(refusal(check(path, tmp_path / "clean.parquet", TRAIN_COLUMNS), 0))
+        return "\n".join(refusal(check(path, tmp_path / "clean.parquet", COLUMNS["train"]), 0))
     except UserError as error:
         return str(error)
 

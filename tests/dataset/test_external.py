@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from titanic.dataset import external
-from titanic.dataset.external import add, verdict
+from titanic.dataset.external import add, lists_in, verdict
 from titanic.stage import UserError
 
 
@@ -28,40 +28,64 @@ def spoil(path, row=3):
 def test_what_a_file_is_its_columns_tell(mine, small):
     shutil.copy(small.root / "data/raw/gender_submission.csv", mine)
 
-    found = verdict([mine])
+    files = lists_in([mine / "to_predict.csv", mine / "passengers.csv", mine / "gender_submission.csv"])
+    found = verdict(files)
 
-    assert found.problems == []
-    assert {name: path.name for name, path in found.files.items()} == {
-        "gender_submission": "gender_submission.csv",
+    assert {name: path.name for name, path in files.items()} == {
         "train": "passengers.csv",
         "test": "to_predict.csv",
+        "gender_submission": "gender_submission.csv",
     }
-    assert found.as_json()["report"]["train"]["rows"]["read"] == 891
+    assert found.problems == []
+    assert {name: checked.rows for name, checked in found.checked.items()} == {
+        "train": 891,
+        "test": 418,
+        "gender_submission": 418,
+    }
 
 
 def test_every_fault_of_every_file_is_told(mine):
     spoil(mine / "passengers.csv")
-    (mine / "to_predict.csv").write_bytes(b"\x1f\x8b")
+    spoil(mine / "to_predict.csv")
 
-    found = verdict([mine])
+    told = "\n".join(verdict(lists_in([mine])).problems)
 
-    assert len(found.problems) == 2
-    assert "row 3: Sex is " in found.problems[0]
-    assert "gzip archive" in found.problems[1]
-    assert not found.as_json()["ok"]
+    assert "passengers.csv: 1 of 891 rows are bad; mend them\n  row 3: Sex is " in told
+    assert "to_predict.csv: 1 of 418 rows are bad; mend them: each must get its prediction\n  row 3: Sex is " in told
 
 
 @pytest.mark.parametrize(
     ("paths", "told"),
-    [(["nowhere.csv"], "is not there"), (["passengers.csv", "passengers.csv"], "are both a list with Survived")],
+    [
+        (["nowhere.csv"], "is not there"),
+        (["passengers.csv", "passengers.csv"], "are both lists with Survived; name one of them"),
+        (["to_predict.csv", "to_predict.csv"], "are both lists without Survived"),
+    ],
 )
 def test_paths_that_cannot_be_are_told(mine, paths, told):
-    assert told in verdict([mine / path for path in paths]).problems[0]
+    with pytest.raises(UserError, match=told):
+        lists_in([mine / path for path in paths])
+
+
+def test_of_a_folder_the_usual_names_are_meant(mine):
+    (mine / "other.csv").write_text("a,b\n")
+    (mine / "passengers.csv").rename(mine / "train.csv")
+
+    assert lists_in([mine]) == {"train": mine / "train.csv"}
+
+
+def test_a_submission_for_other_people_is_told(small, mine):
+    text = (small.root / "data/raw/gender_submission.csv").read_text()
+    (mine / "gender_submission.csv").write_text(text.replace("\n1309,", "\n2000,"))
+
+    (told,) = verdict(lists_in([mine / name for name in ("gender_submission.csv", "to_predict.csv")])).problems
+
+    assert "gender_submission.csv: the PassengerIds are not those of " in told
 
 
 def test_a_folder_without_files_is_told(tmp_path):
     with pytest.raises(UserError, match=r"has no file that ends in \.csv"):
-        verdict([tmp_path])
+        lists_in([tmp_path])
 
 
 def test_labels_of_one_kind_are_a_problem(mine):
@@ -69,7 +93,7 @@ def test_labels_of_one_kind_are_a_problem(mine):
     died = [line for line in lines[1:] if line.split(",")[1] == "0"]
     (mine / "passengers.csv").write_text("".join([lines[0], *died]))
 
-    assert "a model needs both labels" in verdict([mine]).problems[0]
+    assert "a model needs both labels" in verdict(lists_in([mine])).problems[0]
 
 
 def test_added_data_can_be_trained_on(small, mine):
@@ -81,6 +105,10 @@ def test_added_data_can_be_trained_on(small, mine):
     small.ok("git", "add", "data/external/mine.dvc", "data/external/.gitignore")
     small.commit("my data")
     assert small.ok("git", "status", "--porcelain") == ""
+    (mine / "passengers.csv").write_text((mine / "passengers.csv").read_text().replace(",male,", ",female,", 1))
+    small.ok("titanic", "data", "add", str(mine))
+    assert small.ok("git", "status", "--porcelain") == " M data/external/mine.dvc\n"
+    small.commit("a new version of my data")
     small.ok("dvc", "exp", "run", "-S", "dataset.source=files", "-S", "dataset.path=data/external/mine", "--temp", "-q")
     assert small.ok("dvc", "exp", "list").count("\n") >= 2
 
@@ -98,16 +126,16 @@ def test_a_file_of_which_every_row_is_bad_is_told(small, mine):
 
 def test_values_are_shown_as_they_are(small, mine):
     path = mine / "passengers.csv"
-    header, first, second, *rows = path.read_text().splitlines()
-    cells = [line.split(",") for line in (first, second)]
-    for line in cells:
-        line[-4] = "[/red] :smile:"
-    path.write_text("\n".join([header, *map(",".join, cells), *rows]) + "\n")
+    header, *lines = path.read_text().splitlines()
+    cells = [line.split(",") for line in lines]
+    for row in cells[:20]:
+        row[-4] = "[/red] :smile:"
+    path.write_text("\n".join([header, *map(",".join, cells)]) + "\n")
 
     done = small.run("titanic", "data", "check", str(path), COLUMNS="200")
 
     assert done.code == 0
-    assert "[/red] :smile: (2)" in done.said
+    assert "[/red] :smile: (20)" in done.said
 
 
 def left(project):
@@ -131,8 +159,10 @@ def test_nothing_is_copied_when_a_file_is_bad(small, mine, at_fault):
     [
         (["passengers.csv"], None, "missing is one without Survived, to predict"),
         (["to_predict.csv"], None, "missing is one with Survived, to learn from"),
-        (["passengers.csv", "to_predict.csv"], "titanic", "there is a data/external/titanic already"),
+        (["passengers.csv", "to_predict.csv"], "titanic", "data/external/titanic is there already, and not by"),
         (["passengers.csv", "to_predict.csv"], "../mine", "cannot be the name of a folder"),
+        (["passengers.csv", "to_predict.csv"], "x.dvc", "cannot be the name of a folder"),
+        (["passengers.csv", "to_predict.csv"], "x" * 101, "cannot be the name of a folder"),
         (["passengers.csv", "to_predict.csv"], ".hidden", "cannot be the name of a folder"),
     ],
 )
@@ -141,6 +171,17 @@ def test_what_cannot_be_added_is_answered(small, mine, files, name, told):
         add(small.root, [mine / file for file in files], name)
 
     assert left(small) == ["titanic"]
+
+
+def test_data_that_were_changed_since_are_not_overwritten(small, mine):
+    small.ok("titanic", "data", "add", str(mine))
+    (small.root / "data/external/mine/train.csv").write_text("mine\n")
+
+    done = small.run("titanic", "data", "add", str(mine))
+
+    assert done.code == 1
+    assert "data/external/mine was changed since it was added" in done.said
+    assert (small.root / "data/external/mine/train.csv").read_text() == "mine\n"
 
 
 def test_a_failure_of_dvc_leaves_nothing_behind(small, mine, monkeypatch):
@@ -162,7 +203,7 @@ def test_check_tells_without_adding(small, mine):
 
     assert good.code == 0
     assert "train: 891 rows, 0 of them bad" in good.said
-    assert "all rows are good" in good.said
+    assert "passengers.csv, 891 rows, 0 of them bad" in good.said.replace("\n", "")
     assert bad.code == 1
     assert '"ok": false' in bad.said
     assert left(small) == ["titanic"]

@@ -7,7 +7,7 @@ import pandera.pandas as pa
 import pytest
 
 from titanic.dataset.metadata import documents
-from titanic.dataset.validate import TEST_COLUMNS
+from titanic.dataset.validate import COLUMNS
 from titanic.schema import Clean, Features, Passenger
 
 ROOT = Path(__file__).parents[2]
@@ -42,7 +42,7 @@ def test_the_json_schema_has_the_columns_and_their_limits():
     schema = json.loads(documents()[Path("docs/docs/passenger.schema.json")])
 
     assert list(schema["properties"]) == list(Clean)
-    assert set(schema["required"]) == set(TEST_COLUMNS)
+    assert set(schema["required"]) == set(COLUMNS["test"])
     assert schema["properties"][Clean.Age]["anyOf"][0] == {"maximum": 120, "minimum": 0, "type": "number"}
     assert schema["properties"][Clean.Age]["unit"] == "years"
 

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from titanic.dataset import reading
-from titanic.dataset.validate import TEST_COLUMNS, TRAIN_COLUMNS, check, refusal, rejected_rows, type_cells
+from titanic.dataset.validate import COLUMNS, check, refusal, rejected_rows, type_cells
 from titanic.schema import Clean
 from titanic.stage import UserError
 
@@ -32,7 +32,7 @@ def judge(write, tmp_path):
     """Check the lines of a file; return the good rows and what became of the others."""
 
     def judge(*lines, **form):
-        checked = check(write(*lines, **form), tmp_path / "clean.parquet", TRAIN_COLUMNS)
+        checked = check(write(*lines, **form), tmp_path / "clean.parquet", COLUMNS["train"])
         return pd.read_parquet(tmp_path / "clean.parquet"), checked
 
     return judge
@@ -176,13 +176,13 @@ def test_the_input_is_not_changed():
 def test_any_text_survives_unchanged_or_is_rejected_by_name(tmp_path_factory, people):
     folder = tmp_path_factory.mktemp("text")
     with (folder / "train.csv").open("w", encoding="utf-8", newline="") as file:
-        writer = csv.DictWriter(file, TRAIN_COLUMNS, quoting=csv.QUOTE_ALL)
+        writer = csv.DictWriter(file, COLUMNS["train"], quoting=csv.QUOTE_ALL)
         writer.writeheader()
-        good = dict(zip(TRAIN_COLUMNS, next(csv.reader([BRAUND])), strict=True))
+        good = dict(zip(COLUMNS["train"], next(csv.reader([BRAUND])), strict=True))
         writer.writerows(good | person | {Clean.PassengerId: key} for key, person in enumerate(people, start=1))
 
     try:
-        checked = check(folder / "train.csv", folder / "clean.parquet", TRAIN_COLUMNS)
+        checked = check(folder / "train.csv", folder / "clean.parquet", COLUMNS["train"])
     except UserError as error:
         assert "NUL" in str(error)  # noqa: PT017 - the one character that refuses the file
         assert any("\0" in text for person in people for text in person.values())
@@ -197,8 +197,8 @@ def test_any_text_survives_unchanged_or_is_rejected_by_name(tmp_path_factory, pe
 
 
 def test_the_genuine_files_pass(kaggle, tmp_path):
-    train = check(kaggle / "train.csv", tmp_path / "train.parquet", TRAIN_COLUMNS)
-    test = check(kaggle / "test.csv", tmp_path / "test.parquet", TEST_COLUMNS)
+    train = check(kaggle / "train.csv", tmp_path / "train.parquet", COLUMNS["train"])
+    test = check(kaggle / "test.csv", tmp_path / "test.parquet", COLUMNS["test"])
 
     assert (train.accepted, len(train.rejected), test.accepted, len(test.rejected)) == (891, 0, 418, 0)
     assert int(pd.read_parquet(tmp_path / "train.parquet")[Clean.Age].isna().sum()) == 177

@@ -4,107 +4,77 @@ import re
 import shutil
 import tempfile
 from pathlib import Path
-from typing import Any, NamedTuple
 
-from titanic.dataset.quality import TEST, TRAIN, Accepted, quality
+from titanic.dataset.quality import TEST, TRAIN
 from titanic.dataset.reading import check_bytes, read_header
-from titanic.dataset.validate import TEST_COLUMNS, TRAIN_COLUMNS, Checked, check, refusal
-from titanic.schema import KEY, TARGET
+from titanic.dataset.validate import COLUMNS, LISTS, SUBMISSION, Verdict, judge
+from titanic.schema import TARGET
 from titanic.stage import UserError
 from titanic.versions.repository import dvc
 
 EXTERNAL = Path("data/external")
-SUBMISSION = "gender_submission"
-COLUMNS = {TRAIN: TRAIN_COLUMNS, TEST: TEST_COLUMNS, SUBMISSION: [KEY, TARGET]}
+NAME = r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}(?<!\.dvc)"
 
 
-class Verdict(NamedTuple):
-    """What was found: the files by the name of the list that each is, what is wrong, and the report of `quality`."""
-
-    files: dict[str, Path]
-    problems: list[str]
-    report: dict[str, Any]
-
-    def as_json(self) -> dict[str, Any]:
-        """Return plain JSON values."""
-        files = {name: str(path) for name, path in self.files.items()}
-        return {"ok": not self.problems, "files": files, "problems": self.problems, "report": self.report}
+def verdict(files: dict[str, Path]) -> Verdict:
+    """Check the files that `lists_in` found as the stage validate would, and write nothing."""
+    with tempfile.TemporaryDirectory(prefix="titanic-") as folder:
+        return judge(files, Path(folder), None)
 
 
-def verdict(paths: list[Path]) -> Verdict:
-    """Check CSV files, or the ones in folders, against the raw schema; what each is, its columns tell.
+def lists_in(paths: list[Path]) -> dict[str, Path]:
+    """Return which list each CSV file is, by its columns; a folder stands for the files in it.
 
-    UserError where two files are the same list, or a folder has no CSV file.
+    UserError where a file is none, two are the same list, or a folder has no CSV file.
     """
     files: dict[str, Path] = {}
-    problems: list[str] = []
-    accepted: dict[str, Accepted] = {}
-    with tempfile.TemporaryDirectory(prefix="titanic-") as folder:
-        for path in _files(paths):
-            try:
-                name = _list_of(path, files)
-                files[name] = path
-                clean = Path(folder) / f"{name}.parquet"
-                checked = check(path, clean, COLUMNS[name])
-            except UserError as error:
-                problems.append(str(error))
-                continue
-            problems += _told(checked)
-            if name != SUBMISSION:
-                accepted[name] = Accepted(clean, checked.rejected)
-        report = quality(accepted) if accepted else {}
-    if report:
-        problems += [f"{files[TRAIN]}: {found}" for found in report["checks"]["both_labels"]["found"]]
-    return Verdict(files, problems, report)
+    for path in _files(paths):
+        name = _list_of(path)
+        if name in files:
+            about = {TRAIN: f"lists with {TARGET}", TEST: f"lists without {TARGET}", SUBMISSION: "submissions"}
+            raise UserError(f"{files[name]} and {path} are both {about[name]}; name one of them")
+        files[name] = path
+    return {name: files[name] for name in COLUMNS if name in files}
 
 
 def _files(paths: list[Path]) -> list[Path]:
     found = []
     for path in paths:
-        inside = sorted(path.glob("*.csv")) if path.is_dir() else [path]
+        usual = [path / f"{name}.csv" for name in COLUMNS]
+        inside = [file for file in usual if file.exists()] or sorted(path.glob("*.csv")) if path.is_dir() else [path]
         if not inside:
             raise UserError(f"the folder {path} has no file that ends in .csv")
         found += inside
     return found
 
 
-def _list_of(path: Path, files: dict[str, Path]) -> str:
+def _list_of(path: Path) -> str:
     check_bytes(path)
     header = read_header(path)
-    name = SUBMISSION if len(header) == 2 and header[0] == KEY else TRAIN if TARGET in header else TEST
-    if name in files:
-        kind = (
-            f"a list with {TARGET}" if name == TRAIN else f"a list without {TARGET}" if name == TEST else "a submission"
-        )
-        raise UserError(f"{files[name]} and {path} are both {kind}; name one of them")
-    return name
-
-
-def _told(checked: Checked) -> list[str]:
-    lines = refusal(checked, 0)
-    return ["\n".join(lines)] if lines else []
+    return SUBMISSION if set(header) == set(COLUMNS[SUBMISSION]) else TRAIN if TARGET in header else TEST
 
 
 def add(root: Path, paths: list[Path], name: str | None) -> list[str]:
-    """Copy checked lists to data/external/NAME and put them under DVC; return what to tell.
+    """Copy checked lists to data/external/NAME and put them under DVC, as a new version if they are there already.
 
-    UserError where anything is wrong with the files or the name; then nothing was copied.
+    Return what to tell. UserError where anything is wrong with the files or the name; then nothing was copied.
     """
-    found = verdict(paths)
-    if found.problems:
-        raise UserError("\n".join(found.problems))
-    if missing := [other for other in (TRAIN, TEST) if other not in found.files]:
+    files = lists_in(paths)
+    if missing := [other for other in LISTS if other not in files]:
         want = {TRAIN: f"one with {TARGET}, to learn from", TEST: f"one without {TARGET}, to predict"}
         raise UserError(f"two lists are needed; missing is {' and '.join(want[other] for other in missing)}")
-    name = name or found.files[TRAIN].absolute().parent.name
-    folder = EXTERNAL / name
-    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", name):
+    name = name or files[TRAIN].absolute().parent.name
+    if not re.fullmatch(NAME, name):
         raise UserError(f"{name!r} cannot be the name of a folder here; give one of letters, digits, . _ - with --name")
-    if (root / folder).exists() or (root / f"{folder}.dvc").exists():
-        raise UserError(f"there is a {folder} already; give another name with --name")
-    _put(root, folder, found.files)
-    rows = ", ".join(f"{file}.csv ({found.report[file]['rows']['read']} rows)" for file in (TRAIN, TEST))
+    folder = EXTERNAL / name
+    _check_folder(root, folder)
+    found = verdict(files)
+    if found.problems:
+        raise UserError("\n".join(["nothing was added:", *found.problems]))
+    _put(root, folder, files)
+    rows = ", ".join(f"{file}.csv ({found.checked[file].rows} rows)" for file in files)
     return [
+        *(f"note: {note}" for check in found.report["checks"].values() for note in check["found"]),
         f"added {folder}: {rows}",
         f"use it:  dvc exp run -S dataset.source=files -S dataset.path={folder}",
         "         (or set the two in params.yaml, then `dvc repro`)",
@@ -113,24 +83,46 @@ def add(root: Path, paths: list[Path], name: str | None) -> list[str]:
     ]
 
 
+def _check_folder(root: Path, folder: Path) -> None:
+    """Refuse a folder whose content DVC could not give back."""
+    if not (root / folder).exists():
+        return
+    if not (root / f"{folder}.dvc").exists():
+        raise UserError(f"{folder} is there already, and not by `titanic data add`; give another name with --name")
+    if dvc(root, "status", "--json", f"{folder}.dvc").strip() != "{}":
+        raise UserError(
+            f"{folder} was changed since it was added; run `dvc add {folder}` to keep that, or `dvc checkout`"
+        )
+
+
 def _put(root: Path, folder: Path, files: dict[str, Path]) -> None:
     """Copy the files and `dvc add` the folder: all of it or nothing."""
-    whole, temporary = root / folder, root / folder.with_name(f".{folder.name}.tmp")
-    ignored = whole.with_name(".gitignore")  # dvc add writes a line into it
-    before = ignored.read_bytes() if ignored.exists() else None
-    shutil.rmtree(temporary, ignore_errors=True)
+    whole = root / folder
+    temporary, old = (whole.with_name(f".{whole.name}.{kind}.tmp") for kind in ("new", "old"))
+    # what dvc add writes besides
+    beside = {
+        path: path.read_bytes() if path.exists() else None
+        for path in (whole.with_name(".gitignore"), Path(f"{whole}.dvc"))
+    }
+    for left in (temporary, old):
+        shutil.rmtree(left, ignore_errors=True)
     try:
         temporary.mkdir(parents=True)
         for name, path in files.items():
             shutil.copyfile(path, temporary / f"{name}.csv")
+        if whole.exists():
+            whole.rename(old)
         temporary.rename(whole)
         dvc(root, "add", str(folder))
     except BaseException:
         shutil.rmtree(whole, ignore_errors=True)
-        whole.with_name(f"{whole.name}.dvc").unlink(missing_ok=True)
-        ignored.unlink(missing_ok=True)
-        if before is not None:
-            ignored.write_bytes(before)
+        if old.exists():
+            old.rename(whole)
+        for path, content in beside.items():
+            path.unlink(missing_ok=True)
+            if content is not None:
+                path.write_bytes(content)
         raise
     finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+        for left in (temporary, old):
+            shutil.rmtree(left, ignore_errors=True)

@@ -76,9 +76,7 @@ def _row(record: type[BaseModel], name: str) -> list[str]:
     if "ge" in found:
         allowed = f"{found['ge']} to {found['le']}" if "le" in found else f"from {found['ge']}"
     elif "max_length" in found:
-        allowed = f"one line of {found['min_length']} to {found['max_length']} characters"
-    if found.get("max_length") == 1:
-        allowed = "one character"
+        allowed = f"up to {found['max_length']} characters, one line" if "pattern" in found else "one character"
     may_miss = "may be" if nullable(record, name) else "never"
     return [
         name,

@@ -79,20 +79,28 @@ def _check_blocks(path: Path, offset: int, blocks: Iterator[bytes]) -> None:
     block = next(blocks)
     while block:
         after = next(blocks, b"")
-        if (nul := block.find(b"\0")) >= 0:
-            _refuse(path, offset + nul, "holds a NUL byte; it is damaged, or no text")
-        pending = len(decoder.getstate()[0])
-        try:
-            decoder.decode(block, final=not after)
-        except UnicodeDecodeError as error:
-            at = offset - pending + error.start
-            _refuse(path, at, f"is not UTF-8 (byte 0x{error.object[error.start]:02x}); save the file as UTF-8")
-        opened = _check_quotes(path, offset, block, (before, after[0] if after else ord("\n")), opened)
+        at, fault = _no_text(decoder, block, final=not after)
+        # the quotes before the fault come first: they tell in which row it is
+        opened = _check_quotes(path, offset, block[:at], (before, after[0] if after else ord("\n")), opened)
+        if fault:
+            _refuse(path, offset + at, fault)
         before, last, offset, block = block[-1], block, offset + len(block), after
     if opened >= 0:
         _refuse(path, opened, "opens a quote that is never closed")
     if last.endswith(b","):
         _refuse(path, offset, "ends without a line end, in an empty cell; the file may have been cut off")
+
+
+def _no_text(decoder: codecs.IncrementalDecoder, block: bytes, *, final: bool) -> tuple[int, str]:
+    """Return where the first byte of a block is that is no text, and why; the block's length where all is text."""
+    pending = len(decoder.getstate()[0])
+    nul = block.find(b"\0")
+    try:
+        decoder.decode(block if nul < 0 else block[:nul], final=final or nul >= 0)
+    except UnicodeDecodeError as error:
+        byte = error.object[error.start]
+        return max(error.start - pending, 0), f"is not UTF-8 (byte 0x{byte:02x}); save the file as UTF-8"
+    return (len(block), "") if nul < 0 else (nul, "holds a NUL byte; it is damaged, or no text")
 
 
 def _check_quotes(path: Path, offset: int, block: bytes, edges: tuple[int, int], opened: int) -> int:
@@ -166,9 +174,10 @@ def text_batches(path: Path, columns: list[str], ragged: dict[int, str]) -> Iter
         ragged[row.number - 1] = f"has {row.actual_columns} cells, the header has {row.expected_columns}"
         return "skip"
 
+    file = path.open("rb")  # by its name alone, Arrow would unpack a file
     try:
         yield from arrow_csv.open_csv(
-            pa.OSFile(str(path)),  # by its name alone, Arrow would unpack a file
+            file,
             read_options=arrow_csv.ReadOptions(use_threads=False, block_size=BLOCK),  # rows have numbers only in order
             parse_options=arrow_csv.ParseOptions(newlines_in_values=True, invalid_row_handler=note),
             convert_options=arrow_csv.ConvertOptions(
@@ -181,6 +190,8 @@ def text_batches(path: Path, columns: list[str], ragged: dict[int, str]) -> Iter
         if "straddling" in str(error):
             raise UserError(f"{path} has a row of more than {BLOCK >> 20} MiB; that is no list of passengers") from None
         raise UserError(f"{path} cannot be read as CSV: {error}") from None
+    finally:
+        file.close()
 
 
 def row_numbers(positions: npt.NDArray[np.int64], ragged: dict[int, str]) -> npt.NDArray[np.int64]:
@@ -191,14 +202,15 @@ def row_numbers(positions: npt.NDArray[np.int64], ragged: dict[int, str]) -> npt
 
 def rows_as_written(path: Path, numbers: set[int]) -> dict[int, str]:
     """Return the text of these rows as it stands in the file, without the line end, by number; the header is row 0."""
-    found, number, row = {}, 0, ""
+    found: dict[int, str] = {}
+    number, row, inside = 0, list[str](), False  # `inside`: a quote is open at the end of the line
     with path.open(encoding="utf-8-sig", newline="") as lines:
         for line in lines:
-            row += line
-            if row.count('"') % 2 or not row.strip("\r\n"):
-                row = row.lstrip("\r\n")
-                continue
-            if number in numbers:
-                found[number] = row.rstrip("\r\n")
-            number, row = number + 1, ""
+            if row or line.strip("\r\n"):
+                row.append(line)
+            inside ^= line.count('"') % 2 == 1
+            if row and not inside:
+                if number in numbers:
+                    found[number] = "".join(row).rstrip("\r\n")
+                number, row = number + 1, []
     return found

@@ -8,11 +8,12 @@ batches.
 
 import csv
 import io
+import shutil
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -24,12 +25,18 @@ from pandera.errors import SchemaErrors
 from pyarrow import parquet
 
 from titanic.config import DATA_QUALITY, INTERIM, RAW, REJECTED, load_params
-from titanic.dataset.quality import Accepted, quality
+from titanic.dataset.quality import TEST, TRAIN, Accepted, quality
 from titanic.dataset.reading import check_bytes, check_header, row_numbers, rows_as_written, shown, text_batches
 from titanic.schema import GRAMMAR, KEY, NOUN, TARGET, Passenger, columns, kind, table_schema
-from titanic.stage import UserError, ahead, replacing, write_bytes, write_json
+from titanic.stage import UserError, ahead, write_bytes, write_json
 
-TRAIN_COLUMNS, TEST_COLUMNS = columns(Passenger, labelled=True), columns(Passenger, labelled=False)
+SUBMISSION = "gender_submission"
+LISTS = (TRAIN, TEST)
+COLUMNS = {
+    TRAIN: columns(Passenger, labelled=True),
+    TEST: columns(Passenger, labelled=False),
+    SUBMISSION: [KEY, TARGET],
+}
 SHOWN = 20  # bad rows that an error message lists
 
 ARROW = {int: pa.int64(), float: pa.float64(), str: pa.string()}
@@ -49,6 +56,14 @@ class Checked(NamedTuple):
     def rows(self) -> int:
         """Return how many rows the file has."""
         return self.accepted + len(self.rejected)
+
+
+class Verdict(NamedTuple):
+    """What was found in lists: the rows of each by its name, what is wrong, and the report of `quality`."""
+
+    checked: dict[str, Checked]
+    problems: list[str]
+    report: dict[str, Any]
 
 
 def check(path: Path, clean: Path, names: list[str]) -> Checked:
@@ -163,6 +178,42 @@ def refusal(checked: Checked, max_rejected_share: float, cure: str = "") -> list
     return [f"{checked.path}: {len(bad)} of {checked.rows} rows are bad; mend them{cure}", *lines]
 
 
+def judge(files: dict[str, Path], folder: Path, max_rejected_share: float | None) -> Verdict:
+    """Check lists by their names in COLUMNS, in its order; the good rows of each go to FOLDER/NAME.parquet.
+
+    Training rows may be bad up to the share; without one no row may.
+    """
+    with ThreadPoolExecutor(2) as pool:
+        running = {
+            name: pool.submit(check, path, folder / f"{name}.parquet", COLUMNS[name]) for name, path in files.items()
+        }
+    checked: dict[str, Checked] = {}
+    problems: list[str] = []
+    for name, done in running.items():
+        if name == SUBMISSION and problems:
+            continue  # it may have been derived from what is bad
+        try:
+            checked[name] = done.result()
+        except UserError as error:
+            problems.append(str(error))
+            continue
+        if name == TRAIN and max_rejected_share is not None:
+            problems += refusal(checked[name], max_rejected_share, ", or raise validate.max_rejected_share")
+        else:
+            problems += refusal(checked[name], 0, ": each must get its prediction" if name == TEST else "")
+    lists = {name: Accepted(folder / f"{name}.parquet", checked[name].rejected) for name in LISTS if name in checked}
+    report = quality(lists) if lists else {}
+    if report:
+        problems += [f"{files[TRAIN]}: {found}" for found in report["checks"]["both_labels"]["found"]]
+    if {TEST, SUBMISSION} <= set(checked) and _keys(folder, TEST) != _keys(folder, SUBMISSION):
+        problems.append(f"{files[SUBMISSION]}: the {KEY}s are not those of {files[TEST]}; take them from one source")
+    return Verdict(checked, problems, report)
+
+
+def _keys(folder: Path, name: str) -> pa.ChunkedArray:
+    return parquet.read_table(folder / f"{name}.parquet", columns=[KEY])[KEY].combine_chunks().sort()
+
+
 def rejected_rows(checked: Checked) -> str:
     """Return CSV with the file, the number, every reason and the text of each rejected row, and a header."""
     written = rows_as_written(checked.path, set(checked.rejected)) if checked.rejected else {}
@@ -178,21 +229,16 @@ def rejected_rows(checked: Checked) -> str:
 def main() -> None:
     """Run the stage."""
     share = load_params().validate_.max_rejected_share
-    with replacing(INTERIM / "train.parquet") as train_clean, replacing(INTERIM / "test.parquet") as test_clean:
-        with ThreadPoolExecutor(2) as pool:
-            both = [
-                pool.submit(check, RAW / "train.csv", train_clean, TRAIN_COLUMNS),
-                pool.submit(check, RAW / "test.csv", test_clean, TEST_COLUMNS),
-            ]
-        if unreadable := [str(error) for error in (done.exception() for done in both) if isinstance(error, UserError)]:
-            raise UserError("\n".join(unreadable))
-        train, test = (done.result() for done in both)
-        refused = refusal(train, share, ", or raise validate.max_rejected_share")
-        refused += refusal(test, 0, ": each must get its prediction")
-        if refused:
-            raise UserError("\n".join(refused))
-        report = quality({"train": Accepted(train_clean, train.rejected), "test": Accepted(test_clean, test.rejected)})
-        if one_label := report["checks"]["both_labels"]["found"]:
-            raise UserError(f"{RAW / 'train.csv'}: {one_label[0]}")
-    write_bytes(REJECTED, rejected_rows(train).encode())
-    write_json(DATA_QUALITY, report)
+    folder = INTERIM / ".validate.tmp"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    try:
+        verdict = judge({name: RAW / f"{name}.csv" for name in COLUMNS}, folder, share)
+        if verdict.problems:
+            raise UserError("\n".join(verdict.problems))
+        for name in LISTS:
+            (folder / f"{name}.parquet").replace(INTERIM / f"{name}.parquet")
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    write_bytes(REJECTED, rejected_rows(verdict.checked[TRAIN]).encode())
+    write_json(DATA_QUALITY, verdict.report)

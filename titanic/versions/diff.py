@@ -199,6 +199,8 @@ def data_diff(root: Path, revs: Sequence[str] = ()) -> dict[str, Any]:
     `tables` has for each one its `state`: same, changed (with the fields of `TableDiff`), added or removed. UserError
     for an unknown revision, for a table whose object is in no place, and where there is no table on either side.
     """
+    if len(revs) > 2:
+        raise UserError(f"two revisions are compared, or one with the workspace; {len(revs)} are named")
     old, new = (_side(root, rev) for rev in [*revs, *["HEAD", None][len(revs) :]])
     paths = {name: TABLES[name].as_posix() for name in COMPARED}
     tables = {name: _compare(root, name, old, new) for name, path in paths.items() if path in old.paths | new.paths}
@@ -267,8 +269,10 @@ def _grids(table: dict[str, Any]) -> Iterator[_Grid]:
     """Lay out the changed cells and the shifts of a table of `data_diff`."""
     if cells := table.get("cells"):
         of = f", the first {SHOWN} of {len(cells)}" if len(cells) > SHOWN else ""
-        rows = [[_text(value) for value in cell.values()] for cell in cells[:SHOWN]]
-        yield _Grid(f"changed cells{of}", [KEY, *list(cells[0])[1:]], rows)
+        repeated = any(table["repeated"].values())
+        shown = [name for name in cells[0] if repeated or name != "occurrence"]
+        rows = [[_text(cell[name]) for name in shown] for cell in cells[:SHOWN]]
+        yield _Grid(f"changed cells{of}", [KEY, *shown[1:]], rows)
     shifts = [[shift["column"], text] for shift in table.get("shifts", ()) if (text := _shift_text(shift))]
     if shifts:
         of = f", the first {SHOWN} of {len(shifts)}" if len(shifts) > SHOWN else ""
@@ -316,7 +320,7 @@ def print_diff(diff: dict[str, Any]) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    console = Console(markup=False, highlight=False)  # a cell of data may look like markup
+    console = Console(markup=False, emoji=False, highlight=False)  # a cell of data may look like markup
     console.print(f"data: {diff['compared']}", soft_wrap=True)
     for name, table in diff["tables"].items():
         first, *others = _sentences(table)

@@ -56,10 +56,26 @@ def parse(table: str, content: bytes) -> "pd.DataFrame":
         if TABLES[table].suffix == ".parquet":
             return pd.read_parquet(BytesIO(content))
         if table in AS_TEXT:
-            return pd.read_csv(BytesIO(content), dtype=str, keep_default_na=False, na_values=[""])
+            return _text_table(content)
         return pd.read_csv(BytesIO(content))
     except ValueError as error:  # pyarrow's and pandas' own errors are ValueErrors
         raise UserError(f"{TABLES[table]} is not a table: {' '.join(str(error).split())}") from None
+
+
+def _text_table(content: bytes) -> "pd.DataFrame":
+    """Read CSV with every cell as text; a row with more or fewer cells than the header is an error, as pandas has it not."""
+    import pyarrow as pa
+    from pyarrow import csv
+
+    names = csv.open_csv(BytesIO(content)).schema.names
+    table: pd.DataFrame = csv.read_csv(
+        BytesIO(content),
+        parse_options=csv.ParseOptions(newlines_in_values=True),
+        convert_options=csv.ConvertOptions(
+            column_types=dict.fromkeys(names, pa.string()), strings_can_be_null=True, null_values=[""]
+        ),
+    ).to_pandas()
+    return table
 
 
 def read_output(root: Path, path: str, rev: str | None) -> bytes:
