@@ -14,16 +14,28 @@ def test_a_user_error_ends_with_its_sentence():
     assert ended.value.code == "error: the key is wrong"
 
 
-def test_an_interrupt_ends_with_a_sentence(capsys):
-    with pytest.raises(SystemExit) as ended, answered():
-        raise KeyboardInterrupt
+def test_ctrl_c_leaves_nothing_unfinished(workdir):
+    code = """
+import os, signal, time
+from pathlib import Path
+from titanic import stage
+signal.signal(signal.SIGINT, stage._stop)
+with stage.unfinished(Path("data/.folder.tmp")) as folder, stage.replacing(Path("data/table")) as file:
+    folder.mkdir()
+    (folder / "half").touch()
+    file.touch()
+    os.kill(os.getpid(), signal.SIGINT)
+    time.sleep(9)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
 
-    assert ended.value.code == 130
-    assert capsys.readouterr().err == "interrupted\n"
+    assert done.returncode == 130
+    assert done.stderr == "interrupted: files already written are whole, the others are as they were\n"
+    assert list((workdir / "data").iterdir()) == []
 
 
 def test_a_full_disk_ends_with_a_sentence():
-    with pytest.raises(SystemExit, match=r"error: .*No space left on device"), answered():
+    with pytest.raises(SystemExit, match=r"error: data/raw/train\.csv: No space left on device"), answered():
         raise OSError(28, "No space left on device", "data/raw/train.csv")
 
 

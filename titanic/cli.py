@@ -68,6 +68,7 @@ def data_check(paths: _Paths, *, as_json: _Json = False) -> None:
                 {"ok": not found.problems, "files": rows, "problems": found.problems, "report": found.report},
                 indent=2,
                 ensure_ascii=False,
+                allow_nan=False,
             )
         )
     else:
@@ -107,7 +108,7 @@ def data_diff(
 
     found = diff.data_diff(find_root(), revisions or [])
     if as_json:
-        print(json.dumps(found, indent=2, ensure_ascii=False))
+        print(json.dumps(found, indent=2, ensure_ascii=False, allow_nan=False))
     elif as_md:
         print(diff.render_md(found))
     else:
@@ -118,4 +119,9 @@ def main() -> None:
     """Run the command."""
     pin_arithmetic()
     with answered():
-        app()
+        try:
+            app()
+        except SystemExit as end:
+            if end.code == 130:  # typer's, without a word
+                print("interrupted", file=sys.stderr)
+            raise

@@ -188,7 +188,10 @@ def raw_schema(*, labelled: bool) -> "pa.DataFrameSchema":
 
     return _schema(
         Passenger,
-        {name: pa.Column("str", checks=_written(name)) for name in columns(Passenger, labelled=labelled)},
+        {
+            name: pa.Column("str", checks=_written(name), unique=name == KEY)
+            for name in columns(Passenger, labelled=labelled)
+        },
     )
 
 
@@ -227,7 +230,9 @@ def _whole(pattern: str) -> str:
 def _written(name: str) -> "list[pa.Check]":
     import pandera.pandas as pa
 
-    want = kind(Passenger, name)
+    want, known = kind(Passenger, name), values(Passenger, name)
     if want is str:
         return _checks(Passenger, name)
+    if known:
+        return [pa.Check.isin([str(value) for value in known], error=f"must be one of {', '.join(map(str, known))}")]
     return [pa.Check.str_matches(_whole(GRAMMAR[want]), error=f"must be {NOUN[want]}")]

@@ -8,6 +8,7 @@ import gc
 import importlib
 import json
 import os
+import shutil
 import signal
 import sys
 from collections.abc import Iterable, Iterator
@@ -30,6 +31,8 @@ ARITHMETIC = {
 
 
 _Item = TypeVar("_Item")
+# What a signal handler, which sees nothing of the code that it interrupts, has to remove.
+_UNFINISHED: set[Path] = set()
 
 
 class UserError(Exception):
@@ -43,11 +46,8 @@ def answered() -> Iterator[None]:
         yield
     except UserError as error:
         sys.exit(f"error: {error}")
-    except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
-        sys.exit(130)
     except OSError as error:
-        sys.exit(f"error: {error}")
+        sys.exit(f"error: {error.filename}: {error.strerror}" if error.filename else f"error: {error}")
 
 
 def pin_arithmetic() -> None:
@@ -56,15 +56,31 @@ def pin_arithmetic() -> None:
 
 
 @contextmanager
+def unfinished(path: Path) -> Iterator[Path]:
+    """Remove a file or folder that others must not see when the block ends, and also where Ctrl-C ends the stage."""
+    _UNFINISHED.add(path)
+    _remove(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        yield path
+    finally:
+        _remove(path)
+        _UNFINISHED.discard(path)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
+
+
+@contextmanager
 def replacing(path: Path) -> Iterator[Path]:
     """Give a temporary path to write to; it takes the place of `path` when the block ends well, and vanishes if not."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.tmp")
-    try:
+    with unfinished(path.with_name(f".{path.name}.tmp")) as temporary:
         yield temporary
         temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def write_bytes(path: Path, content: bytes) -> None:
@@ -114,6 +130,8 @@ def write_table(path: Path, table: "pd.DataFrame") -> None:
 
 def _stop(*_: object) -> None:
     """End at once: an exception would have to pass through libraries, some of which turn it into another or drop it."""
+    for path in _UNFINISHED:
+        _remove(path)
     os.write(2, b"interrupted: files already written are whole, the others are as they were\n")
     os._exit(130)
 

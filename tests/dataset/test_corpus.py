@@ -17,9 +17,8 @@ import pandas as pd
 import pytest
 
 from titanic.dataset.synthetic import write_passengers
-from titanic.dataset.validate import COLUMNS, check, refusal
+from titanic.dataset.validate import COLUMNS, judge
 from titanic.schema import Clean
-from titanic.stage import UserError
 
 HEADER = ",".join(COLUMNS["train"])
 AT = {name: place for place, name in enumerate(COLUMNS["train"])}
@@ -387,10 +386,7 @@ def write(tmp_path):
 
 def answer(path, tmp_path):
     """What a user is told of a file, or nothing where all of it is good."""
-    try:
-        return "\n".join(refusal(check(path, tmp_path / "clean.parquet", COLUMNS["train"]), 0))
-    except UserError as error:
-        return str(error)
+    return "\n".join(judge({"train": path}, tmp_path, None).problems)
 
 
 def test_the_corpus_is_large():
@@ -417,7 +413,7 @@ def test_a_valid_file_passes_with_its_values(good, write, tmp_path, variant):
     told = answer(write(mutate(good)), tmp_path)
 
     assert told == ""
-    table = pd.read_parquet(tmp_path / "clean.parquet")
+    table = pd.read_parquet(tmp_path / "train.parquet")
     assert len(table) == len(parse(good)) - 1
     assert holds is None or holds(table)
 

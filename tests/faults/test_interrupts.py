@@ -117,4 +117,5 @@ def test_data_is_added_whole_or_not_at_all(small, tmp_path, delay):
     assert left == ({"titanic"} if process.returncode else {"titanic", "mine", "mine.dvc", ".gitignore"})
     assert "Traceback" not in said
     if process.returncode:
+        assert said.endswith("interrupted\n")
         small.ok(*command)

@@ -14,7 +14,7 @@ from titanic.dataset.kaggle import kaggle
 from titanic.dataset.synthetic import write_passengers
 from titanic.dataset.web import web
 from titanic.schema import KEY, TARGET, Clean
-from titanic.stage import UserError
+from titanic.stage import UserError, unfinished
 
 TRAIN, TEST, GENDER = "train.csv", "test.csv", "gender_submission.csv"
 
@@ -65,14 +65,10 @@ SOURCES: dict[str, Callable[[Dataset, Path], None]] = {
 def main() -> None:
     """Run the stage."""
     dataset = load_params().dataset
-    folder = RAW / ".ingest.tmp"
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
-    try:
+    with unfinished(RAW / ".ingest.tmp") as folder:
+        folder.mkdir()
         SOURCES[dataset.source](dataset, folder)
         if not (folder / GENDER).exists():
             write_gender_submission(folder / TEST, folder / GENDER)
         for name in (TRAIN, TEST, GENDER):
             (folder / name).replace(RAW / name)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)

@@ -18,6 +18,7 @@ from titanic.schema import KEY, TARGET, Clean, Passenger, columns, kind, values
 
 TOP = 5  # commonest values that a column's profile names
 PART = 2_000_000  # rows of text that are grouped at once
+MANY = 1_000  # values of text from which on those that stand in one row are only counted
 FEW = 50  # labelled rows under which chance alone makes a column look like the target
 LEAK = 0.98  # accuracy of a column alone under which it gives nothing away
 TRAIN, TEST = "train", "test"
@@ -50,16 +51,22 @@ def quality(lists: dict[str, Accepted]) -> dict[str, Any]:
         report = {
             name: {
                 "rows": _rows(accepted),
-                "columns": {column: told.result() for column, told in profiles[name].items()},
+                "columns": {column: profile.result().told for column, profile in profiles[name].items()},
             }
             for name, accepted in lists.items()
         }
+        leaks = [
+            f"{name}: {column} alone tells {TARGET} nearly always; is it known before that?"
+            for name in lists
+            for column, profile in profiles[name].items()
+            if profile.result().tells_target
+        ]
     checks = {
         "schema": [f"{name}: {len(a.rejected)} rows rejected" for name, a in lists.items() if a.rejected],
         "key_unique": list(_repeated_keys(lists)),
         "both_labels": list(_labels(report)),
         "constant_columns": list(_constant(report)),
-        "leaks": list(_leaks(report)),
+        "leaks": leaks,
         "shared_keys": list(_shared_keys(lists)),
         "same_person_twice": people.result(),
     }
@@ -71,22 +78,35 @@ def _rows(accepted: Accepted) -> dict[str, int]:
     return {"read": rows + rejected, "accepted": rows, "rejected": rejected}
 
 
-def _column(clean: Path, name: str, *, labelled: bool) -> dict[str, Any]:
+class _Column(NamedTuple):
+    told: dict[str, Any]
+    tells_target: bool
+
+
+def _column(clean: Path, name: str, *, labelled: bool) -> _Column:
     told = {"type": kind(Passenger, name).__name__, "missing": 0}
     if name == KEY:  # unique by now
         keys = parquet.read_table(clean, columns=[KEY])[KEY]
-        return told | {"distinct": len(keys), "tells_target": False} | _range(keys)
+        return _Column(told | {"distinct": len(keys)} | _range(keys), tells_target=False)
     counts, alone = _counts(clean, name, labelled=labelled)
     missing = pc.is_null(counts[name])
     present = counts.filter(pc.invert(missing))
     told["missing"] = sum(counts.filter(missing)["rows"].to_pylist())
     told["distinct"] = len(present) + alone.rows
-    told["tells_target"] = labelled and tells_target(counts, name, alone)
-    if kind(Passenger, name) is not str and not values(Passenger, name):
-        return told | _range(present[name], present["rows"])
+    about = _range(present[name], present["rows"]) if _is_quantity(name) else {"top": _top(present, name)}
+    return _Column(told | about, tells_target=labelled and tells_target(counts, name, alone))
+
+
+def _is_quantity(name: str) -> bool:
+    return kind(Passenger, name) is not str and not values(Passenger, name)
+
+
+def _top(counts: pa.Table, name: str) -> dict[str, int]:
     order = [("rows", "descending"), (name, "ascending")]
-    top = present.take(pc.select_k_unstable(present, TOP, order)).select([name, "rows"])
-    return told | {"top": {str(value): count for value, count in zip(*top.to_pydict().values(), strict=True)}}
+    top = counts.take(pc.select_k_unstable(counts, TOP, order)).select([name, "rows"])
+    if len(counts) > TOP:
+        top = top.filter(pc.field("rows") > 1)
+    return {str(value): count for value, count in zip(*top.to_pydict().values(), strict=True)}
 
 
 class _Alone(NamedTuple):
@@ -107,7 +127,7 @@ def _counts(clean: Path, name: str, *, labelled: bool) -> tuple[pa.Table, _Alone
             [([], "count_all"), *([(TARGET, "sum")] if labelled else [])]
         )
         counts = counts.rename_columns([name, "rows", *(["ones"] if labelled else [])])
-        if kind(Passenger, name) is str:
+        if kind(Passenger, name) is str and len(counts) > MANY:
             alone = pc.and_(pc.equal(counts["rows"], 1), pc.is_valid(counts[name]))
             rows += pc.sum(alone, min_count=0).as_py()
             ones += pc.sum(counts.filter(alone)["ones"], min_count=0).as_py() if labelled else 0
@@ -165,14 +185,6 @@ def _constant(report: dict[str, Any]) -> Iterator[str]:
             same = about["distinct"] + (about["missing"] > 0) == 1  # a missing value is a value as well
             if same and rows > 1 and column != TARGET:
                 yield f"{name}: {column} is {'missing' if about['missing'] else 'the same'} in every row"
-
-
-def _leaks(report: dict[str, Any]) -> Iterator[str]:
-    """Find the columns that alone tell the target, by `tells_target`, which is taken out of the report."""
-    for name, told in report.items():
-        for column, about in told["columns"].items():
-            if about.pop("tells_target"):
-                yield f"{name}: {column} alone tells {TARGET} nearly always; is it known before that?"
 
 
 def tells_target(counts: pa.Table, name: str, alone: _Alone) -> bool:

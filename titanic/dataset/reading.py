@@ -6,10 +6,10 @@ the bytes are looked at first, then the header, then the cells, each as the text
 
 import codecs
 import csv
-import re
 import stat
 from collections import Counter
 from collections.abc import Iterator
+from itertools import accumulate, takewhile
 from pathlib import Path
 from typing import NoReturn
 
@@ -124,10 +124,24 @@ def _check_quotes(path: Path, offset: int, block: bytes, edges: tuple[int, int],
 
 def _refuse(path: Path, offset: int, fault: str) -> NoReturn:
     """Raise UserError with the row in which a byte stands; the quotes before that byte are well formed."""
-    with path.open("rb") as file:
-        text = file.read(offset).removeprefix(codecs.BOM_UTF8).lstrip(b"\r\n")
-    row = sum(len(re.findall(rb"[\r\n]+", outside)) for outside in text.split(b'"')[::2])
+    ends = accumulate(map(len, _rows(path, "latin-1")))  # a character a byte
+    row = sum(1 for _ in takewhile(lambda end: end <= min(offset, path.stat().st_size - 1), ends))
     raise UserError(f"{path}: {f'row {row}' if row else 'the header'} {fault} (byte {offset})")
+
+
+def _rows(path: Path, encoding: str) -> Iterator[str]:
+    """Yield the text of each row, the header first, with its line end and the empty lines before it."""
+    row: list[str] = []
+    inside = False  # a quote is open at the end of the line
+    with path.open(encoding=encoding, newline="") as lines:
+        for line in lines:
+            row.append(line)
+            inside ^= line.count('"') % 2 == 1
+            if not inside and line.strip("\r\n"):
+                yield "".join(row)
+                row = []
+    if row:
+        yield "".join(row)
 
 
 def read_header(path: Path) -> list[str]:
@@ -202,15 +216,5 @@ def row_numbers(positions: npt.NDArray[np.int64], ragged: dict[int, str]) -> npt
 
 def rows_as_written(path: Path, numbers: set[int]) -> dict[int, str]:
     """Return the text of these rows as it stands in the file, without the line end, by number; the header is row 0."""
-    found: dict[int, str] = {}
-    number, row, inside = 0, list[str](), False  # `inside`: a quote is open at the end of the line
-    with path.open(encoding="utf-8-sig", newline="") as lines:
-        for line in lines:
-            if row or line.strip("\r\n"):
-                row.append(line)
-            inside ^= line.count('"') % 2 == 1
-            if row and not inside:
-                if number in numbers:
-                    found[number] = "".join(row).rstrip("\r\n")
-                number, row = number + 1, []
-    return found
+    rows = enumerate(_rows(path, "utf-8-sig"))
+    return {number: row.strip("\r\n") for number, row in rows if number in numbers}

@@ -8,7 +8,6 @@ batches.
 
 import csv
 import io
-import shutil
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -27,8 +26,9 @@ from pyarrow import parquet
 from titanic.config import DATA_QUALITY, INTERIM, RAW, REJECTED, load_params
 from titanic.dataset.quality import TEST, TRAIN, Accepted, quality
 from titanic.dataset.reading import check_bytes, check_header, row_numbers, rows_as_written, shown, text_batches
+from titanic.reporting.summary import print_quality
 from titanic.schema import GRAMMAR, KEY, NOUN, TARGET, Passenger, columns, kind, table_schema
-from titanic.stage import UserError, ahead, write_bytes, write_json
+from titanic.stage import UserError, ahead, unfinished, write_bytes, write_json
 
 SUBMISSION = "gender_submission"
 LISTS = (TRAIN, TEST)
@@ -229,16 +229,13 @@ def rejected_rows(checked: Checked) -> str:
 def main() -> None:
     """Run the stage."""
     share = load_params().validate_.max_rejected_share
-    folder = INTERIM / ".validate.tmp"
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
-    try:
+    with unfinished(INTERIM / ".validate.tmp") as folder:
+        folder.mkdir()
         verdict = judge({name: RAW / f"{name}.csv" for name in COLUMNS}, folder, share)
         if verdict.problems:
             raise UserError("\n".join(verdict.problems))
         for name in LISTS:
             (folder / f"{name}.parquet").replace(INTERIM / f"{name}.parquet")
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
     write_bytes(REJECTED, rejected_rows(verdict.checked[TRAIN]).encode())
     write_json(DATA_QUALITY, verdict.report)
+    print_quality(verdict.report)

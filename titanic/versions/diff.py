@@ -164,6 +164,8 @@ def _shift(column: str, old: "pd.Series[Any]", new: "pd.Series[Any]") -> Shift:
     if numeric == {True}:
         from scipy.stats import ks_2samp
 
+        if len(before) == len(after) == 1:  # the test has nothing to say
+            return Shift(column, missing, {"old": _rounded(before.mean()), "new": _rounded(after.mean())})
         test = ks_2samp(before.to_numpy(float), after.to_numpy(float), method="asymp")
         mean = {"old": _rounded(before.mean()), "new": _rounded(after.mean())}
         return Shift(column, missing, mean, ks=_rounded(test.statistic), p_value=_rounded(test.pvalue))
