@@ -21,7 +21,7 @@ LARGE, MEMORY_AIM = 10_000_000, "< 2 GiB"
 
 # Runs in a folder with params.yaml and data/raw; prints the seconds of the bare work and of the two stages, run by run.
 TURNS = """
-import os, sys, time
+import contextlib, io, os, sys, time
 from titanic.stage import pin_arithmetic
 pin_arithmetic()
 import pyarrow as pa
@@ -36,9 +36,10 @@ def bare():
     pa.set_cpu_count(1)
 
 def timed(work):
-    started = time.perf_counter()
-    work()
-    return time.perf_counter() - started
+    with contextlib.redirect_stdout(io.StringIO()):
+        started = time.perf_counter()
+        work()
+        return time.perf_counter() - started
 
 bare()
 for _ in range(int(sys.argv[1])):

@@ -45,7 +45,7 @@ WRONG = [
     ("folds: 5", "folds: 1", "evaluate.folds is 1; it must be greater than or equal to 2"),
     ("repeats: 10", "repeat: 10", "unknown key diagnose.repeat; did you mean diagnose.repeats?"),
     ("evaluate:", "evaluation:", "unknown key evaluation; did you mean evaluate?"),
-    ("rows: 1309", "rows: 5", "dataset.rows is 5; it must be greater than or equal to 10"),
+    ("rows: 1309", "rows: 5", "dataset.rows is 5; it must be greater than or equal to 50"),
     ("rows: 1309", "rows: 1e6", "dataset.rows is 1000000.0; it must be a valid integer"),
     ("- https://raw", "- ftp://raw", "dataset.mirrors.0 is 'ftp://raw"),
     ("train: 4a437", "train: XXX", "dataset.sha256.train is 'XXX"),

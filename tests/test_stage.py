@@ -19,8 +19,7 @@ def test_ctrl_c_leaves_nothing_unfinished(workdir):
 import os, signal, time
 from pathlib import Path
 from titanic import stage
-signal.signal(signal.SIGINT, stage._stop)
-with stage.unfinished(Path("data/.folder.tmp")) as folder, stage.replacing(Path("data/table")) as file:
+with stage.ended_by_ctrl_c(), stage.unfinished(Path("data/.folder.tmp")) as folder, stage.replacing(Path("data/table")) as file:
     folder.mkdir()
     (folder / "half").touch()
     file.touch()

@@ -1,10 +1,14 @@
-"""A machine-learning project that really reproduces; `titanic.load` and `titanic.Passenger` are loaded on first use."""
+"""A machine-learning project that really reproduces; what it offers is loaded on first use."""
 
 import importlib
 from typing import Any
 
-_OFFERED = {"load": "titanic.versions.tables", "Passenger": "titanic.schema"}
+_OFFERED = {"load": "titanic.versions.tables", "Passenger": "titanic.schema", "UserError": "titanic.stage"}
 __all__ = list(_OFFERED)
+
+
+def __dir__() -> list[str]:
+    return [*globals(), *_OFFERED]
 
 
 def __getattr__(name: str) -> Any:

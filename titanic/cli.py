@@ -13,7 +13,9 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_
 data = typer.Typer(no_args_is_help=True)
 app.add_typer(data, name="data", help="Check, add and compare data.")
 
-_Paths = Annotated[list[Path], typer.Argument(help="CSV files, or folders with CSV files.", show_default=False)]
+_Paths = Annotated[
+    list[Path], typer.Argument(help="CSV files, or folders with CSV files.", show_default=False, readable=False)
+]
 _Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
@@ -62,15 +64,7 @@ def data_check(paths: _Paths, *, as_json: _Json = False) -> None:
     files = lists_in(paths)
     found = verdict(files)
     if as_json:
-        rows = {name: {"path": str(path)} for name, path in files.items()}
-        print(
-            json.dumps(
-                {"ok": not found.problems, "files": rows, "problems": found.problems, "report": found.report},
-                indent=2,
-                ensure_ascii=False,
-                allow_nan=False,
-            )
-        )
+        print(json.dumps(found.as_json(), indent=2, ensure_ascii=False, allow_nan=False))
     else:
         if found.report:
             print_quality(found.report)

@@ -64,7 +64,7 @@ class Dataset(_Section):
     source: Literal["synthetic", "files", "web", "kaggle"]
     path: str = Field(min_length=1)
     seed: int = _SEED
-    rows: int = Field(ge=10, le=1_000_000_000)
+    rows: int = Field(ge=50, le=1_000_000_000)
     mirrors: tuple[Annotated[str, Field(pattern="^https?://.")], ...] = Field(min_length=1, strict=False)
     sha256: Sha256
 

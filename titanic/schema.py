@@ -7,14 +7,26 @@ this module is cheap: pandera comes in only when a table is checked.
 
 import types
 from collections.abc import Callable, Iterator
+from math import isnan
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Union, get_args, get_origin
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 if TYPE_CHECKING:
     import pandera.pandas as pa
 
-_RECORD = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+
+class _Record(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _nan_is_missing(cls, values: Any) -> Any:
+        """Take a row of a DataFrame as it comes."""
+        if not isinstance(values, dict):
+            return values
+        return {name: None if isinstance(value, float) and isnan(value) else value for name, value in values.items()}
+
 
 # How a number is written in a CSV file: no blank, sign +, leading zero of a whole number, inf, nan, hex or thousands mark.
 GRAMMAR = {int: r"^-?(?:0|[1-9][0-9]{0,17})$", float: r"^-?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]{1,3})?$"}
@@ -53,10 +65,8 @@ _Port = Annotated[
 ]
 
 
-class Passenger(BaseModel):
+class Passenger(_Record):
     """One row of the passenger list. `Survived` is None for a passenger whose fate is to be predicted."""
-
-    model_config = _RECORD
 
     PassengerId: _Key
     Survived: _Target = None
@@ -76,10 +86,8 @@ class Passenger(BaseModel):
     Embarked: _Port
 
 
-class PassengerFeatures(BaseModel):
+class PassengerFeatures(_Record):
     """One row as the model sees it, with its key and target; it derives from one `Passenger` alone."""
-
-    model_config = _RECORD
 
     PassengerId: _Key
     Survived: _Target = None

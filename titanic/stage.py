@@ -128,9 +128,19 @@ def write_table(path: Path, table: "pd.DataFrame") -> None:
         write_bytes(path, table.to_csv(index=False, lineterminator="\n").encode())
 
 
+@contextmanager
+def ended_by_ctrl_c() -> Iterator[None]:
+    """Let Ctrl-C end the process at once while threads are at work, which an exception cannot end."""
+    before = signal.signal(signal.SIGINT, _stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
 def _stop(*_: object) -> None:
     """End at once: an exception would have to pass through libraries, some of which turn it into another or drop it."""
-    for path in _UNFINISHED:
+    for path in tuple(_UNFINISHED):
         _remove(path)
     os.write(2, b"interrupted: files already written are whole, the others are as they were\n")
     os._exit(130)
@@ -138,9 +148,8 @@ def _stop(*_: object) -> None:
 
 def main() -> None:
     """Run the stage whose module the command line names."""
-    signal.signal(signal.SIGINT, _stop)
     pin_arithmetic()
-    with answered():
+    with ended_by_ctrl_c(), answered():
         # nothing that loading makes is garbage, and looking for some takes a fifth of a stage's start
         gc.disable()
         stage = importlib.import_module(f"titanic.{sys.argv[1]}")

@@ -7,7 +7,7 @@ from titanic.stage import UserError
 
 def dataset(path):
     sha256 = Sha256(train="0" * 64, test="0" * 64)
-    return Dataset(source="files", path=str(path), seed=1912, rows=10, mirrors=("http://localhost",), sha256=sha256)
+    return Dataset(source="files", path=str(path), seed=1912, rows=50, mirrors=("http://localhost",), sha256=sha256)
 
 
 @pytest.fixture

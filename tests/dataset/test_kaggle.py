@@ -119,7 +119,7 @@ def ingest(tmp_path):
         folder = tmp_path / "out"
         folder.mkdir()
         hashes = Sha256(train="0" * 64, test="0" * 64)
-        kaggle(Dataset(source="kaggle", path=".", seed=1, rows=10, mirrors=("http://x",), sha256=hashes), folder)
+        kaggle(Dataset(source="kaggle", path=".", seed=1, rows=50, mirrors=("http://x",), sha256=hashes), folder)
         return {path.name: path.read_bytes() for path in folder.iterdir()}
 
     return run

@@ -132,7 +132,7 @@ def ingest(cache, tmp_path):
         folder = tmp_path / "out"
         folder.mkdir(exist_ok=True)
         hashes = Sha256(train=sha256(TRAIN), test=sha256(FILES["test.csv"]))
-        web(Dataset(source="web", path=".", seed=1, rows=10, mirrors=urls, sha256=hashes), folder)
+        web(Dataset(source="web", path=".", seed=1, rows=50, mirrors=urls, sha256=hashes), folder)
         return {path.name: path.read_bytes() for path in folder.iterdir()}
 
     return run

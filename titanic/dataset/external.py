@@ -9,7 +9,7 @@ from titanic.dataset.quality import TEST, TRAIN
 from titanic.dataset.reading import check_bytes, read_header
 from titanic.dataset.validate import COLUMNS, LISTS, SUBMISSION, Verdict, judge
 from titanic.schema import TARGET
-from titanic.stage import UserError
+from titanic.stage import UserError, ended_by_ctrl_c, unfinished
 from titanic.versions.repository import dvc
 
 EXTERNAL = Path("data/external")
@@ -18,8 +18,9 @@ NAME = r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}(?<!\.dvc)"
 
 def verdict(files: dict[str, Path]) -> Verdict:
     """Check the files that `lists_in` found as the stage validate would, and write nothing."""
-    with tempfile.TemporaryDirectory(prefix="titanic-") as folder:
-        return judge(files, Path(folder), None)
+    with ended_by_ctrl_c(), unfinished(Path(tempfile.mkdtemp(prefix="titanic-"))) as folder:
+        folder.mkdir()
+        return judge(files, folder, None)
 
 
 def lists_in(paths: list[Path]) -> dict[str, Path]:
@@ -40,6 +41,8 @@ def lists_in(paths: list[Path]) -> dict[str, Path]:
 def _files(paths: list[Path]) -> list[Path]:
     found = []
     for path in paths:
+        if re.match(r"\w+:/", str(path)):
+            raise UserError(f"{path} is an address; download the file and name it")
         usual = [path / f"{name}.csv" for name in COLUMNS]
         inside = [file for file in usual if file.exists()] or sorted(path.glob("*.csv")) if path.is_dir() else [path]
         if not inside:

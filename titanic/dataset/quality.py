@@ -6,7 +6,7 @@ Works on the Parquet files of the accepted rows, a few columns at a time and lon
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -24,6 +24,7 @@ LEAK = 0.98  # accuracy of a column alone under which it gives nothing away
 TRAIN, TEST = "train", "test"
 
 _Counts = npt.NDArray[np.int64]
+_File: TypeAlias = pa.Table | parquet.ParquetFile
 
 
 class Accepted(NamedTuple):
@@ -38,15 +39,16 @@ def quality(lists: dict[str, Accepted]) -> dict[str, Any]:
 
     A check is {"ok": whether nothing was found, "found": a sentence for each finding}.
     """
-    rows = sum(parquet.read_metadata(accepted.clean).num_rows for accepted in lists.values())
-    with ThreadPoolExecutor(2 if rows <= PART else 1) as pool:
-        people = pool.submit(lambda: list(_same_person(lists)))
+    files = {name: _open(accepted.clean) for name, accepted in lists.items()}
+    large = any(isinstance(file, parquet.ParquetFile) for file in files.values())
+    with ThreadPoolExecutor(1 if large else 2) as pool:
+        people = pool.submit(lambda: list(_same_person(files)))
         profiles = {
             name: {
-                column: pool.submit(_column, accepted.clean, column, labelled=name == TRAIN and column != TARGET)
+                column: pool.submit(_column, file, column, labelled=name == TRAIN and column != TARGET)
                 for column in columns(Passenger, labelled=name == TRAIN)
             }
-            for name, accepted in lists.items()
+            for name, file in files.items()
         }
         report = {
             name: {
@@ -67,10 +69,16 @@ def quality(lists: dict[str, Accepted]) -> dict[str, Any]:
         "both_labels": list(_labels(report)),
         "constant_columns": list(_constant(report)),
         "leaks": leaks,
-        "shared_keys": list(_shared_keys(lists)),
+        **({"shared_keys": list(_shared_keys(files))} if len(files) > 1 else {}),
         "same_person_twice": people.result(),
     }
     return {**report, "checks": {name: {"ok": not found, "found": found} for name, found in checks.items()}}
+
+
+def _open(clean: Path) -> _File:
+    """Read a list, or only open it where it is long."""
+    file = parquet.ParquetFile(clean)
+    return file if file.metadata.num_rows > PART else file.read()
 
 
 def _rows(accepted: Accepted) -> dict[str, int]:
@@ -83,12 +91,12 @@ class _Column(NamedTuple):
     tells_target: bool
 
 
-def _column(clean: Path, name: str, *, labelled: bool) -> _Column:
+def _column(file: _File, name: str, *, labelled: bool) -> _Column:
     told = {"type": kind(Passenger, name).__name__, "missing": 0}
     if name == KEY:  # unique by now
-        keys = parquet.read_table(clean, columns=[KEY])[KEY]
+        keys = _read(file, [KEY])[KEY]
         return _Column(told | {"distinct": len(keys)} | _range(keys), tells_target=False)
-    counts, alone = _counts(clean, name, labelled=labelled)
+    counts, alone = _counts(file, name, labelled=labelled)
     missing = pc.is_null(counts[name])
     present = counts.filter(pc.invert(missing))
     told["missing"] = sum(counts.filter(missing)["rows"].to_pylist())
@@ -116,13 +124,13 @@ class _Alone(NamedTuple):
     ones: int
 
 
-def _counts(clean: Path, name: str, *, labelled: bool) -> tuple[pa.Table, _Alone]:
+def _counts(file: _File, name: str, *, labelled: bool) -> tuple[pa.Table, _Alone]:
     """Return a column's values, sorted, with their `rows` and how many of them have label 1 (`ones`, with labels).
 
     Text that stands in one row alone is only counted, in the second part: a long list has millions of names.
     """
     found, rows, ones = [], 0, 0
-    for part in _parts([clean], [name, *([TARGET] if labelled else [])], name):
+    for part in _parts([file], [name, *([TARGET] if labelled else [])], name):
         counts = part.group_by(name, use_threads=False).aggregate(
             [([], "count_all"), *([(TARGET, "sum")] if labelled else [])]
         )
@@ -136,24 +144,33 @@ def _counts(clean: Path, name: str, *, labelled: bool) -> tuple[pa.Table, _Alone
     return pa.concat_tables(found).sort_by(name), _Alone(rows, ones)
 
 
-def _parts(files: list[Path], wanted: list[str], text: str) -> Iterator[pa.Table]:
+def _read(file: _File, wanted: list[str]) -> pa.Table:
+    return file.select(wanted) if isinstance(file, pa.Table) else file.read(wanted)
+
+
+def _parts(files: list[_File], wanted: list[str], text: str) -> Iterator[pa.Table]:
     """Yield tables that together are the rows of the files; rows with equal text stand in the same one.
 
     The text's length tells the part: its last bits are cheap, and equal for equal text.
     """
-    opened = [parquet.ParquetFile(file) for file in files]
-    rows = sum(file.metadata.num_rows for file in opened)
+    rows = sum(len(file) if isinstance(file, pa.Table) else file.metadata.num_rows for file in files)
     count = 1
     while kind(Passenger, text) is str and rows / count > PART:
         count *= 2
     for part in range(count):
-        found = [opened[0].schema_arrow.empty_table().select(wanted)]
-        for file in opened:
-            for batch in file.iter_batches(PART, columns=wanted):
-                length = pc.fill_null(pc.binary_length(batch[text]), 0) if count > 1 else None
-                mine = None if length is None else pc.equal(pc.bit_wise_and(length, count - 1), part)
-                found.append(pa.Table.from_batches([batch if mine is None else batch.filter(mine)]))
-        yield pa.concat_tables(found)
+        yield pa.concat_tables([_part(file, wanted, text, part, count) for file in files])
+
+
+def _part(file: _File, wanted: list[str], text: str, part: int, count: int) -> pa.Table:
+    if count == 1:
+        return _read(file, wanted)
+    batches = file.to_batches() if isinstance(file, pa.Table) else file.iter_batches(PART, columns=wanted)
+    lengths = ((batch, pc.fill_null(pc.binary_length(batch[text]), 0)) for batch in batches)
+    mine = [
+        batch.select(wanted).filter(pc.equal(pc.bit_wise_and(length, count - 1), part)) for batch, length in lengths
+    ]
+    schema = file.schema if isinstance(file, pa.Table) else file.schema_arrow
+    return pa.Table.from_batches(mine, pa.schema([schema.field(name) for name in wanted]))
 
 
 def _range(numbers: pa.ChunkedArray, rows: pa.ChunkedArray | None = None) -> dict[str, Any]:
@@ -222,24 +239,22 @@ def _by_threshold(rows: _Counts, ones: _Counts) -> tuple[int, int]:
     return int(max(wrong.max(initial=0), rows.sum() - wrong.min(initial=rows.sum()))), int(rows.sum())
 
 
-def _shared_keys(lists: dict[str, Accepted]) -> Iterator[str]:
-    if len(lists) < 2:
-        return
-    train, test = (parquet.read_table(lists[name].clean, columns=[KEY])[KEY].to_numpy() for name in (TRAIN, TEST))
+def _shared_keys(files: dict[str, _File]) -> Iterator[str]:
+    train, test = (_read(files[name], [KEY])[KEY].to_numpy() for name in (TRAIN, TEST))
     shared = np.intersect1d(train, test, assume_unique=True)
     if len(shared):
         yield f"train and test: {len(shared)} {KEY}s stand in both, {_some(shared.tolist())}"
 
 
-def _same_person(lists: dict[str, Accepted]) -> Iterator[str]:
+def _same_person(files: dict[str, _File]) -> Iterator[str]:
     person = [Clean.Name, Clean.Ticket]
     again: list[int] = []
-    for part in _parts([accepted.clean for accepted in lists.values()], [*person, KEY], Clean.Name):
+    for part in _parts(list(files.values()), [*person, KEY], Clean.Name):
         groups = part.group_by(person, use_threads=False).aggregate([([], "count_all"), (KEY, "min")])
         again += groups.filter(pc.field("count_all") > 1)[f"{KEY}_min"].to_pylist()
     if again:
         yield (
-            f"{' and '.join(lists)}: {len(again)} people stand more than once (name and ticket), "
+            f"{' and '.join(files)}: {len(again)} people stand more than once (name and ticket), "
             f"{KEY} {_some(sorted(again))}"
         )
 

@@ -65,6 +65,18 @@ class Verdict(NamedTuple):
     problems: list[str]
     report: dict[str, Any]
 
+    def as_json(self) -> dict[str, Any]:
+        """Return plain JSON values, with all rejected rows."""
+        files = {
+            name: {
+                "path": str(checked.path),
+                "rows": checked.rows,
+                "rejected": [{"row": row, "reasons": reasons} for row, reasons in checked.rejected.items()],
+            }
+            for name, checked in self.checked.items()
+        }
+        return {"ok": not self.problems, "problems": self.problems, "files": files, "report": self.report}
+
 
 def check(path: Path, clean: Path, names: list[str]) -> Checked:
     """Write the good rows of a CSV file to the Parquet file `clean`, typed, and tell the bad ones.
@@ -175,7 +187,8 @@ def refusal(checked: Checked, max_rejected_share: float, cure: str = "") -> list
     lines = [f"  row {number}: {'; '.join(told)}" for number, told in list(bad.items())[:SHOWN]]
     if len(bad) > SHOWN:
         lines.append(f"  and {len(bad) - SHOWN} more")
-    return [f"{checked.path}: {len(bad)} of {checked.rows} rows are bad; mend them{cure}", *lines]
+    share = f" ({len(bad) / checked.rows:.2%}, where {max_rejected_share:.2%} may be)" if max_rejected_share else ""
+    return [f"{checked.path}: {len(bad)} of {checked.rows} rows are bad{share}; mend them{cure}", *lines]
 
 
 def judge(files: dict[str, Path], folder: Path, max_rejected_share: float | None) -> Verdict:

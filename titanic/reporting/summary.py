@@ -56,5 +56,5 @@ def print_quality(report: dict[str, Any]) -> None:
 def described(about: dict[str, Any]) -> str:
     """Return the range of a column of numbers, or the commonest values of another one."""
     if "min" in about:
-        return f"{about['min']:g} to {about['max']:g}, mean {about['mean']:.4g}"
+        return f"{about['min']:g} to {about['max']:g}, mean {about['mean']:.6g}"
     return ", ".join(f"{value} ({count})" for value, count in about.get("top", {}).items())

@@ -15,6 +15,7 @@ from titanic.versions.repository import locked_outputs
 from titanic.versions.tables import TABLES, parse, read_output, resolve
 
 COMPARED = ("clean", "clean/test", "features", "features/test")
+WORKSPACE = "workspace"
 FEW = 20  # distinct values up to which the shares of text values are compared
 SHOWN = 20  # of each kind of change, what a person is shown; the JSON form has all
 DIGITS = 6  # significant digits of every statistic
@@ -192,10 +193,10 @@ class _Side(NamedTuple):
     paths: set[str]  # every output there is
 
     def __str__(self) -> str:
-        return f"{self.rev} ({self.commit[:7]})" if self.commit else "workspace"
+        return f"{self.rev} ({self.commit[:7]})" if self.commit else WORKSPACE
 
 
-def data_diff(root: Path, revs: Sequence[str] = ()) -> dict[str, Any]:
+def data_diff(root: Path, revs: Sequence[str | None] = ()) -> dict[str, Any]:
     """Compare the clean and the feature tables of two revisions, by default of HEAD and the workspace; for JSON.
 
     `tables` has for each one its `state`: same, changed (with the fields of `TableDiff`), added or removed. UserError
@@ -203,12 +204,13 @@ def data_diff(root: Path, revs: Sequence[str] = ()) -> dict[str, Any]:
     """
     if len(revs) > 2:
         raise UserError(f"two revisions are compared, or one with the workspace; {len(revs)} are named")
+    revs = [None if rev == WORKSPACE else rev for rev in revs]
     old, new = (_side(root, rev) for rev in [*revs, *["HEAD", None][len(revs) :]])
     paths = {name: TABLES[name].as_posix() for name in COMPARED}
     tables = {name: _compare(root, name, old, new) for name, path in paths.items() if path in old.paths | new.paths}
     if not tables:
         raise UserError(f"there is no table to compare, {old} -> {new}; run `dvc repro`")
-    sides = [{"revision": side.rev or "workspace", "commit": side.commit} for side in (old, new)]
+    sides = [{"revision": side.rev or WORKSPACE, "commit": side.commit} for side in (old, new)]
     return {"compared": f"{old} -> {new}", "old": sides[0], "new": sides[1], "tables": tables}
 
 
@@ -269,16 +271,16 @@ def _first(items: list[Any]) -> str:
 
 def _grids(table: dict[str, Any]) -> Iterator[_Grid]:
     """Lay out the changed cells and the shifts of a table of `data_diff`."""
+    shifts = [[shift["column"], text] for shift in table.get("shifts", ()) if (text := _shift_text(shift))]
+    if shifts:
+        of = f", the first {SHOWN} of {len(shifts)}" if len(shifts) > SHOWN else ""
+        yield _Grid(f"shifts{of}", ["column", "what moved"], shifts[:SHOWN])
     if cells := table.get("cells"):
         of = f", the first {SHOWN} of {len(cells)}" if len(cells) > SHOWN else ""
         repeated = any(table["repeated"].values())
         shown = [name for name in cells[0] if repeated or name != "occurrence"]
         rows = [[_text(cell[name]) for name in shown] for cell in cells[:SHOWN]]
         yield _Grid(f"changed cells{of}", [KEY, *shown[1:]], rows)
-    shifts = [[shift["column"], text] for shift in table.get("shifts", ()) if (text := _shift_text(shift))]
-    if shifts:
-        of = f", the first {SHOWN} of {len(shifts)}" if len(shifts) > SHOWN else ""
-        yield _Grid(f"shifts{of}", ["column", "what moved"], shifts[:SHOWN])
 
 
 def _shift_text(shift: dict[str, Any]) -> str:
