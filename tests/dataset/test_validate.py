@@ -1,5 +1,7 @@
 import csv
 import io
+import shutil
+from types import SimpleNamespace
 
 import pandas as pd
 import pyarrow as pa
@@ -7,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from titanic.dataset import reading
+from titanic.dataset import ingest, reading
 from titanic.dataset.validate import COLUMNS, check, refusal, rejected_rows, type_cells
 from titanic.schema import Clean
 from titanic.stage import UserError
@@ -181,8 +183,13 @@ def test_any_text_survives_unchanged_or_is_rejected_by_name(tmp_path_factory, pe
         good = dict(zip(COLUMNS["train"], next(csv.reader([BRAUND])), strict=True))
         writer.writerows(good | person | {Clean.PassengerId: key} for key, person in enumerate(people, start=1))
 
+    shutil.copy(folder / "train.csv", folder / "test.csv")
+    (folder / "raw").mkdir()
+    source = SimpleNamespace(path=str(folder))
+
+    ingest.files(source, folder / "raw")
     try:
-        checked = check(folder / "train.csv", folder / "clean.parquet", COLUMNS["train"])
+        checked = check(folder / "raw/train.csv", folder / "clean.parquet", COLUMNS["train"])
     except UserError as error:
         assert "NUL" in str(error)  # noqa: PT017 - the one character that refuses the file
         assert any("\0" in text for person in people for text in person.values())
