@@ -19,6 +19,10 @@ def mounts(*command):
         pytest.skip(f"this machine does not let us mount: {done.stderr.strip()}")
 
 
+# The last is DVC's, where it tries out links in its cache and cannot write the file for that.
+FULL = ("No space left on device", "disk is full", "No possible cache link types")
+
+
 @pytest.fixture
 def disk(small, tmp_path):
     """The reproduced project on a disk of its own; `fill(kib)` leaves so much of it."""
@@ -43,7 +47,7 @@ def test_a_full_disk_is_answered_and_the_next_run_completes(disk, kib):
     done = disk.run("dvc", "repro", "--all-pipelines", "--force", "--no-run-cache")
 
     assert done.code != 0
-    assert "No space left on device" in done.said or "disk is full" in done.said
+    assert any(words in done.said for words in FULL)
     assert "Traceback" not in done.said
     left = disk.outputs()
     assert {path: left[path] for path in left} == {path: before[path] for path in left}
