@@ -33,6 +33,7 @@ REJECTED = INTERIM / "rejected.csv"
 REPORTS = Path("reports")
 DATA_QUALITY = REPORTS / "data_quality.json"
 METRICS = REPORTS / "metrics.json"
+EVALUATION = REPORTS / "evaluation.json"
 DIAGNOSTICS = REPORTS / "diagnostics.json"
 PLOTS = REPORTS / "plots"
 FIGURES = REPORTS / "figures"

@@ -8,6 +8,8 @@ from titanic.modeling.evaluate import (
     cross_validation,
     curves,
     fold_scores,
+    folds_evaluation,
+    holdout_evaluation,
     holdout_scores,
     labels,
     survival_chance,
@@ -84,3 +86,24 @@ def test_plot_data_are_those_of_the_hold_out():
     assert found["roc"].iloc[[0, -1]].to_numpy().tolist() == [[0, 0], [1, 1]]
     assert found["precision_recall"]["recall"].between(0, 1).all()
     assert len(found["calibration"]) == 4
+
+
+def test_the_evaluation_has_the_scores_with_their_intervals():
+    told = holdout_evaluation(TRUTH, CHANCE)
+
+    assert told["rows"] == 4
+    assert told["accuracy"]["value"] == 0.5
+    assert told["accuracy"]["low"] < 0.5 < told["accuracy"]["high"]
+    assert told["roc_auc"]["low"] < 0.75 < told["roc_auc"]["high"]
+    assert told["brier"] == pytest.approx(np.mean([0.1**2, 0.6**2, 0.6**2, 0.1**2]))
+
+
+def test_an_interval_over_folds_stays_within_what_the_score_can_be():
+    scores = pd.DataFrame({"accuracy": [0.4, 0.9], "log_loss": [0.2, 0.9]})
+
+    told = folds_evaluation(scores, 2)
+
+    assert told["fits"] == 2
+    assert (told["accuracy"]["low"], told["accuracy"]["high"]) == (0.0, 1.0)
+    assert told["log_loss"]["low"] == 0.0
+    assert told["log_loss"]["high"] > 1.0

@@ -26,6 +26,7 @@ def test_slices_count_the_rows_and_the_right_ones():
         "rows": 2,
         "survived": 1.0,
         "accuracy": 0.5,
+        "interval": [0.095, 0.905],
     }
     assert found["Pclass", "3"]["accuracy"] == 1.0
 

@@ -12,9 +12,21 @@ METRICS = {
     "baseline": {"majority": 0.631, "gender": 0.799},
 }
 DIAGNOSTICS = {
-    "repeated_cv": {"accuracy": 0.79, "accuracy_sd": 0.031, "roc_auc": 0.82, "log_loss": 0.48},
-    "slices": [{"column": "Sex", "value": "<female>", "rows": 60, "survived": 0.7, "accuracy": 0.8}],
+    "repeated_cv": {"accuracy": {"value": 0.79, "low": 0.75, "high": 0.83}},
+    "slices": [
+        {"column": "Sex", "value": "<female>", "rows": 60, "survived": 0.7, "accuracy": 0.8, "interval": [0.7, 0.9]}
+    ],
     "importance": [{"column": "Title", "mean": 0.1, "sd": 0.01}],
+}
+EVALUATION = {
+    "holdout": {
+        "rows": 178,
+        "accuracy": {"value": 0.804, "low": 0.735, "high": 0.852},
+        "average_precision": 0.8,
+        "brier": 0.14,
+        "calibration_error": 0.05,
+    },
+    "cv": {"fits": 5, "accuracy": {"value": 0.78, "low": 0.7, "high": 0.86}},
 }
 QUALITY = {
     "train": {
@@ -27,11 +39,12 @@ QUALITY = {
     "checks": {"leaks": {"ok": False, "found": ["Fare alone tells Survived"]}},
 }
 SVG = '<?xml version="1.0"?>\n<!DOCTYPE svg>\n<svg><g id="axes_1"><path id="p1"/></g></svg>\n'
+RESULTS = {"metrics": METRICS, "evaluation": EVALUATION, "diagnostics": DIAGNOSTICS, "quality": QUALITY}
 
 
 @pytest.fixture
 def html(tmp_path, write_params):
-    return page(load_params(write_params(tmp_path)), METRICS, DIAGNOSTICS, QUALITY, {"roc": SVG})
+    return page(load_params(write_params(tmp_path)), RESULTS, {"roc": SVG})
 
 
 def test_the_verdict_stands_beside_both_baselines(html):
@@ -87,4 +100,4 @@ def test_made_up_passengers_are_called_so(tmp_path, write_params, html):
     params = load_params(write_params(tmp_path, ("source: synthetic", "source: files")))
 
     assert "passengers are made up" in html
-    assert "made up" not in page(params, METRICS, DIAGNOSTICS, QUALITY, {"roc": SVG})
+    assert "made up" not in page(params, RESULTS, {"roc": SVG})

@@ -1,7 +1,11 @@
-"""Stage evaluate: the model and data/processed -> reports/metrics.json, reports/plots, data/processed/submission.csv.
+"""Stage evaluate: the model and data/processed -> scores, plot data and the submission.
+
+reports/metrics.json has the scores that experiments are compared by; reports/evaluation.json how sure they are, and more.
 
 An experiment waits for this stage, so it does what every experiment needs and no more.
 """
+
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -9,6 +13,8 @@ from sklearn.base import clone
 from sklearn.calibration import calibration_curve
 from sklearn.metrics import (
     accuracy_score,
+    average_precision_score,
+    brier_score_loss,
     f1_score,
     log_loss,
     precision_recall_curve,
@@ -20,8 +26,9 @@ from sklearn.metrics import (
 from sklearn.model_selection import RepeatedStratifiedKFold
 from sklearn.pipeline import Pipeline
 
-from titanic.config import METRICS, MODEL, MODEL_CARD, PLOTS, PROCESSED, SUBMISSION, load_params
+from titanic.config import EVALUATION, METRICS, MODEL, MODEL_CARD, PLOTS, PROCESSED, SUBMISSION, load_params
 from titanic.modeling.artefact import load
+from titanic.modeling.uncertainty import calibration_error, folds_interval, roc_auc_interval, wilson, with_interval
 from titanic.schema import KEY, MODEL_INPUT, TARGET, Features
 from titanic.stage import UserError, write_json, write_table
 
@@ -82,6 +89,29 @@ def cross_validation(scores: pd.DataFrame) -> dict[str, float]:
     }
 
 
+def holdout_evaluation(truth: pd.Series, chance: np.ndarray) -> dict[str, Any]:
+    """Return what the scores of a hold-out leave open: its size, intervals, and how far chances can be taken at their word."""
+    right = int((truth == labels(chance)).sum())
+    return {
+        "rows": len(truth),
+        "accuracy": with_interval(right / len(truth), wilson(right, len(truth)), DIGITS),
+        "roc_auc": with_interval(roc_auc_score(truth, chance), roc_auc_interval(truth, chance), DIGITS),
+        "average_precision": round(float(average_precision_score(truth, chance)), DIGITS),
+        "brier": round(float(brier_score_loss(truth, chance)), DIGITS),
+        "calibration_error": round(calibration_error(truth, chance, CALIBRATION_BINS), DIGITS),
+    }
+
+
+def folds_evaluation(scores: pd.DataFrame, folds: int) -> dict[str, Any]:
+    """Return each score's mean over folds with its interval, within what the score can be."""
+    means = {}
+    for name, column in scores.items():
+        most = np.inf if name == "log_loss" else 1.0
+        low, high = np.clip(folds_interval(column, folds), 0.0, most).tolist()
+        means[str(name)] = with_interval(column.mean(), (low, high), DIGITS)
+    return {"fits": len(scores), **means}
+
+
 def baselines(train: pd.DataFrame, holdout: pd.DataFrame) -> dict[str, float]:
     """Return the hold-out accuracy of two rules: the commoner label of the training rows; women and girls survive."""
     commoner = int(train[TARGET].mean() > 0.5)
@@ -121,8 +151,13 @@ def main() -> None:
         "cv": rounded(cross_validation(scores)),
         "baseline": rounded(baselines(train, holdout)),
     }
+    evaluation = {
+        "holdout": holdout_evaluation(holdout[TARGET], chance),
+        "cv": folds_evaluation(scores, params.folds),
+    }
     submission = pd.DataFrame({KEY: test[KEY], TARGET: labels(survival_chance(model, test))})
     write_json(METRICS, metrics)
+    write_json(EVALUATION, evaluation)
     for name, curve in curves(holdout[TARGET], chance).items():
         write_table(PLOTS / f"{name}.csv", curve.round(DIGITS))
     write_table(SUBMISSION, submission)

@@ -12,7 +12,8 @@ from sklearn.pipeline import Pipeline
 
 from titanic.config import DIAGNOSTICS, MODEL, MODEL_CARD, PROCESSED, Diagnose, load_params
 from titanic.modeling.artefact import load
-from titanic.modeling.evaluate import cross_validation, fold_scores, labels, rounded, survival_chance
+from titanic.modeling.evaluate import fold_scores, folds_evaluation, labels, rounded, survival_chance
+from titanic.modeling.uncertainty import wilson
 from titanic.schema import MODEL_INPUT, TARGET, Features
 from titanic.stage import write_json
 
@@ -20,7 +21,7 @@ SLICES = (Features.Sex, Features.Pclass, Features.AgeBand, Features.Embarked)
 
 
 def slices(table: pd.DataFrame, predicted: np.ndarray) -> list[dict[str, Any]]:
-    """Return count, share of survivors and accuracy on each value of the slicing columns."""
+    """Return count, share of survivors, and accuracy with its 95 % interval, on each value of the slicing columns."""
     right = table.assign(right=table[TARGET] == predicted)
     return [
         {
@@ -29,6 +30,7 @@ def slices(table: pd.DataFrame, predicted: np.ndarray) -> list[dict[str, Any]]:
             "rows": len(part),
             "survived": round(float(part[TARGET].mean()), 3),
             "accuracy": round(float(part["right"].mean()), 3),
+            "interval": [round(end, 3) for end in wilson(int(part["right"].sum()), len(part))],
         }
         for column in SLICES
         for value, part in right.fillna({column: "missing"}).groupby(column)
@@ -56,7 +58,7 @@ def main() -> None:
     write_json(
         DIAGNOSTICS,
         {
-            "repeated_cv": rounded(cross_validation(scores)),
+            "repeated_cv": folds_evaluation(scores, params.folds),
             "slices": slices(holdout, labels(survival_chance(model, holdout))),
             "importance": importances(model, holdout, params),
         },

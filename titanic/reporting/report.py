@@ -12,11 +12,23 @@ import pandas as pd
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from titanic.config import DATA_QUALITY, DIAGNOSTICS, FIGURES, METRICS, PLOTS, REPORT, Params, leaves, load_params
+from titanic.config import (
+    DATA_QUALITY,
+    DIAGNOSTICS,
+    EVALUATION,
+    FIGURES,
+    METRICS,
+    PLOTS,
+    REPORT,
+    Params,
+    leaves,
+    load_params,
+)
 from titanic.reporting.plots import DRAWINGS, draw
 from titanic.reporting.summary import described
 from titanic.stage import write_bytes
 
+RESULTS = {"metrics": METRICS, "evaluation": EVALUATION, "diagnostics": DIAGNOSTICS, "quality": DATA_QUALITY}
 CAPTIONS = {
     "roc": "ROC curve on the hold-out rows; the dotted line is guessing",
     "precision_recall": "Precision over recall on the hold-out rows",
@@ -30,8 +42,8 @@ def inline(svg: str) -> Markup:
     return Markup(re.sub(r'<g id="[^"]*"', "<g", svg[svg.index("<svg") :]))  # noqa: S704 - drawn here
 
 
-def page(params: Params, metrics: Any, diagnostics: Any, quality: Any, figures: dict[str, str]) -> str:
-    """Return the page as HTML."""
+def page(params: Params, results: dict[str, Any], figures: dict[str, str]) -> str:
+    """Return the page as HTML; `results` is what the stages left, by the names in RESULTS."""
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent),
         autoescape=True,
@@ -42,23 +54,18 @@ def page(params: Params, metrics: Any, diagnostics: Any, quality: Any, figures: 
     return environment.get_template("report.html.jinja").render(
         params=params,
         every_param=leaves(params.model_dump(mode="json", by_alias=True)),
-        metrics=metrics,
-        diagnostics=diagnostics,
-        quality=quality,
+        **results,
         figures={name: inline(svg) for name, svg in figures.items()},
         captions=CAPTIONS,
         described=described,
     )
 
 
-def _json(path: Path) -> Any:
-    return json.loads(path.read_text(encoding="utf-8"))
-
-
 def main() -> None:
     """Run the stage."""
     figures = {name: draw(name, pd.read_csv(PLOTS / f"{name}.csv")) for name in DRAWINGS}
-    html = page(load_params(), _json(METRICS), _json(DIAGNOSTICS), _json(DATA_QUALITY), figures)
+    results = {name: json.loads(path.read_text(encoding="utf-8")) for name, path in RESULTS.items()}
+    html = page(load_params(), results, figures)
     for name, svg in figures.items():
         write_bytes(FIGURES / f"{name}.svg", svg.encode())
     write_bytes(REPORT, html.encode())
