@@ -11,7 +11,7 @@ import os
 import shutil
 import signal
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from contextlib import contextmanager
 from itertools import chain
 from pathlib import Path
@@ -95,17 +95,20 @@ def write_json(path: Path, content: Any) -> None:
     write_bytes(path, f"{text}\n".encode())
 
 
-def ahead(items: Iterable[_Item]) -> Iterator[_Item]:
+def ahead(items: Iterator[_Item]) -> Iterator[_Item]:
     """Yield items while a thread makes the next one: Arrow and numpy compute beside each other."""
     from concurrent.futures import ThreadPoolExecutor
 
-    source: Iterator[Any] = iter(items)
     end: Any = object()
-    with ThreadPoolExecutor(1) as thread:
-        waiting = thread.submit(next, source, end)
-        while (item := waiting.result()) is not end:
-            waiting = thread.submit(next, source, end)
-            yield item
+    try:
+        with ThreadPoolExecutor(1) as thread:
+            waiting = thread.submit(next, items, end)
+            while (item := waiting.result()) is not end:
+                waiting = thread.submit(next, items, end)
+                yield item
+    finally:
+        if isinstance(items, Generator):
+            items.close()
 
 
 def write_parquet(path: Path, tables: "Iterable[pd.DataFrame]") -> None:

@@ -53,7 +53,8 @@ def test_the_verdict_stands_beside_both_baselines(html):
     assert "right for <strong>80.4 %</strong>" in text
     assert "right for 79.9 % of them" in text
     assert "63.1 %" in text
-    assert "3.1 percentage points" in text
+    assert "95 % interval 73.5 % to 85.2 %" in text
+    assert "accuracy is 79.0 %, 75.0 % to 83.0 %" in text
 
 
 def test_every_parameter_is_in_the_page(html):
