@@ -58,7 +58,7 @@ def project(folder: Path, rows: int) -> Path:
 def stage(name: str, folder: Path) -> float:
     """Run a stage as DVC does; return its peak memory in GiB."""
     command = [sys.executable, "-m", "titanic.stage", name]
-    with subprocess.Popen(command, cwd=folder) as process:
+    with subprocess.Popen(command, cwd=folder, stdout=subprocess.DEVNULL) as process:
         _, status, used = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
