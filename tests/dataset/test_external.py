@@ -67,6 +67,14 @@ def test_paths_that_cannot_be_are_told(mine, paths, told):
         lists_in([mine / path for path in paths])
 
 
+def test_every_file_that_is_none_is_told(mine):
+    for path in mine.iterdir():
+        path.write_bytes(b"\x1f\x8b")
+
+    with pytest.raises(UserError, match=r"(?s)passengers\.csv is a gzip.*to_predict\.csv is a gzip"):
+        lists_in([mine])
+
+
 def test_of_a_folder_the_usual_names_are_meant(mine):
     (mine / "other.csv").write_text("a,b\n")
     (mine / "passengers.csv").rename(mine / "train.csv")

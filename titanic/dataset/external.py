@@ -29,12 +29,19 @@ def lists_in(paths: list[Path]) -> dict[str, Path]:
     UserError where a file is none, two are the same list, or a folder has no CSV file.
     """
     files: dict[str, Path] = {}
+    problems = []
+    about = {TRAIN: f"lists with {TARGET}", TEST: f"lists without {TARGET}", SUBMISSION: "submissions"}
     for path in _files(paths):
-        name = _list_of(path)
+        try:
+            name = _list_of(path)
+        except UserError as error:
+            problems.append(str(error))
+            continue
         if name in files:
-            about = {TRAIN: f"lists with {TARGET}", TEST: f"lists without {TARGET}", SUBMISSION: "submissions"}
-            raise UserError(f"{files[name]} and {path} are both {about[name]}; name one of them")
+            problems.append(f"{files[name]} and {path} are both {about[name]}; name one of them")
         files[name] = path
+    if problems:
+        raise UserError("\n".join(problems))
     return {name: files[name] for name in COLUMNS if name in files}
 
 
