@@ -28,7 +28,11 @@ WRONG = [
     ("test_size: 0.2", "test_size: 20%", "train.test_size is '20%'; it must be a valid number"),
     ("seed: 1 ", "seed: -1 ", "train.seed is -1; it must be greater than or equal to 0"),
     ("seed: 1 ", "seed: 4294967296 ", "train.seed is 4294967296; it must be less than or equal to 4294967295"),
-    ("pipeline: random_forest", "pipeline: forest", "train.pipeline is 'forest'; it must be 'random_forest' or"),
+    (
+        "pipeline: random_forest",
+        "pipeline: forest",
+        "train.pipeline is 'forest'; it must be 'random_forest', 'gradient_boosting'",
+    ),
     ("pipeline: random_forest", "pipeline: no", "train.pipeline means 'no' to DVC and False to YAML 1.1"),
     (
         "source: synthetic",

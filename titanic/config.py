@@ -90,11 +90,16 @@ class Features(_Section):
 
 
 class Train(_Section):
-    """The split and the model."""
+    """The split and the model; which pipeline reads what stands in `modeling.pipelines.READS`."""
 
-    pipeline: Literal["random_forest", "logistic_regression"]
+    pipeline: Literal[
+        "random_forest", "gradient_boosting", "logistic_regression", "neural_network", "voting", "baseline"
+    ]
     n_estimators: int = Field(ge=1, le=10_000)
     max_depth: int | None = Field(ge=1, le=1_000)
+    x_size: int = Field(ge=1, le=1_000)
+    y_size: int = Field(ge=1, le=1_000)
+    max_iter: int = Field(ge=1, le=10_000)
     test_size: float = Field(ge=0.05, le=0.5)
     seed: int = _SEED
 

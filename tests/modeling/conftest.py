@@ -15,7 +15,7 @@ def params():
     """Make the section `train` with a few trees, and other values where they are given."""
 
     def params(**other):
-        real = {"pipeline": "random_forest", "n_estimators": 5, "max_depth": 4, "test_size": 0.2, "seed": 1}
-        return Train(**real | other)
+        small = {"n_estimators": 5, "max_depth": 4, "x_size": 4, "y_size": 3, "max_iter": 200}
+        return Train(**{"pipeline": "random_forest", "test_size": 0.2, "seed": 1} | small | other)
 
     return params

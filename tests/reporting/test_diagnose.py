@@ -1,6 +1,8 @@
+from pathlib import Path
+
 import pandas as pd
 
-from titanic.config import Diagnose, Train
+from titanic.config import Diagnose, load_params
 from titanic.features import featurize
 from titanic.modeling.train import fit
 from titanic.reporting.diagnose import importances, slices
@@ -41,7 +43,7 @@ def test_rows_without_a_value_are_a_slice_of_their_own():
 def test_what_decides_is_the_most_important(made_up):
     table = featurize(made_up(1, 200), (18,))
     table = table.assign(**{TARGET: (table[Features.Pclass] == 1).astype(int)})
-    model = fit(table, Train(pipeline="random_forest", n_estimators=9, max_depth=4, test_size=0.2, seed=1))
+    model = fit(table, load_params(Path(__file__).parents[2] / "params.yaml").train)
 
     found = importances(model, table, Diagnose(folds=2, repeats=3, seed=1))
 

@@ -23,7 +23,12 @@ from titanic.schema import MODEL_INPUT, PassengerFeatures, kind
 from titanic.stage import UserError
 
 # Beyond the types that skops trusts by itself. A type that is not listed is never constructed.
-TRUSTED = ["numpy.dtype", "sklearn.tree._tree.Tree"]
+TRUSTED = [
+    "numpy.dtype",
+    "sklearn.neural_network._stochastic_optimizers.AdamOptimizer",
+    "sklearn.tree._tree.Tree",
+    "sklearn.utils._bunch.Bunch",
+]
 LIBRARIES = ("numpy", "pandas", "scikit-learn", "skops")
 SCHEMA = "schema.json"
 
