@@ -19,8 +19,7 @@ def test_ctrl_c_leaves_nothing_unfinished(workdir):
 import os, signal, time
 from pathlib import Path
 from titanic import stage
-with stage.ended_by_ctrl_c(), stage.unfinished(Path("data/.folder.tmp")) as folder, stage.replacing(Path("data/table")) as file:
-    folder.mkdir()
+with stage.ended_by_ctrl_c(), stage.scratch_folder(Path("data/.folder.tmp")) as folder, stage.replacing(Path("data/table")) as file:
     (folder / "half").touch()
     file.touch()
     os.kill(os.getpid(), signal.SIGINT)

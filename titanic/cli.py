@@ -58,11 +58,10 @@ def data_check(paths: _Paths, *, as_json: _Json = False) -> None:
     """Judge CSV files as the pipeline would: every fault, then what is in them. Exit code 1 where one is bad."""
     import json
 
-    from titanic.dataset.external import lists_in, verdict
+    from titanic.dataset.external import verdict
     from titanic.reporting.summary import print_quality
 
-    files = lists_in(paths)
-    found = verdict(files)
+    found = verdict(paths)
     if as_json:
         print(json.dumps(found.as_json(), indent=2, ensure_ascii=False, allow_nan=False))
     else:
@@ -70,7 +69,8 @@ def data_check(paths: _Paths, *, as_json: _Json = False) -> None:
             print_quality(found.report)
         for name, checked in found.checked.items():
             print(f"{name}: {checked.path}, {checked.rows} rows, {len(checked.rejected)} of them bad")
-        print("\n".join(found.problems), end="\n" if found.problems else "", file=sys.stderr)
+        for problem in found.problems:
+            print(f"error: {problem}", file=sys.stderr)
     if found.problems:
         raise typer.Exit(1)
 

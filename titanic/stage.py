@@ -57,15 +57,22 @@ def pin_arithmetic() -> None:
 
 @contextmanager
 def unfinished(path: Path) -> Iterator[Path]:
-    """Remove a file or folder that others must not see when the block ends, and also where Ctrl-C ends the stage."""
+    """Remove a file or folder that others must not see when the block ends, and also where Ctrl-C ends the process."""
     _UNFINISHED.add(path)
-    _remove(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
     try:
         yield path
     finally:
         _remove(path)
         _UNFINISHED.discard(path)
+
+
+@contextmanager
+def scratch_folder(path: Path) -> Iterator[Path]:
+    """Give a folder of the stage's own, empty also where a killed run has left one, and remove it at the end."""
+    _remove(path)
+    path.mkdir(parents=True)
+    with unfinished(path):
+        yield path
 
 
 def _remove(path: Path) -> None:
@@ -78,6 +85,7 @@ def _remove(path: Path) -> None:
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
     """Give a temporary path to write to; it takes the place of `path` when the block ends well, and vanishes if not."""
+    path.parent.mkdir(parents=True, exist_ok=True)
     with unfinished(path.with_name(f".{path.name}.tmp")) as temporary:
         yield temporary
         temporary.replace(path)

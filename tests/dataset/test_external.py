@@ -1,3 +1,4 @@
+import json
 import shutil
 import sys
 from pathlib import Path
@@ -28,8 +29,10 @@ def spoil(path, row=3):
 def test_what_a_file_is_its_columns_tell(mine, small):
     shutil.copy(small.root / "data/raw/gender_submission.csv", mine)
 
-    files = lists_in([mine / "to_predict.csv", mine / "passengers.csv", mine / "gender_submission.csv"])
-    found = verdict(files)
+    paths = [mine / "to_predict.csv", mine / "passengers.csv", mine / "gender_submission.csv"]
+
+    files, _ = lists_in(paths)
+    found = verdict(paths)
 
     assert {name: path.name for name, path in files.items()} == {
         "train": "passengers.csv",
@@ -48,7 +51,7 @@ def test_every_fault_of_every_file_is_told(mine):
     spoil(mine / "passengers.csv")
     spoil(mine / "to_predict.csv")
 
-    told = "\n".join(verdict(lists_in([mine])).problems)
+    told = "\n".join(verdict([mine]).problems)
 
     assert "passengers.csv: 1 of 891 rows are bad; mend them\n  row 3: Sex is " in told
     assert "to_predict.csv: 1 of 418 rows are bad; mend them: each must get its prediction\n  row 3: Sex is " in told
@@ -63,37 +66,40 @@ def test_every_fault_of_every_file_is_told(mine):
     ],
 )
 def test_paths_that_cannot_be_are_told(mine, paths, told):
-    with pytest.raises(UserError, match=told):
-        lists_in([mine / path for path in paths])
+    (problem,) = lists_in([mine / path for path in paths])[1]
+
+    assert told in problem
 
 
 def test_every_file_that_is_none_is_told(mine):
     for path in mine.iterdir():
         path.write_bytes(b"\x1f\x8b")
 
-    with pytest.raises(UserError, match=r"(?s)passengers\.csv is a gzip.*to_predict\.csv is a gzip"):
-        lists_in([mine])
+    problems = lists_in([mine])[1]
+
+    assert [problem.rpartition("/")[2] for problem in problems] == [
+        f"{name}.csv is a gzip archive; unpack it" for name in ("passengers", "to_predict")
+    ]
 
 
 def test_of_a_folder_the_usual_names_are_meant(mine):
     (mine / "other.csv").write_text("a,b\n")
     (mine / "passengers.csv").rename(mine / "train.csv")
 
-    assert lists_in([mine]) == {"train": mine / "train.csv"}
+    assert lists_in([mine]) == ({"train": mine / "train.csv"}, [])
 
 
 def test_a_submission_for_other_people_is_told(small, mine):
     text = (small.root / "data/raw/gender_submission.csv").read_text()
     (mine / "gender_submission.csv").write_text(text.replace("\n1309,", "\n2000,"))
 
-    (told,) = verdict(lists_in([mine / name for name in ("gender_submission.csv", "to_predict.csv")])).problems
+    (told,) = verdict([mine / name for name in ("gender_submission.csv", "to_predict.csv")]).problems
 
     assert "gender_submission.csv: the PassengerIds are not those of " in told
 
 
 def test_a_folder_without_files_is_told(tmp_path):
-    with pytest.raises(UserError, match=r"has no file that ends in \.csv"):
-        lists_in([tmp_path])
+    assert lists_in([tmp_path]) == ({}, [f"the folder {tmp_path} has no file that ends in .csv"])
 
 
 def test_labels_of_one_kind_are_a_problem(mine):
@@ -101,7 +107,7 @@ def test_labels_of_one_kind_are_a_problem(mine):
     died = [line for line in lines[1:] if line.split(",")[1] == "0"]
     (mine / "passengers.csv").write_text("".join([lines[0], *died]))
 
-    assert "a model needs both labels" in verdict(lists_in([mine])).problems[0]
+    assert "a model needs both labels" in verdict([mine]).problems[0]
 
 
 def test_added_data_can_be_trained_on(small, mine):
@@ -215,6 +221,20 @@ def test_check_tells_without_adding(small, mine):
     assert bad.code == 1
     assert '"ok": false' in bad.said
     assert left(small) == ["titanic"]
+
+
+@pytest.mark.parametrize("path", ["passengers.csv", "nowhere.csv", "empty", "https://host/train.csv"])
+def test_the_verdict_is_json_for_any_file(small, mine, path):
+    (mine / "passengers.csv").write_bytes(b"\x1f\x8b")
+    (mine / "empty").mkdir()
+
+    done = small.run("sh", "-c", f"cd {mine} && titanic data check --json {path} to_predict.csv 2>/dev/null")
+
+    found = json.loads(done.said)
+    assert done.code == 1
+    assert not found["ok"]
+    assert path.rpartition("/")[2] in found["problems"][0]
+    assert found["files"]["test"]["rows"] == 418
 
 
 def test_check_needs_no_project(tmp_path, small, mine):

@@ -175,9 +175,9 @@ def test_a_long_list_is_told_in_parts_as_it_is_at_once(report, people, monkeypat
 
 
 def test_the_genuine_lists_are_clean(kaggle, tmp_path):
-    from titanic.dataset.external import lists_in, verdict
+    from titanic.dataset.external import verdict
 
-    told = verdict(lists_in([kaggle]))
+    told = verdict([kaggle])
 
     assert told.problems == []
     assert found(told.report) == {}

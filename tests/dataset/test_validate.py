@@ -65,7 +65,7 @@ def test_a_bad_cell_is_told_once_with_row_and_rule(judge, old, new, sentence):
     _, checked = judge(HEADER, CUMINGS, BRAUND.replace(old, new))
 
     assert checked.rejected == {2: [sentence]}
-    first, second = refusal(checked, 0, "; the cure")
+    first, second = refusal(checked, 0, "; the cure").splitlines()
     assert first == f"{checked.path}: 1 of 2 rows are bad; mend them; the cure"
     assert second == f"  row 2: {sentence}"
 
@@ -99,7 +99,7 @@ def test_a_long_list_is_cut(judge):
     _, checked = judge(HEADER, *[BRAUND.replace("1,0,3", f"{key},0,9") for key in range(1, 31)])
 
     assert len(checked.rejected) == 30
-    assert refusal(checked, 0, "")[-1] == "  and 10 more"
+    assert refusal(checked, 0).endswith("\n  and 10 more")
 
 
 def test_a_long_value_is_cut(judge):
@@ -135,8 +135,8 @@ def test_bad_rows_up_to_the_share_are_no_refusal_and_are_kept_as_they_were(judge
 
     clean, checked = judge("", HEADER, "", BRAUND, bad, "5,0,3", end="\r\n")
 
-    assert refusal(checked, 0.66, "") != []
-    assert refusal(checked, 0.67, "") == []
+    assert refusal(checked, 0.66) != ""
+    assert refusal(checked, 0.67) == ""
     assert clean[Clean.PassengerId].tolist() == [1]
     assert list(csv.reader(io.StringIO(rejected_rows(checked)))) == [
         ["file", "row", "reasons", "content"],

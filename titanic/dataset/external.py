@@ -3,6 +3,7 @@
 import re
 import shutil
 import tempfile
+from itertools import chain
 from pathlib import Path
 
 from titanic.dataset.quality import TEST, TRAIN
@@ -16,22 +17,27 @@ EXTERNAL = Path("data/external")
 NAME = r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}(?<!\.dvc)"
 
 
-def verdict(files: dict[str, Path]) -> Verdict:
-    """Check the files that `lists_in` found as the stage validate would, and write nothing."""
+def verdict(paths: list[Path]) -> Verdict:
+    """Check CSV files, or those in folders, as the stage validate would, and write nothing."""
+    files, problems = lists_in(paths)
+    found = _judged(files)
+    return found._replace(problems=problems + found.problems)
+
+
+def _judged(files: dict[str, Path]) -> Verdict:
     with ended_by_ctrl_c(), unfinished(Path(tempfile.mkdtemp(prefix="titanic-"))) as folder:
-        folder.mkdir()
         return judge(files, folder, None)
 
 
-def lists_in(paths: list[Path]) -> dict[str, Path]:
-    """Return which list each CSV file is, by its columns; a folder stands for the files in it.
+def lists_in(paths: list[Path]) -> tuple[dict[str, Path], list[str]]:
+    """Return which list each CSV file is, by its columns, and what is wrong with those that are none.
 
-    UserError where a file is none, two are the same list, or a folder has no CSV file.
+    A folder stands for the files in it; of two files that are the same list, only the first is taken.
     """
     files: dict[str, Path] = {}
     problems = []
     about = {TRAIN: f"lists with {TARGET}", TEST: f"lists without {TARGET}", SUBMISSION: "submissions"}
-    for path in _files(paths):
+    for path in chain.from_iterable(map(_files, paths)):
         try:
             name = _list_of(path)
         except UserError as error:
@@ -39,26 +45,23 @@ def lists_in(paths: list[Path]) -> dict[str, Path]:
             continue
         if name in files:
             problems.append(f"{files[name]} and {path} are both {about[name]}; name one of them")
-        files[name] = path
-    if problems:
-        raise UserError("\n".join(problems))
-    return {name: files[name] for name in COLUMNS if name in files}
+        files.setdefault(name, path)
+    return {name: files[name] for name in COLUMNS if name in files}, problems
 
 
-def _files(paths: list[Path]) -> list[Path]:
-    found = []
-    for path in paths:
-        if re.match(r"\w+:/", str(path)):
-            raise UserError(f"{path} is an address; download the file and name it")
-        usual = [path / f"{name}.csv" for name in COLUMNS]
-        inside = [file for file in usual if file.exists()] or sorted(path.glob("*.csv")) if path.is_dir() else [path]
-        if not inside:
-            raise UserError(f"the folder {path} has no file that ends in .csv")
-        found += inside
-    return found
+def _files(path: Path) -> list[Path]:
+    """Return the files that a path stands for; a folder without any stands for itself, which is no file."""
+    if not path.is_dir():
+        return [path]
+    usual = [path / f"{name}.csv" for name in COLUMNS]
+    return [file for file in usual if file.exists()] or sorted(path.glob("*.csv")) or [path]
 
 
 def _list_of(path: Path) -> str:
+    if re.match(r"\w+:/", str(path)):
+        raise UserError(f"{path} is an address; download the file and name it")
+    if path.is_dir():
+        raise UserError(f"the folder {path} has no file that ends in .csv")
     check_bytes(path)
     header = read_header(path)
     return SUBMISSION if set(header) == set(COLUMNS[SUBMISSION]) else TRAIN if TARGET in header else TEST
@@ -69,7 +72,9 @@ def add(root: Path, paths: list[Path], name: str | None) -> list[str]:
 
     Return what to tell. UserError where anything is wrong with the files or the name; then nothing was copied.
     """
-    files = lists_in(paths)
+    files, problems = lists_in(paths)
+    if problems:
+        raise UserError("\n".join(problems))
     if missing := [other for other in LISTS if other not in files]:
         want = {TRAIN: f"one with {TARGET}, to learn from", TEST: f"one without {TARGET}, to predict"}
         raise UserError(f"two lists are needed; missing is {' and '.join(want[other] for other in missing)}")
@@ -78,7 +83,7 @@ def add(root: Path, paths: list[Path], name: str | None) -> list[str]:
         raise UserError(f"{name!r} cannot be the name of a folder here; give one of letters, digits, . _ - with --name")
     folder = EXTERNAL / name
     _check_folder(root, folder)
-    found = verdict(files)
+    found = _judged(files)
     if found.problems:
         raise UserError("\n".join(["nothing was added:", *found.problems]))
     _put(root, folder, files)

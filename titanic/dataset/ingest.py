@@ -14,7 +14,7 @@ from titanic.dataset.kaggle import kaggle
 from titanic.dataset.synthetic import write_passengers
 from titanic.dataset.web import web
 from titanic.schema import KEY, TARGET, Clean
-from titanic.stage import UserError, unfinished
+from titanic.stage import UserError, scratch_folder
 
 TRAIN, TEST, GENDER = "train.csv", "test.csv", "gender_submission.csv"
 
@@ -65,8 +65,7 @@ SOURCES: dict[str, Callable[[Dataset, Path], None]] = {
 def main() -> None:
     """Run the stage."""
     dataset = load_params().dataset
-    with unfinished(RAW / ".ingest.tmp") as folder:
-        folder.mkdir()
+    with scratch_folder(RAW / ".ingest.tmp") as folder:
         SOURCES[dataset.source](dataset, folder)
         if not (folder / GENDER).exists():
             write_gender_submission(folder / TEST, folder / GENDER)

@@ -28,7 +28,7 @@ from titanic.dataset.quality import TEST, TRAIN, Accepted, quality
 from titanic.dataset.reading import check_bytes, check_header, row_numbers, rows_as_written, shown, text_batches
 from titanic.reporting.summary import print_quality
 from titanic.schema import GRAMMAR, KEY, NOUN, TARGET, Passenger, columns, kind, table_schema
-from titanic.stage import UserError, ahead, unfinished, write_bytes, write_json
+from titanic.stage import UserError, ahead, scratch_folder, write_bytes, write_json
 
 SUBMISSION = "gender_submission"
 LISTS = (TRAIN, TEST)
@@ -179,16 +179,16 @@ def reasons(text: pa.RecordBatch, faults: list[Fault]) -> dict[int, list[str]]:
     return rows
 
 
-def refusal(checked: Checked, max_rejected_share: float, cure: str = "") -> list[str]:
-    """Return what to tell where more than that share of the rows is bad: a line for each of the first 20."""
+def refusal(checked: Checked, max_rejected_share: float, cure: str = "") -> str:
+    """Return what to tell where more than that share of the rows is bad, with a line for each of the first 20; or ""."""
     bad = checked.rejected
     if len(bad) <= max_rejected_share * checked.rows:
-        return []
+        return ""
     lines = [f"  row {number}: {'; '.join(told)}" for number, told in list(bad.items())[:SHOWN]]
     if len(bad) > SHOWN:
         lines.append(f"  and {len(bad) - SHOWN} more")
     share = f" ({len(bad) / checked.rows:.2%}, where {max_rejected_share:.2%} may be)" if max_rejected_share else ""
-    return [f"{checked.path}: {len(bad)} of {checked.rows} rows are bad{share}; mend them{cure}", *lines]
+    return "\n".join([f"{checked.path}: {len(bad)} of {checked.rows} rows are bad{share}; mend them{cure}", *lines])
 
 
 def judge(files: dict[str, Path], folder: Path, max_rejected_share: float | None) -> Verdict:
@@ -211,9 +211,10 @@ def judge(files: dict[str, Path], folder: Path, max_rejected_share: float | None
             problems.append(str(error))
             continue
         if name == TRAIN and max_rejected_share is not None:
-            problems += refusal(checked[name], max_rejected_share, ", or raise validate.max_rejected_share")
+            refused = refusal(checked[name], max_rejected_share, ", or raise validate.max_rejected_share")
         else:
-            problems += refusal(checked[name], 0, ": each must get its prediction" if name == TEST else "")
+            refused = refusal(checked[name], 0, ": each must get its prediction" if name == TEST else "")
+        problems += filter(None, [refused])
     lists = {name: Accepted(folder / f"{name}.parquet", checked[name].rejected) for name in LISTS if name in checked}
     report = quality(lists) if lists else {}
     if report:
@@ -242,8 +243,7 @@ def rejected_rows(checked: Checked) -> str:
 def main() -> None:
     """Run the stage."""
     share = load_params().validate_.max_rejected_share
-    with unfinished(INTERIM / ".validate.tmp") as folder:
-        folder.mkdir()
+    with scratch_folder(INTERIM / ".validate.tmp") as folder:
         verdict = judge({name: RAW / f"{name}.csv" for name in COLUMNS}, folder, share)
         if verdict.problems:
             raise UserError("\n".join(verdict.problems))
