@@ -21,6 +21,9 @@ from titanic.stage import UserError
 
 PARAMS = Path("params.yaml")
 
+# The lists of a source: with labels, to predict, and Kaggle's example submission. Each is NAME.csv.
+TRAIN, TEST, GENDER = "train", "test", "gender_submission"
+
 RAW = Path("data/raw")
 INTERIM = Path("data/interim")
 FEATURES = Path("data/features")

@@ -6,9 +6,9 @@ import tempfile
 from itertools import chain
 from pathlib import Path
 
-from titanic.dataset.quality import TEST, TRAIN
+from titanic.config import GENDER, TEST, TRAIN
 from titanic.dataset.reading import check_bytes, read_header
-from titanic.dataset.validate import COLUMNS, LISTS, SUBMISSION, Verdict, judge
+from titanic.dataset.validate import COLUMNS, LISTS, Verdict, judge
 from titanic.schema import TARGET
 from titanic.stage import UserError, ended_by_ctrl_c, unfinished
 from titanic.versions.repository import dvc
@@ -36,7 +36,7 @@ def lists_in(paths: list[Path]) -> tuple[dict[str, Path], list[str]]:
     """
     files: dict[str, Path] = {}
     problems = []
-    about = {TRAIN: f"lists with {TARGET}", TEST: f"lists without {TARGET}", SUBMISSION: "submissions"}
+    about = {TRAIN: f"lists with {TARGET}", TEST: f"lists without {TARGET}", GENDER: "submissions"}
     for path in chain.from_iterable(map(_files, paths)):
         try:
             name = _list_of(path)
@@ -64,7 +64,7 @@ def _list_of(path: Path) -> str:
         raise UserError(f"the folder {path} has no file that ends in .csv")
     check_bytes(path)
     header = read_header(path)
-    return SUBMISSION if set(header) == set(COLUMNS[SUBMISSION]) else TRAIN if TARGET in header else TEST
+    return GENDER if set(header) == set(COLUMNS[GENDER]) else TRAIN if TARGET in header else TEST
 
 
 def add(root: Path, paths: list[Path], name: str | None) -> list[str]:

@@ -9,31 +9,31 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-from titanic.config import RAW, Dataset, load_params
+from titanic.config import GENDER, RAW, TEST, TRAIN, Dataset, load_params
 from titanic.dataset.kaggle import kaggle
 from titanic.dataset.synthetic import write_passengers
 from titanic.dataset.web import web
 from titanic.schema import KEY, TARGET, Clean
 from titanic.stage import UserError, scratch_folder
 
-TRAIN, TEST, GENDER = "train.csv", "test.csv", "gender_submission.csv"
+FILES = [f"{name}.csv" for name in (TRAIN, TEST, GENDER)]
 
 
 def synthetic(dataset: Dataset, folder: Path) -> None:
     """Draw the two lists from `dataset.seed`."""
-    write_passengers(dataset.seed, dataset.rows, folder / TRAIN, folder / TEST)
+    write_passengers(dataset.seed, dataset.rows, folder / f"{TRAIN}.csv", folder / f"{TEST}.csv")
 
 
 def files(dataset: Dataset, folder: Path) -> None:
     """Copy the user's files from the folder `dataset.path`; UserError where train.csv or test.csv is not there."""
     path = Path(dataset.path)
-    missing = [name for name in (TRAIN, TEST) if not (path / name).is_file()]
+    missing = [f"{name}.csv" for name in (TRAIN, TEST) if not (path / f"{name}.csv").is_file()]
     if missing:
         raise UserError(
             f"dataset.path: the folder {path} has no {' and no '.join(missing)}; "
             "put both files there, or set dataset.source to synthetic"
         )
-    for name in (TRAIN, TEST, GENDER):
+    for name in FILES:
         if (path / name).is_file():
             shutil.copyfile(path / name, folder / name)
 
@@ -67,7 +67,7 @@ def main() -> None:
     dataset = load_params().dataset
     with scratch_folder(RAW / ".ingest.tmp") as folder:
         SOURCES[dataset.source](dataset, folder)
-        if not (folder / GENDER).exists():
-            write_gender_submission(folder / TEST, folder / GENDER)
-        for name in (TRAIN, TEST, GENDER):
+        if not (folder / f"{GENDER}.csv").exists():
+            write_gender_submission(folder / f"{TEST}.csv", folder / f"{GENDER}.csv")
+        for name in FILES:
             (folder / name).replace(RAW / name)

@@ -14,11 +14,11 @@ import zipfile
 import zlib
 from pathlib import Path
 
-from titanic.config import Dataset
+from titanic.config import GENDER, TEST, TRAIN, Dataset
 from titanic.stage import UserError
 
 TIMEOUT = 180  # seconds for an archive of 35 kB; the client itself would wait without end
-NAMES = ("train.csv", "test.csv", "gender_submission.csv")
+NAMES = tuple(f"{name}.csv" for name in (TRAIN, TEST, GENDER))
 RULES = "https://www.kaggle.com/competitions/titanic/rules"
 HOW_TO = (
     "make one at https://www.kaggle.com/settings/api (Generate New Token), "

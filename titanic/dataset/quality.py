@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import parquet
 
+from titanic.config import TEST, TRAIN
 from titanic.schema import KEY, TARGET, Clean, Passenger, columns, kind, values
 
 TOP = 5  # commonest values that a column's profile names
@@ -21,7 +22,6 @@ PART = 2_000_000  # rows of text that are grouped at once
 MANY = 1_000  # values of text from which on those that stand in one row are only counted
 FEW = 50  # labelled rows under which chance alone makes a column look like the target
 LEAK = 0.98  # accuracy of a column alone under which it gives nothing away
-TRAIN, TEST = "train", "test"
 
 _Counts = npt.NDArray[np.int64]
 _File: TypeAlias = pa.Table | parquet.ParquetFile

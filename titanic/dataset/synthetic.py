@@ -41,7 +41,7 @@ Table = dict[Any, int]  # values and their weights
 # People drawn at a time, which bounds the memory. Another size gives another list.
 CHUNK = 65_536
 # Kaggle's share of the passengers for training [H].
-TRAIN, ALL = 891, 1309
+KAGGLE_TRAIN, KAGGLE_ALL = 891, 1309
 
 # A table below has one entry per class, first to third, unless it says otherwise.
 
@@ -129,7 +129,7 @@ CABINS = 130  # numbers a deck
 
 CABIN_KNOWN = ((0.738, 0.86), (0.031, 0.149), (0.016, 0.05))  # of the dead, of survivors [K]
 AGE_MISSING = ((0.21, 0.065), (0.105, 0.0), (0.305, 0.22))  # alone, with family [B][K]
-EMBARKED_MISSING, FARE_MISSING = 2 / ALL, 1 / ALL  # [H]
+EMBARKED_MISSING, FARE_MISSING = 2 / KAGGLE_ALL, 1 / KAGGLE_ALL  # [H]
 
 # By group [S][K].
 TITLE: tuple[tuple[Table, ...], ...] = (
@@ -204,7 +204,7 @@ def write_passengers(seed: int, rows: int, train: Path, test: Path) -> None:
 
 def _trained(rows: int) -> int:
     """How many of the first `rows` people are for training."""
-    return round(rows * TRAIN / ALL)
+    return round(rows * KAGGLE_TRAIN / KAGGLE_ALL)
 
 
 def _lines(people: pa.Table, first_key: int) -> bytes:

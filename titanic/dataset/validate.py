@@ -23,19 +23,18 @@ import pyarrow.compute as pc
 from pandera.errors import SchemaErrors
 from pyarrow import parquet
 
-from titanic.config import DATA_QUALITY, INTERIM, RAW, REJECTED, load_params
-from titanic.dataset.quality import TEST, TRAIN, Accepted, quality
+from titanic.config import DATA_QUALITY, GENDER, INTERIM, RAW, REJECTED, TEST, TRAIN, load_params
+from titanic.dataset.quality import Accepted, quality
 from titanic.dataset.reading import check_bytes, check_header, row_numbers, rows_as_written, shown, text_batches
 from titanic.reporting.summary import print_quality
 from titanic.schema import GRAMMAR, KEY, NOUN, TARGET, Passenger, columns, kind, table_schema
 from titanic.stage import UserError, ahead, scratch_folder, write_bytes, write_json
 
-SUBMISSION = "gender_submission"
 LISTS = (TRAIN, TEST)
 COLUMNS = {
     TRAIN: columns(Passenger, labelled=True),
     TEST: columns(Passenger, labelled=False),
-    SUBMISSION: [KEY, TARGET],
+    GENDER: [KEY, TARGET],
 }
 SHOWN = 20  # bad rows that an error message lists
 
@@ -203,7 +202,7 @@ def judge(files: dict[str, Path], folder: Path, max_rejected_share: float | None
     checked: dict[str, Checked] = {}
     problems: list[str] = []
     for name, done in running.items():
-        if name == SUBMISSION and problems:
+        if name == GENDER and problems:
             continue  # it may have been derived from what is bad
         try:
             checked[name] = done.result()
@@ -219,8 +218,8 @@ def judge(files: dict[str, Path], folder: Path, max_rejected_share: float | None
     report = quality(lists) if lists else {}
     if report:
         problems += [f"{files[TRAIN]}: {found}" for found in report["checks"]["both_labels"]["found"]]
-    if {TEST, SUBMISSION} <= set(checked) and _keys(folder, TEST) != _keys(folder, SUBMISSION):
-        problems.append(f"{files[SUBMISSION]}: the {KEY}s are not those of {files[TEST]}; take them from one source")
+    if {TEST, GENDER} <= set(checked) and _keys(folder, TEST) != _keys(folder, GENDER):
+        problems.append(f"{files[GENDER]}: the {KEY}s are not those of {files[TEST]}; take them from one source")
     return Verdict(checked, problems, report)
 
 
