@@ -9,7 +9,7 @@ PYTHON = $(firstword $(foreach name,python3.11 python3 python,\
 	$(if $(shell $(name) -c 'import sys; print(sys.version_info[:2] == (3, 11) or "")' 2>/dev/null),$(name))))
 
 .DEFAULT_GOAL := help
-.PHONY: help reproduce test faults image check verify bench docs hooks env
+.PHONY: help reproduce test faults system image check verify bench docs hooks env
 
 help: ## print this help
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -24,6 +24,9 @@ test: env ## the tests (at most 10 minutes on two cores)
 
 faults: env ## the long tests: full disk, read-only tree, Ctrl-C and kill in every stage, other machines
 	@$(RUN) pytest -m faults --numprocesses 2 --dist loadgroup
+
+system: env ## tests with real servers and a browser; Debian: apt install chromium chromium-driver openssh-server
+	@$(RUN) pytest -m system --numprocesses 2 --dist loadgroup
 
 image: env ## build the container image and test it, with docker or the tool that IMAGE_TOOL names
 	@$(RUN) pytest -m image
