@@ -53,6 +53,19 @@ def verify() -> None:
         raise typer.Exit(1)
 
 
+@app.command()
+def predict(
+    source: Annotated[Path, typer.Argument(metavar="INPUT.csv", help="Passengers, with or without Survived.")],
+    target: Annotated[Path, typer.Argument(metavar="OUTPUT.csv", help="Key, label and chance of each.")],
+    rev: Annotated[str | None, typer.Option(help="Take the model of this revision, tag, branch or experiment.")] = None,
+) -> None:
+    """Predict who survives; the list is checked first, and the model before it is loaded."""
+    from titanic.modeling.predict import predict as predicted
+    from titanic.versions.repository import find_root
+
+    print(f"{target}: {predicted(find_root(), source, target, rev)} passengers")
+
+
 @data.command("check")
 def data_check(paths: _Paths, *, as_json: _Json = False) -> None:
     """Judge CSV files as the pipeline would: every fault, then what is in them. Exit code 1 where one is bad."""

@@ -62,11 +62,6 @@ def featurize(clean: pd.DataFrame, age_bands: tuple[int, ...]) -> pd.DataFrame:
             Features.IsAlone: (size == 1).astype("int64"),
             Features.Deck: deck(clean[Clean.Cabin]),
             Features.AgeBand: age_band(clean[Clean.Age], age_bands),
-            "TicketKey": (k := clean.Ticket.str.upper().str.replace(r"[ ./]", "", regex=True)),
-            "TicketPrefix": k.str.extract(r"^(.*?[A-Z].*?)\d*$")[0],
-            "Surname": clean.Name.str.split(",").str[0].str.strip(),
-            "FarePerPerson": clean.Fare / size,
-            "WomanOrChild": ((clean.Sex == "female") | (title(clean.Name) == "Master")).astype("int64"),
         }
     )
     columns = [name for name in Features if name in table]

@@ -108,11 +108,6 @@ class PassengerFeatures(_Record):
     IsAlone: Literal[0, 1] = Field(description="1 where FamilySize is 1")
     Deck: str | None = Field(min_length=1, max_length=1, description="First letter of the cabin")
     AgeBand: str | None = Field(description="Whole years of age as a band, such as 18-34; see features.age_bands")
-    TicketPrefix: str | None = Field(description="x")
-    TicketKey: str = Field(description="x")
-    Surname: str = Field(description="x")
-    FarePerPerson: float | None = Field(ge=0, le=10000, description="x")
-    WomanOrChild: Literal[0, 1] = Field(description="x")
 
 
 class _Names:

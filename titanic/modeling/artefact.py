@@ -96,8 +96,13 @@ def card(content: bytes, training: dict[str, float]) -> dict[str, Any]:
         "sha256": hashlib.sha256(content).hexdigest(),
         "input": signature(),
         "training": training,
-        "libraries": {name: importlib.metadata.version(name) for name in LIBRARIES},
+        "libraries": versions(),
     }
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of the libraries that a model's bytes and chances depend on."""
+    return {name: importlib.metadata.version(name) for name in LIBRARIES}
 
 
 def load(path: Path, card_path: Path) -> tuple[Pipeline, dict[str, Any]]:

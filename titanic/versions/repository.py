@@ -5,11 +5,12 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
+from titanic.config import leaves
 from titanic.stage import UserError
 
 
@@ -75,25 +76,48 @@ def git_file(root: Path, rev: str, path: str) -> bytes | None:
 
 
 def locked_outputs(root: Path, rev: str | None = None) -> list[Output]:
-    """Return every output that the dvc.lock files name, file by file, in their order.
+    """Return every output that the dvc.lock files name, file by file, in their order; see `locked_stages`."""
+    return [
+        Output(name, out["path"], out["md5"])
+        for name, stage in locked_stages(root, rev).items()
+        for out in stage.get("outs", ())
+    ]
+
+
+def locked_params(root: Path, rev: str | None = None) -> dict[str, Any]:
+    """Return the parameters that the outputs were made with, by dotted key, each as the last stage to read it has it."""
+    return {
+        key: value
+        for stage in locked_stages(root, rev).values()
+        for file in stage.get("params", {}).values()
+        for section, values in file.items()
+        for key, value in leaves({section: values})
+    }
+
+
+def locked_stages(root: Path, rev: str | None = None) -> dict[str, Any]:
+    """Return what the dvc.lock files tell of each stage, by DVC's name for it.
 
     The files are those of a commit, or, without one, those on disk that git knows. UserError where one is not a lock.
     """
-    outputs = []
+    stages: dict[str, Any] = {}
     for lock in _lock_files(root, rev):
         prefix = "" if lock == "dvc.lock" else f"{Path(lock).parent}/dvc.yaml:"
         text = git(root, "show", f"{rev}:./{lock}") if rev else (root / lock).read_text(encoding="utf-8")
         try:
-            stages = YAML(typ="safe", pure=True).load(text)["stages"]
-            outputs += [
-                Output(prefix + name, out["path"], out["md5"])
-                for name, stage in stages.items()
-                for out in stage.get("outs", ())
-            ]
+            told = YAML(typ="safe", pure=True).load(text)["stages"]
+            stages |= {prefix + name: _stage(stage) for name, stage in told.items()}
         except (YAMLError, KeyError, TypeError, AttributeError) as error:
             where = f" at {rev}" if rev else ""
             raise UserError(f"{lock} cannot be read{where}: {' '.join(str(error).split())}") from None
-    return outputs
+    return stages
+
+
+def _stage(told: Any) -> dict[str, Any]:
+    """Return what a lock tells of a stage; KeyError or TypeError where that is not what DVC writes."""
+    for out in told.get("outs", ()):
+        out["path"], out["md5"]
+    return dict(told)
 
 
 def _lock_files(root: Path, rev: str | None) -> list[str]:
