@@ -19,8 +19,9 @@ from sklearn.tree import DecisionTreeClassifier
 from titanic.config import Train
 from titanic.schema import MODEL_INPUT, Features, PassengerFeatures, kind
 
-CATEGORICAL = [name for name in MODEL_INPUT if kind(PassengerFeatures, name) is str]
-NUMERIC = [name for name in MODEL_INPUT if name not in CATEGORICAL]
+GROUPS = [Features.Surname, Features.TicketKey]  # names of groups: nearly as many values as rows, so no categories
+CATEGORICAL = [name for name in MODEL_INPUT if kind(PassengerFeatures, name) is str and name not in GROUPS]
+NUMERIC = [name for name in MODEL_INPUT if name not in GROUPS + CATEGORICAL]
 # A category of fewer training rows is one with all others as rare.
 RARE = 5
 
