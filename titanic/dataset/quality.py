@@ -134,10 +134,7 @@ def _counts(file: _File, name: str, *, labelled: bool) -> tuple[pa.Table, Alone]
     """
     found, rows, ones = [], 0, 0
     for part in _parts([file], [name, *([TARGET] if labelled else [])], name):
-        counts = part.group_by(name, use_threads=False).aggregate(
-            [([], "count_all"), *([(TARGET, "sum")] if labelled else [])]
-        )
-        counts = counts.rename_columns([name, "rows", *(["ones"] if labelled else [])])
+        counts = _group(part[name], name, part[TARGET] if labelled else None)
         if kind(Passenger, name) is str and len(counts) > MANY:
             alone = pc.and_(pc.equal(counts["rows"], 1), pc.is_valid(counts[name]))
             rows += pc.sum(alone, min_count=0).as_py()
@@ -145,6 +142,17 @@ def _counts(file: _File, name: str, *, labelled: bool) -> tuple[pa.Table, Alone]
             counts = counts.filter(pc.invert(alone))
         found.append(counts)
     return pa.concat_tables(found).sort_by(name), Alone(rows, ones)
+
+
+def _group(column: pa.ChunkedArray, name: str, labels: pa.ChunkedArray | None) -> pa.Table:
+    """Return the values of a column with their counts; Arrow's own grouping takes ten times as long for ages."""
+    encoded = column.dictionary_encode("encode").chunks  # all have the dictionary of the whole
+    found = encoded[0].dictionary if encoded else pa.array([], column.type)
+    codes = np.concatenate([np.array([], dtype=np.int64), *(chunk.indices for chunk in encoded)])
+    counts = {"rows": np.bincount(codes, minlength=len(found))}
+    if labels is not None:
+        counts["ones"] = np.bincount(codes[labels.to_numpy() == 1], minlength=len(found))
+    return pa.table({name: found, **counts})
 
 
 def _read(file: _File, wanted: list[str]) -> pa.Table:
