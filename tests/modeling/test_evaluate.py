@@ -121,5 +121,5 @@ def test_a_difference_of_scores_may_be_negative():
     told = folds_evaluation(pd.DataFrame({"accuracy": [-0.2, -0.1], "log_loss": [-3.0, 2.0]}), 2, least=-1.0)
 
     assert told["accuracy"]["value"] == -0.15
-    assert (told["accuracy"]["low"], told["accuracy"]["high"]) == (-0.785310, 0.485310)
+    assert (told["accuracy"]["low"], told["accuracy"]["high"]) == (-1.0, 0.950390)
     assert told["log_loss"]["low"] < -3

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 from titanic.config import Train
-from titanic.modeling.scoring import fold_scores
 from titanic.modeling.pipelines import CATEGORICAL, NAMES, NUMERIC, PIPELINES, READS
+from titanic.modeling.scoring import fold_scores
 from titanic.modeling.train import fit
 from titanic.schema import KEY, MODEL_INPUT, TARGET, Features
 

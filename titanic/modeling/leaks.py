@@ -68,7 +68,7 @@ def across_rows(
     for rows in PARTS:
         whole = features.iloc[rows].reset_index(drop=True)
         part = featurize(clean.iloc[rows]).reset_index(drop=True).astype(whole.dtypes)
-        apart |= {name for name in whole if not part[name].equals(whole[name])}
+        apart |= {str(name) for name in whole if not part[name].equals(whole[name])}
     for name in sorted(apart):
         yield f"{name} depends on other rows of the table; what is learned from data belongs into the pipeline"
 

@@ -13,7 +13,7 @@ from sklearn.dummy import DummyClassifier
 from sklearn.inspection import permutation_importance
 from sklearn.pipeline import Pipeline, make_pipeline
 
-from titanic.config import DIAGNOSTICS, FEATURES, INTERIM, MODEL, MODEL_CARD, PROCESSED, Diagnose, Params, load_params
+from titanic.config import DIAGNOSTICS, MODEL, MODEL_CARD, PROCESSED, Diagnose, load_params
 from titanic.features import featurize
 from titanic.modeling import leaks
 from titanic.modeling.artefact import load
@@ -112,7 +112,6 @@ def main() -> None:
     params = every.diagnose
     model, _ = load(MODEL, MODEL_CARD)
     train, holdout = (pd.read_parquet(PROCESSED / f"{name}.parquet") for name in ("train", "holdout"))
-    clean, features = (pd.read_parquet(folder / "train.parquet") for folder in (INTERIM, FEATURES))
     chance = survival_chance(model, holdout)
     write_json(
         DIAGNOSTICS,
@@ -121,6 +120,6 @@ def main() -> None:
             "learning_curve": learning_curve(model, train, params),
             "slices": slices(holdout, labels(chance)),
             "importance": importances(model, holdout, params),
-            "checks": leak_checks(model, clean, features, (train, holdout), every),
+            "checks": leak_checks(model, train, holdout, every.features.age_bands, params),
         },
     )
