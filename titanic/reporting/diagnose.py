@@ -13,7 +13,7 @@ from sklearn.dummy import DummyClassifier
 from sklearn.inspection import permutation_importance
 from sklearn.pipeline import Pipeline, make_pipeline
 
-from titanic.config import DIAGNOSTICS, MODEL, MODEL_CARD, PROCESSED, Diagnose, load_params
+from titanic.config import DIAGNOSTICS, FEATURES, INTERIM, MODEL, MODEL_CARD, PROCESSED, Diagnose, load_params
 from titanic.features import featurize
 from titanic.modeling import leaks
 from titanic.modeling.artefact import load
@@ -85,17 +85,13 @@ def learning_curve(model: Pipeline, table: pd.DataFrame, params: Diagnose) -> li
 
 
 def leak_checks(
-    model: Pipeline,
-    clean: pd.DataFrame,
-    features: pd.DataFrame,
-    split: tuple[pd.DataFrame, pd.DataFrame],
-    params: Params,
+    model: Pipeline, train: pd.DataFrame, holdout: pd.DataFrame, age_bands: tuple[int, ...], params: Diagnose
 ) -> dict[str, Any]:
-    """Return what the leak checks find that need the stages before, or refit the model; `split` is (train, holdout)."""
-    train, holdout = split
-    make = partial(featurize, age_bands=params.features.age_bands)
-    shuffled = clean.assign(**{TARGET: clean[TARGET].sample(frac=1, random_state=params.diagnose.seed).to_numpy()})
-    over_folds = fold_scores(model, make(shuffled), folds=params.diagnose.folds, seed=params.diagnose.seed)
+    """Return what the leak checks find that need the tables of the stages before, or refit the model."""
+    clean, features = (pd.read_parquet(folder / "train.parquet") for folder in (INTERIM, FEATURES))
+    make = partial(featurize, age_bands=age_bands)
+    shuffled = clean.assign(**{TARGET: clean[TARGET].sample(frac=1, random_state=params.seed).to_numpy()})
+    over_folds = fold_scores(model, make(shuffled), folds=params.folds, seed=params.seed)
     ones = int(clean[TARGET].sum())
     return leaks.checked(
         features_learned_before_the_split=leaks.across_rows(make, clean, features),
