@@ -168,6 +168,17 @@ def test_the_driver_runs_in_a_worktree_and_without_the_environment_on_the_path(t
     assert list(stages(worktree)) == ["clean", "score"]
 
 
+def test_the_environment_of_the_worktree_comes_first(toy):
+    branch(toy, "theirs", [TREES])
+    branch(toy, "ours", [COMMENT])
+    (toy.root / ".venv/bin").mkdir(parents=True)
+    own = toy.root / ".venv/bin/titanic"
+    own.write_text("#!/bin/sh\necho it was I\nexit 1\n")
+    own.chmod(0o755)
+
+    assert "it was I\n" in toy.run("git", "merge", "theirs").said
+
+
 def test_without_the_driver_git_merges_line_by_line(toy):
     toy.ok("git", "config", "--remove-section", "merge.dvc-lock")
     branch(toy, "theirs", [TREES])

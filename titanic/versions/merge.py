@@ -133,12 +133,16 @@ def _three_way(base: Any, ours: Any, theirs: Any) -> Any:
 
 
 def main() -> None:
-    """Name this environment's `titanic` to git as the driver, so that it runs in any shell and worktree."""
+    """Name `titanic` to git as the driver: that of the worktree's environment, or of this one where it has none.
+
+    Worktrees share git's config, and git runs a driver by `sh`, in the top folder of the worktree.
+    """
+    this = shlex.quote(str(Path(sys.executable).with_name("titanic"))).replace("%", "%%")
+    command = f'run=.venv/bin/titanic; test -x "$run" || run={this}; "$run" merge-lock %O %A %B %P'
     with answered():
-        command = shlex.quote(str(Path(sys.executable).with_name("titanic"))).replace("%", "%%")
         root = find_root()
         git(root, "config", f"merge.{DRIVER}.name", "dvc.lock, stage by stage")
-        git(root, "config", f"merge.{DRIVER}.driver", f"{command} merge-lock %O %A %B %P")
+        git(root, "config", f"merge.{DRIVER}.driver", command)
 
 
 if __name__ == "__main__":
