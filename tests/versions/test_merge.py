@@ -282,6 +282,14 @@ def test_a_clash_about_data_is_settled_by_the_kept_stage_above():
     assert merge_stages(base, ours, theirs) == {"clean": theirs["clean"], "fit": theirs["fit"]}
 
 
+def test_a_dependency_that_a_branch_removed_is_no_longer_asked_for():
+    base = {"clean": cleaning("1"), "fit": entry()}
+    ours = {"clean": cleaning("1"), "fit": entry() | {"deps": []}}
+    theirs = {"clean": cleaning("2", code="2"), "fit": entry(data="1")}
+
+    assert merge_stages(base, ours, theirs) == {"clean": theirs["clean"], "fit": ours["fit"]}
+
+
 def test_a_parameter_that_is_null_is_not_one_that_is_missing():
     base, null = ({"fit": entry() | {"params": {"params.yaml": params}}} for params in ({}, {"trees": None}))
     ours = {"fit": base["fit"] | {"outs": []}}

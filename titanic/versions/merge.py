@@ -101,7 +101,8 @@ def _merge_entry(versions: list[Any], made: dict[str, Any]) -> Any:
     """
     recipes = [{} if entry is _ABSENT else _recipe(entry) for entry in versions]
     wanted = {key: _three_way(*(recipe.get(key, _ABSENT) for recipe in recipes)) for key in set().union(*recipes)}
-    wanted |= {("deps", path): digest for path, digest in made.items() if ("deps", path) in wanted}
+    read = [path for path in made if wanted.get(("deps", path), _ABSENT) is not _ABSENT]
+    wanted |= {("deps", path): made[path] for path in read}
     chosen = _three_way(*versions)
     fitting = [
         entry
