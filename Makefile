@@ -47,9 +47,10 @@ docs: env ## write what derives from the schema, and build the documentation int
 	@$(RUN) python -m titanic.dataset.metadata
 	@$(RUN) mkdocs build --quiet --strict --config-file docs/mkdocs.yml
 
-hooks: env ## let git run `dvc checkout`, `dvc status` and `dvc push` at its own checkout, commit and push
+hooks: env ## let git run `dvc checkout`, `dvc status` and `dvc push` at its own checkout, commit and push, and merge dvc.lock
 	@grep -qs 'dvc git-hook' "$$(git rev-parse --git-path hooks)/pre-commit" || $(RUN) dvc install
-	@echo "git runs dvc checkout, dvc status and dvc push at its own checkout, commit and push"
+	@$(RUN) python -m titanic.versions.merge
+	@echo "git runs dvc checkout, dvc status and dvc push at its own checkout, commit and push, and merges dvc.lock by stage"
 
 # The absolute path of the embedded remote goes to the local config: DVC resolves the relative one against / when it
 # reads another revision (`dvc push --all-tags`).

@@ -66,6 +66,16 @@ def predict(
     print(f"{target}: {predicted(find_root(), source, target, rev)} passengers")
 
 
+@app.command("merge-lock", hidden=True)
+def merge_lock(base: Path, ours: Path, theirs: Path, path: str) -> None:
+    """Merge the dvc.lock of two branches stage by stage. Git calls it, with three temporary files, after `make hooks`."""
+    from titanic.versions.merge import merge_files
+
+    if dropped := merge_files(base, ours, theirs, path):
+        # stdout may be what a program reads: `git merge-tree`
+        print(f"{path}: `dvc repro` has to run {', '.join(dropped)}", file=sys.stderr)
+
+
 @data.command("check")
 def data_check(paths: _Paths, *, as_json: _Json = False) -> None:
     """Judge CSV files as the pipeline would: every fault, then what is in them. Exit code 1 where one is bad."""
