@@ -41,6 +41,7 @@ verify: env ## reproduce HEAD in an empty clone and compare every byte with dvc.
 
 bench: env ## time commands and long lists, as ratios to the bare work in the same run
 	@$(RUN) python tests/bench.py
+	@$(RUN) python tests/bench_models.py
 	@$(RUN) python tests/bench_data.py
 
 docs: env ## write what derives from the schema, and build the documentation into site/

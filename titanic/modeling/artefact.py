@@ -76,7 +76,7 @@ def without_padding(member: bytes) -> bytes:
 
 def _pack(contents: dict[str, bytes]) -> bytes:
     buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_BZIP2, compresslevel=9) as archive:
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_BZIP2, compresslevel=1) as archive:
         for name, content in contents.items():
             member = zipfile.ZipInfo(name)  # its time is 1980-01-01 and its system is set by the platform
             member.create_system = 3

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 from sklearn.base import clone
-from sklearn.metrics import accuracy_score, f1_score, log_loss, precision_score, recall_score, roc_auc_score
+from sklearn.metrics import accuracy_score, log_loss, precision_recall_fscore_support, roc_auc_score
 from sklearn.model_selection import RepeatedStratifiedKFold
 from sklearn.pipeline import Pipeline
 
@@ -35,13 +35,16 @@ def scores(truth: pd.Series, chance: np.ndarray) -> dict[str, float]:
 
 def holdout_scores(truth: pd.Series, chance: np.ndarray) -> dict[str, float]:
     """Score predictions for rows that the model has not seen."""
-    predicted, common = labels(chance), scores(truth, chance)
+    common = scores(truth, chance)
+    precision, recall, f1, _ = precision_recall_fscore_support(
+        truth, labels(chance), average="binary", zero_division=0.0
+    )
     return {
         "accuracy": common["accuracy"],
         "roc_auc": common["roc_auc"],
-        "f1": f1_score(truth, predicted, zero_division=0.0),
-        "precision": precision_score(truth, predicted, zero_division=0.0),
-        "recall": recall_score(truth, predicted, zero_division=0.0),
+        "f1": f1,
+        "precision": precision,
+        "recall": recall,
         "log_loss": common["log_loss"],
     }
 
