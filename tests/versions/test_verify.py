@@ -1,5 +1,7 @@
 import shutil
 
+from ruamel.yaml import YAML
+
 from titanic.versions.repository import locked_outputs, missing_in_remote
 
 
@@ -30,6 +32,19 @@ def test_the_first_stage_that_diverges_is_told_with_its_files(small):
     first = [line for line in done.said.splitlines() if line.startswith("first to diverge: ")]
     assert [line.split()[4] for line in first] == ["data/features/test.parquet", "data/features/train.parquet"]
     assert real["data/features/train.parquet"] in first[1]
+
+
+def test_a_stage_that_the_lock_lacks_is_told(small):
+    lock = YAML(typ="safe").load(small.root / "dvc.lock")
+    del lock["stages"]["evaluate"]
+    YAML().dump(lock, small.root / "dvc.lock")
+    small.commit("a merge that was not run")
+
+    done = small.run("titanic", "verify")
+
+    assert done.code == 1
+    assert "DIFFERENT  evaluate" in done.said
+    assert "dvc.lock promises nothing" in done.said
 
 
 def test_what_was_edited_and_what_the_remote_lacks_is_told(small):
