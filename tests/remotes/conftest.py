@@ -238,9 +238,11 @@ def remote(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Remote]:
     if not isinstance(remote, Server):
         yield remote
         return
-    remote.start()
-    yield remote
-    remote.stop()
+    try:
+        remote.start()
+        yield remote
+    finally:
+        remote.stop()
 
 
 @pytest.fixture(scope="session")
