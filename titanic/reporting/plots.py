@@ -93,7 +93,7 @@ def slices(axes: Axes, parts: pd.DataFrame) -> None:
     axes.axvline(np.average(parts["accuracy"], weights=parts["rows"]), color=FAINT, linestyle="--")
     axes.hlines(places, low, high, color=INK)
     axes.plot(parts["accuracy"], places, "o", color=INK)
-    axes.set(xlabel="accuracy", title="Parts of the hold-out", xlim=(0, 1.03), yticks=range(len(names)))
+    axes.set(xlabel="accuracy", title="Parts of the hold-out", xlim=(-0.03, 1.03), yticks=range(len(names)))
     for label, place in zip(axes.set_yticklabels(names), range(len(names)), strict=True):
         label.set_fontweight("normal" if place in places else "bold")
     axes.tick_params(axis="y", length=0)
