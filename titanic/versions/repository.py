@@ -37,6 +37,7 @@ def run(command: list[str], root: Path, timeout: float | None = None) -> str:
             text=True,
             check=False,
             timeout=timeout,
+            start_new_session=timeout is not None,  # or a question for a password goes past stdin, to the terminal
         )
     except FileNotFoundError:
         raise UserError(f"{command[0]} is not installed") from None
@@ -81,19 +82,23 @@ def locked_outputs(root: Path, rev: str | None = None) -> list[Output]:
     """
     outputs = []
     for lock in _lock_files(root, rev):
-        prefix = "" if lock == "dvc.lock" else f"{Path(lock).parent}/dvc.yaml:"
         text = git(root, "show", f"{rev}:./{lock}") if rev else (root / lock).read_text(encoding="utf-8")
-        try:
-            stages = YAML(typ="safe", pure=True).load(text)["stages"]
-            outputs += [
-                Output(prefix + name, out["path"], out["md5"])
-                for name, stage in stages.items()
-                for out in stage.get("outs", ())
-            ]
-        except (YAMLError, KeyError, TypeError, AttributeError) as error:
-            where = f" at {rev}" if rev else ""
-            raise UserError(f"{lock} cannot be read{where}: {' '.join(str(error).split())}") from None
+        outputs += read_lock(lock, text, f" at {rev}" if rev else "")
     return outputs
+
+
+def read_lock(lock: str, text: str, where: str = "") -> list[Output]:
+    """Return the outputs that the text of a dvc.lock names; UserError where it is no lock."""
+    prefix = "" if lock == "dvc.lock" else f"{Path(lock).parent}/dvc.yaml:"
+    try:
+        stages = YAML(typ="safe", pure=True).load(text)["stages"]
+        return [
+            Output(prefix + name, out["path"], out["md5"])
+            for name, stage in stages.items()
+            for out in stage.get("outs", ())
+        ]
+    except (YAMLError, KeyError, TypeError, AttributeError) as error:
+        raise UserError(f"{lock} cannot be read{where}: {' '.join(str(error).split())}") from None
 
 
 def _lock_files(root: Path, rev: str | None) -> list[str]:
@@ -105,6 +110,14 @@ def _lock_files(root: Path, rev: str | None) -> list[str]:
 
 def missing_in_remote(root: Path) -> list[str]:
     """Return the outputs that DVC keeps and whose objects the default remote does not have."""
-    states: dict[str, str] = json.loads(dvc(root, "status", "--cloud", "--json", timeout=120))
-    # "new": in the cache alone; "missing": in neither; "deleted": in the remote alone
-    return sorted(path for path, state in states.items() if state in {"new", "missing"})
+    return sorted(path for path, state in remote_states(root, 120).items() if state in {"new", "missing"})
+
+
+def remote_states(root: Path, timeout: float) -> dict[str, str]:
+    """Return how the default remote and the cache differ, by the path of the output; UserError with DVC's words.
+
+    "new": in the cache alone; "missing": in neither; "deleted": in the remote alone. An HTTP server that does not
+    answer has, to DVC, nothing: everything is "new".
+    """
+    states: dict[str, str] = json.loads(dvc(root, "status", "--cloud", "--json", timeout=timeout))
+    return states
