@@ -110,14 +110,6 @@ def _lock_files(root: Path, rev: str | None) -> list[str]:
 
 def missing_in_remote(root: Path) -> list[str]:
     """Return the outputs that DVC keeps and whose objects the default remote does not have."""
-    return sorted(path for path, state in remote_states(root, 120).items() if state in {"new", "missing"})
-
-
-def remote_states(root: Path, timeout: float) -> dict[str, str]:
-    """Return how the default remote and the cache differ, by the path of the output; UserError with DVC's words.
-
-    "new": in the cache alone; "missing": in neither; "deleted": in the remote alone. An HTTP server that does not
-    answer has, to DVC, nothing: everything is "new".
-    """
-    states: dict[str, str] = json.loads(dvc(root, "status", "--cloud", "--json", timeout=timeout))
-    return states
+    states: dict[str, str] = json.loads(dvc(root, "status", "--cloud", "--json", timeout=120))
+    # "new": in the cache alone; "missing": in neither; "deleted": in the remote alone
+    return sorted(path for path, state in states.items() if state in {"new", "missing"})

@@ -69,6 +69,22 @@ class Clone:
         names = tracked(self.root, "--cached", "--others", "--exclude-standard", "--", "*.dvc")
         return [output for name in names for output in _added_or_none(self.root, name)]
 
+    @cached_property
+    def kept(self) -> dict[str, Output]:
+        """What DVC keeps, by md5: the outputs but those with `cache: false`, what was added, and what is in folders."""
+        others = {*tracked(self.root), *(path for name in lock_files(self.root) for path in _not_kept(self.root, name))}
+        kept = [output for output in self.outputs if output.path not in others] + self.added
+        return {output.md5: output for output in [*kept, *(item for output in kept for item in self.members(output))]}
+
+    def members(self, output: Output) -> list[Output]:
+        """Return the files of an output that is a folder, as its object lists them; none where no store has that."""
+        for store in self.stores.values() if output.md5.endswith(".dir") else ():
+            path = object_in(store, output.md5)
+            if md5_of(path) == output.md5.removesuffix(".dir"):
+                items = json.loads(path.read_bytes())
+                return [Output(output.stage, f"{output.path}/{item['relpath']}", item["md5"]) for item in items]
+        return []
+
     @property
     def stores(self) -> dict[str, Path]:
         """The folders of this machine that hold objects, by what a line calls them; the cache comes first."""
@@ -101,9 +117,9 @@ def _inner(root: Path) -> list[Path]:
 def parse_lock(lock: str, text: str) -> list[Output]:
     """Return the outputs in the text of a lock; UserError also where a kill has cut a hash."""
     outputs = read_lock(lock, text)
-    for output in outputs:
-        if not MD5.fullmatch(str(output.md5)):
-            raise UserError(f"{lock} cannot be read: {output.path} has the hash {output.md5!r}")
+    for md5 in re.findall(r"^ *(?:- )?md5:(.*)$", text, flags=re.MULTILINE):
+        if not MD5.fullmatch(md5.strip()):
+            raise UserError(f"{lock} cannot be read: it ends in a hash that is cut off")
     return outputs
 
 
@@ -111,6 +127,18 @@ def _outputs_or_none(root: Path, lock: str) -> list[Output]:
     try:
         return parse_lock(lock, (root / lock).read_text(encoding="utf-8"))
     except (UserError, OSError, UnicodeDecodeError):
+        return []
+
+
+def _not_kept(root: Path, lock: str) -> list[str]:
+    """Return the outputs of a pipeline that DVC does not push."""
+    try:
+        text = (root / lock).with_suffix(".yaml").read_text(encoding="utf-8")
+        stages = YAML(typ="safe", pure=True).load(text)["stages"].values()
+        outs = [out for stage in stages for kind in ("outs", "metrics", "plots") for out in stage.get(kind, ())]
+        options = [pair for out in outs if isinstance(out, dict) for pair in out.items()]
+        return [path for path, said in options if False in (said.get("cache"), said.get("push"))]
+    except (YAMLError, KeyError, TypeError, AttributeError, OSError, UnicodeDecodeError):
         return []
 
 

@@ -37,7 +37,10 @@ MARKERS = re.compile(r"^(<{7}|={7}|>{7})( |$)", flags=re.MULTILINE)
 
 def pipelines(clone: Clone) -> Iterator[Finding]:
     """Read each dvc.yaml and its dvc.lock: there, readable, without conflict markers, and of the same stages."""
-    for lock in lock_files(clone.root):
+    marked = [lock for lock in lock_files(clone.root) if _marked(clone.root / lock)]
+    if marked:
+        yield _in_a_merge(clone.root, marked)
+    for lock in (lock for lock in lock_files(clone.root) if lock not in marked):
         found = [*_pipeline(clone.root, lock)]
         yield from found or [Finding(OK, f"{lock} can be read, and names every stage")]
 
@@ -63,14 +66,21 @@ def _pipeline(root: Path, lock: str) -> Iterator[Finding]:
         yield Finding(ADVICE, f"{lock} does not name {some(sorted(never))}", "dvc repro --all-pipelines")
 
 
-def _unreadable(root: Path, lock: str, error: Exception) -> Finding:
-    """Tell of a lock that cannot be read; a merge's is left to the user, since both sides are in it."""
+def _marked(lock: Path) -> bool:
     with suppress(OSError, UnicodeDecodeError):
-        if MARKERS.search((root / lock).read_text(encoding="utf-8")):
-            unmerged = bool(tracked(root, "--unmerged", "--", lock))
-            take = f"git checkout --ours -- {lock}" if unmerged else f"git checkout HEAD -- {lock}"
-            cure = f"{take} && dvc repro --all-pipelines && git add {lock}"
-            return Finding(WRONG, f"{lock} has the conflict markers of a merge", cure)
+        return bool(MARKERS.search(lock.read_text(encoding="utf-8")))
+    return False
+
+
+def _in_a_merge(root: Path, locks: list[str]) -> Finding:
+    """Tell of locks that hold both sides of a merge; one side is enough, `dvc repro` makes the rest."""
+    listed = " ".join(locks)
+    side = "--ours" if tracked(root, "--unmerged", "--", *locks) else "HEAD"
+    cure = f"git checkout {side} -- {listed} && dvc repro --all-pipelines && git add {listed}"
+    return Finding(WRONG, f"conflict markers of a merge in {some(locks)}", cure)
+
+
+def _unreadable(root: Path, lock: str, error: Exception) -> Finding:
     said = one_line(error).removeprefix(f"{lock} cannot be read: ")
     cure = f"git checkout HEAD -- {lock} && dvc repro --all-pipelines"
     return Finding(WRONG, f"{lock} cannot be read: {said[:150]}", cure, partial(_restore_lock, root, lock))

@@ -5,7 +5,6 @@ one.
 """
 
 import hashlib
-import json
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
@@ -105,19 +104,10 @@ def _read(place: Callable[[], bytes | None]) -> bytes | None:
 
 def _files(clone: Clone, md5: str) -> list[Path]:
     """Return the files of the work tree that should have this content, also those in folders that are outputs."""
-    outputs = clone.outputs + clone.added
-    members = [pair for output in outputs if output.md5.endswith(".dir") for pair in _members(clone, output)]
-    files = [(clone.root / output.path, output.md5) for output in outputs] + members
-    return [file for file, expected in files if expected == md5 and file.is_file()]
-
-
-def _members(clone: Clone, output: Output) -> list[tuple[Path, str]]:
-    """Return the files of a folder with their hashes, as its object lists them; none where it is intact nowhere."""
-    for store in clone.stores.values():
-        content = _read(object_in(store, output.md5).read_bytes)
-        if content is not None and _is(content, output.md5):
-            return [(clone.root / output.path / item["relpath"], item["md5"]) for item in json.loads(content)]
-    return []
+    named = clone.outputs + clone.added
+    every = [*named, *(member for output in named for member in clone.members(output))]
+    files = [clone.root / output.path for output in every if output.md5 == md5]
+    return [file for file in files if file.is_file()]
 
 
 def outputs(clone: Clone) -> Iterator[Finding]:
