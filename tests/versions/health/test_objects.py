@@ -87,8 +87,8 @@ def test_dvc_trusts_what_doctor_finds(small):
 def test_what_is_intact_nowhere_is_put_aside_and_made_again(small, link):
     small.ok("dvc", "config", "--local", "cache.type", link)
     small.edit("params.yaml", ("18, 35", "20, 35"))
-    small.ok("dvc", "repro", "--all-pipelines")
-    small.ok("dvc", "checkout", "--relink")
+    small.ok("dvc", "repro", "featurize")
+    small.ok("dvc", "checkout", "--relink", FEATURES)
     before = small.outputs()
     damaged(object_of(small, FEATURES), truncate)
     if link == "copy":
@@ -100,7 +100,7 @@ def test_what_is_intact_nowhere_is_put_aside_and_made_again(small, link):
     assert "is intact nowhere here; moved to .dvc/tmp/damaged/" in fixed.said
     assert len(list((small.root / ".dvc/tmp/damaged").iterdir())) == 1
     assert not os.path.lexists(small.root / FEATURES)
-    small.ok("dvc", "repro", "--all-pipelines")
+    small.ok("dvc", "repro", "featurize")
     assert small.outputs() == before
 
 

@@ -1,14 +1,15 @@
-import contextlib
 import json
 import os
 import shutil
 import socket
-import subprocess
 import time
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
 
 import pytest
 
-from titanic.versions.health.clone import Clone
+from titanic.versions.health.clone import Clone, object_in
 from titanic.versions.health.remotes import config, credentials, folder, plain_words, server
 from titanic.versions.repository import locked_outputs
 
@@ -48,13 +49,6 @@ def dead():
     """A port that nobody listens at."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         return server.getsockname()[1]
-
-
-def answers(number):
-    with contextlib.suppress(OSError):
-        socket.create_connection(("127.0.0.1", number)).close()
-        return True
-    return False
 
 
 def timed(project):
@@ -204,7 +198,9 @@ def test_objects_that_the_commit_names_and_the_remote_lacks_are_pushed(small, tm
     shutil.move(lost, tmp_path / "lost")
 
     assert wrong(folder, small) == [f"WRONG   remote embedded (.dvc/storage) lacks {FEATURES}; run `dvc push`"]
-    assert "fixed   pushed to .dvc/storage what it lacked" in small.ok("titanic", "doctor", "--fix")
+    assert f"fixed   copied to .dvc/storage what it lacked ({FEATURES}); commit it" in small.ok(
+        "titanic", "doctor", "--fix"
+    )
     assert lost.read_bytes() == (tmp_path / "lost").read_bytes()
 
 
@@ -252,20 +248,17 @@ def test_a_default_remote_that_is_none_is_told(small, name):
     assert wrong(folder, small) == [f"WRONG   {said}; run `dvc remote default embedded`"]
 
 
-def test_objects_behind_a_server_are_counted(small, dead, tmp_path):
-    shelf = tmp_path / "shelf"
-    shelf.mkdir()
-    command = ["wsgidav", "--host", "127.0.0.1", "--port", str(dead), "--root", str(shelf), "--auth", "anonymous", "-q"]
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
-        while not answers(dead):
-            time.sleep(0.1)
-        remote(small, f"webdav://127.0.0.1:{dead}/")
-        small.ok("dvc", "push")
+def test_objects_behind_a_server_are_counted(small):
+    storage = small.root / ".dvc/storage"
+    handler = partial(SimpleHTTPRequestHandler, directory=storage)
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as http:
+        Thread(target=http.serve_forever, daemon=True).start()
+        remote(small, f"http://127.0.0.1:{http.server_port}")
         all_there = lines(server, small)
-        shutil.rmtree(next((shelf / "files/md5").iterdir()))
+        object_in(storage, next(o.md5 for o in locked_outputs(small.root) if o.path == FEATURES)).unlink()
         one_gone = lines(server, small)
-        process.terminate()
+        http.shutdown()
 
-    assert all_there == [f"ok      remote far (webdav://127.0.0.1:{dead}/) has what the locks name"]
-    assert one_gone[0].startswith("WRONG   remote far (webdav://127.0.0.1:")
-    assert one_gone[0].endswith("; run `dvc push`")
+    name = f"remote far (http://127.0.0.1:{http.server_port})"
+    assert all_there == [f"ok      {name} has what the locks name"]
+    assert [line for line in one_gone if FEATURES in line and f"{name} lacks " in line] == one_gone
