@@ -39,10 +39,11 @@ check: env ## lint and types
 verify: env ## reproduce HEAD in an empty clone and compare every byte with dvc.lock
 	@$(RUN) titanic verify
 
-bench: env ## time commands and long lists, as ratios to the bare work in the same run
+bench: env ## time commands and long lists, as ratios to the bare work in the same run; kill runs and recover them
 	@$(RUN) python tests/bench.py
 	@$(RUN) python tests/bench_models.py
 	@$(RUN) python tests/bench_data.py
+	@$(RUN) python tests/bench_kills.py
 
 docs: env ## write what derives from the schema, and build the documentation into site/
 	@$(RUN) python -m titanic.dataset.metadata

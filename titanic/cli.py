@@ -76,6 +76,18 @@ def merge_lock(base: Path, ours: Path, theirs: Path, path: str) -> None:
         print(f"{path}: `dvc repro` has to run {', '.join(dropped)}", file=sys.stderr)
 
 
+@app.command()
+def doctor(
+    *, fix: Annotated[bool, typer.Option("--fix", help="Mend what can be mended without losing anything.")] = False
+) -> None:
+    """Say what is right and wrong in this clone, with the command that cures it. Exit code 1 where something is wrong."""
+    from titanic.versions.doctor import doctor as healthy
+    from titanic.versions.doctor import nearest_root
+
+    if not healthy(nearest_root(), lambda line: print(line, flush=True), fix=fix):
+        raise typer.Exit(1)
+
+
 @data.command("check")
 def data_check(paths: _Paths, *, as_json: _Json = False) -> None:
     """Judge CSV files as the pipeline would: every fault, then what is in them. Exit code 1 where one is bad."""

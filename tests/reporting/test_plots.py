@@ -10,7 +10,7 @@ from titanic.reporting.plots import DRAWINGS, draw, importance, slices
 DATA = {
     "roc": pd.DataFrame({"false_positive_rate": [0, 0.5, 1], "true_positive_rate": [0, 0.8, 1]}),
     "precision_recall": pd.DataFrame({"recall": [1, 0.5, 0], "precision": [0.4, 0.8, 1]}),
-    "calibration": pd.DataFrame({"predicted": [0.1, 0.9], "observed": [0.2, 0.8]}),
+    "calibration": pd.DataFrame({"predicted": [0.1, 0.9], "observed": [0.2, 0.8], "rows": [30, 10]}),
     "confusion": pd.DataFrame({"actual": [0, 0, 1], "predicted": [0, 1, 1]}),
     "learning_curve": pd.DataFrame(
         {"rows": [50, 100], "accuracy.value": [0.7, 0.8], "accuracy.low": [0.6, 0.75], "accuracy.high": [0.8, 0.85]}

@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from sklearn.calibration import calibration_curve
 from sklearn.metrics import average_precision_score, brier_score_loss, precision_recall_curve, roc_auc_score, roc_curve
 
 from titanic.config import EVALUATION, METRICS, MODEL, MODEL_CARD, PLOTS, PROCESSED, SUBMISSION, load_params
@@ -25,7 +24,14 @@ from titanic.modeling.scoring import (
     scores,
     survival_chance,
 )
-from titanic.modeling.uncertainty import calibration_error, folds_interval, roc_auc_interval, wilson, with_interval
+from titanic.modeling.uncertainty import (
+    calibration,
+    calibration_error,
+    folds_interval,
+    roc_auc_interval,
+    wilson,
+    with_interval,
+)
 from titanic.schema import KEY, TARGET, Features
 from titanic.stage import UserError, write_json, write_table
 
@@ -41,7 +47,7 @@ def holdout_evaluation(truth: pd.Series, chance: np.ndarray) -> dict[str, Any]:
         "roc_auc": with_interval(roc_auc_score(truth, chance), roc_auc_interval(truth, chance), DIGITS),
         "average_precision": round(float(average_precision_score(truth, chance)), DIGITS),
         "brier": round(float(brier_score_loss(truth, chance)), DIGITS),
-        "calibration_error": round(calibration_error(truth, chance, CALIBRATION_BINS), DIGITS),
+        "calibration_error": round(calibration_error(calibration(truth, chance, CALIBRATION_BINS)), DIGITS),
     }
 
 
@@ -65,14 +71,13 @@ def baselines(train: pd.DataFrame, holdout: pd.DataFrame) -> dict[str, float]:
 
 
 def curves(truth: pd.Series, chance: np.ndarray) -> dict[str, pd.DataFrame]:
-    """Return the data of the plots by name, each a table of two columns."""
+    """Return the data of the plots by name."""
     false_positive, true_positive, _ = roc_curve(truth, chance)
     precision, recall, _ = precision_recall_curve(truth, chance)
-    observed, predicted = calibration_curve(truth, chance, n_bins=CALIBRATION_BINS)
     return {
         "roc": pd.DataFrame({"false_positive_rate": false_positive, "true_positive_rate": true_positive}),
         "precision_recall": pd.DataFrame({"recall": recall, "precision": precision}),
-        "calibration": pd.DataFrame({"predicted": predicted, "observed": observed}),
+        "calibration": calibration(truth, chance, CALIBRATION_BINS),
         "confusion": pd.DataFrame({"actual": truth.to_numpy(), "predicted": labels(chance)}),
     }
 

@@ -4,6 +4,7 @@ What a reader needs and an experiment does not: repeated cross-validation beside
 of the hold-out, permutation importance, and the leak checks that refit the model.
 """
 
+import re
 from functools import partial
 from typing import Any
 
@@ -41,8 +42,13 @@ def slices(table: pd.DataFrame, predicted: np.ndarray) -> list[dict[str, Any]]:
             "interval": [round(end, 3) for end in wilson(int(part["right"].sum()), len(part))],
         }
         for column in SLICES
-        for value, part in right.fillna({column: "missing"}).groupby(column)
+        for value, part in sorted(right.fillna({column: "missing"}).groupby(column), key=_in_order)
     ]
+
+
+def _in_order(part: tuple[Any, pd.DataFrame]) -> list[str | int]:
+    """Sort 2-9 before 10-19, and words after numbers."""
+    return [int(piece) if piece.isdigit() else piece for piece in re.split(r"(\d+)", str(part[0]))]
 
 
 def importances(model: Pipeline, table: pd.DataFrame, params: Diagnose) -> list[dict[str, Any]]:

@@ -46,9 +46,10 @@ def precision_recall(axes: Axes, curve: pd.DataFrame) -> None:
 
 
 def calibration(axes: Axes, curve: pd.DataFrame) -> None:
-    """Draw the share that survived over the predicted chance, in bins."""
+    """Draw the share that survived over the predicted chance, in bins; a dot's area is the number of its rows."""
     axes.plot([0, 1], [0, 1], color=FAINT, linestyle=":")
-    axes.plot(curve["predicted"], curve["observed"], color=INK, marker="o")
+    axes.plot(curve["predicted"], curve["observed"], color=INK, linewidth=0.8)
+    axes.scatter(curve["predicted"], curve["observed"], s=150 * curve["rows"] / curve["rows"].max(), color=INK)
     axes.set(xlabel="predicted chance of survival", ylabel="share that survived", title="Calibration")
 
 
