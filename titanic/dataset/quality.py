@@ -113,6 +113,8 @@ def _is_quantity(name: str) -> bool:
 
 
 def _top(counts: pa.Table, name: str) -> dict[str, int]:
+    if not len(counts):  # of which pyarrow 25 cannot select anything
+        return {}
     order = [("rows", "descending"), (name, "ascending")]
     top = counts.take(pc.select_k_unstable(counts, TOP, order)).select([name, "rows"])
     if len(counts) > TOP:

@@ -98,6 +98,11 @@ def voting(train: Train) -> Pipeline:
 
 
 def baseline(train: Train) -> Pipeline:  # noqa: ARG001
+    """Return the gender rule; it has nothing to choose."""
+    return gender_rule()
+
+
+def gender_rule() -> Pipeline:
     """Return the gender rule, learned: the survival rate of each sex, and the commoner label where sex says nothing."""
     sex = ColumnTransformer([("sex", OneHotEncoder(handle_unknown="ignore", sparse_output=False), [Features.Sex])])
     return Pipeline([("preprocessing", sex), ("model", DecisionTreeClassifier(max_depth=1, random_state=0))])

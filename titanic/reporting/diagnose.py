@@ -19,7 +19,7 @@ from titanic.features import featurize
 from titanic.modeling import leaks
 from titanic.modeling.artefact import load
 from titanic.modeling.evaluate import folds_evaluation
-from titanic.modeling.pipelines import PIPELINES
+from titanic.modeling.pipelines import gender_rule
 from titanic.modeling.scoring import fold_scores, labels, refitted, rounded, survival_chance
 from titanic.modeling.uncertainty import wilson
 from titanic.schema import MODEL_INPUT, TARGET, Features
@@ -63,9 +63,9 @@ def importances(model: Pipeline, table: pd.DataFrame, params: Diagnose) -> list[
     ]
 
 
-def repeated(model: Pipeline, gender: Pipeline, table: pd.DataFrame, params: Diagnose) -> dict[str, Any]:
+def repeated(model: Pipeline, table: pd.DataFrame, params: Diagnose) -> dict[str, Any]:
     """Return the scores over repeated folds of the model, of the baselines, and of the model less each, fold by fold."""
-    recipes = {"model": model, "gender": gender, "majority": make_pipeline(DummyClassifier())}
+    recipes = {"model": model, "gender": gender_rule(), "majority": make_pipeline(DummyClassifier())}
     found = {
         name: fold_scores(recipe, table, folds=params.folds, repeats=params.repeats, seed=params.seed)
         for name, recipe in recipes.items()
@@ -118,7 +118,7 @@ def main() -> None:
     write_json(
         DIAGNOSTICS,
         {
-            "repeated_cv": repeated(model, PIPELINES["baseline"](every.train), train, params),
+            "repeated_cv": repeated(model, train, params),
             "learning_curve": learning_curve(model, train, params),
             "slices": slices(holdout, labels(chance)),
             "importance": importances(model, holdout, params),
