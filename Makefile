@@ -39,17 +39,20 @@ check: env ## lint and types
 verify: env ## reproduce HEAD in an empty clone and compare every byte with dvc.lock
 	@$(RUN) titanic verify
 
-bench: env ## time commands and long lists, as ratios to the bare work in the same run
+bench: env ## time commands and long lists, as ratios to the bare work in the same run; kill runs and recover them
 	@$(RUN) python tests/bench.py
+	@$(RUN) python tests/bench_models.py
 	@$(RUN) python tests/bench_data.py
+	@$(RUN) python tests/bench_kills.py
 
 docs: env ## write what derives from the schema, and build the documentation into site/
 	@$(RUN) python -m titanic.dataset.metadata
 	@$(RUN) mkdocs build --quiet --strict --config-file docs/mkdocs.yml
 
-hooks: env ## let git run `dvc checkout`, `dvc status` and `dvc push` at its own checkout, commit and push
+hooks: env ## let git run `dvc checkout`, `dvc status` and `dvc push` at its own checkout, commit and push, and merge dvc.lock
 	@grep -qs 'dvc git-hook' "$$(git rev-parse --git-path hooks)/pre-commit" || $(RUN) dvc install
-	@echo "git runs dvc checkout, dvc status and dvc push at its own checkout, commit and push"
+	@$(RUN) python -m titanic.versions.merge
+	@echo "git runs dvc checkout, dvc status and dvc push at its own checkout, commit and push, and merges dvc.lock by stage"
 
 # The absolute path of the embedded remote goes to the local config: DVC resolves the relative one against / when it
 # reads another revision (`dvc push --all-tags`).

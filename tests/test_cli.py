@@ -4,7 +4,7 @@ import pytest
 def test_help_names_every_command(fresh):
     said = fresh.ok("titanic", "--help")
 
-    for command in ("check", "summary", "verify"):
+    for command in ("check", "summary", "verify", "doctor"):
         assert command in said
 
 

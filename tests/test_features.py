@@ -1,9 +1,11 @@
 import pandas as pd
 import pandera.errors
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from titanic.features import age_band, deck, featurize, title
-from titanic.schema import Clean, Features, PassengerFeatures, table_schema
+from titanic.features import age_band, deck, featurize, surname, ticket_key, ticket_prefix, title, woman_or_child
+from titanic.schema import Clean, Features, Passenger, PassengerFeatures, kind, nullable, table_schema, values
 
 CLEAN = pd.DataFrame(
     {
@@ -23,6 +25,40 @@ CLEAN = pd.DataFrame(
 )
 
 
+# What the schema of `Passenger` lets through and a list rarely has.
+TEXTS = st.sampled_from(
+    [",", "., ,", ", Mr. X", "A,B, Master. C", "/.", " . ", "A/5 21171 ", "1 2", "ß 7", "李 .\u0661", "\xa0", "ŉ,"]
+) | st.text("abÖßŉ李\u0661 .,/7\xa0\u0345", min_size=1, max_size=12).filter(lambda text: text.strip(" "))
+NUMBERS = {
+    Clean.Age: st.floats(0, 120),
+    Clean.SibSp: st.integers(0, 20),
+    Clean.Parch: st.integers(0, 20),
+    Clean.Fare: st.floats(0, 10_000),
+}
+
+
+def cell(name):
+    """Draw what a column of `Passenger` may hold."""
+    allowed = values(Passenger, name)
+    some = st.sampled_from(allowed) if allowed else NUMBERS.get(name, TEXTS)
+    return some | st.none() if nullable(Passenger, name) else some
+
+
+PASSENGERS = st.lists(
+    st.fixed_dictionaries({name: cell(name) for name in Clean if name != Clean.PassengerId}), min_size=1, max_size=5
+)
+
+
+def as_clean(rows):
+    dtypes = {int: "int64", float: "float64", str: "str"}
+    table = pd.DataFrame([{Clean.PassengerId: key, **row} for key, row in enumerate(rows, 1)], columns=list(Clean))
+    return table.astype({name: dtypes[kind(Passenger, name)] for name in table})
+
+
+def nullable_whole(table):
+    return table.astype(dict.fromkeys(table.select_dtypes("int64"), "Int64"))
+
+
 def test_features_derive_from_each_row():
     table = featurize(CLEAN, (13, 18))
 
@@ -31,6 +67,11 @@ def test_features_derive_from_each_row():
     assert table[Features.IsAlone].tolist() == [0, 1, 0]
     assert table[Features.Deck].fillna("none").tolist() == ["none", "B", "none"]
     assert table[Features.AgeBand].fillna("none").tolist() == ["18+", "none", "0-12"]
+    assert table[Features.Surname].tolist() == ["BRAUND", "ROTHES", "LAROCHE"]
+    assert table[Features.TicketKey].tolist() == ["A521171", "110152", "SCPARIS2123"]
+    assert table[Features.TicketPrefix].fillna("none").tolist() == ["A5", "none", "SCPARIS"]
+    assert table[Features.FarePerPerson].fillna(-1).tolist() == [3.625, 86.5, -1]
+    assert table[Features.WomanOrChild].tolist() == [0, 1, 1]
 
 
 def test_the_table_is_the_one_of_the_schema_and_its_input_stays():
@@ -39,9 +80,7 @@ def test_the_table_is_the_one_of_the_schema_and_its_input_stays():
     table = featurize(CLEAN, (13, 18))
 
     assert list(table) == list(Features)
-    table_schema(PassengerFeatures, labelled=True).validate(
-        table.astype(dict.fromkeys(table.select_dtypes("int64"), "Int64"))
-    )
+    table_schema(PassengerFeatures, labelled=True).validate(nullable_whole(table))
     pd.testing.assert_frame_equal(CLEAN, before)
 
 
@@ -54,6 +93,26 @@ def test_a_row_does_not_depend_on_the_others():
 
     for row in range(len(CLEAN)):
         pd.testing.assert_frame_equal(featurize(CLEAN.iloc[[row]], (13, 18)), whole.iloc[[row]])
+
+
+@settings(deadline=None)
+@given(PASSENGERS)
+def test_any_passengers_have_features_that_the_schema_takes(rows):
+    clean = as_clean(rows)
+    table_schema(Passenger, labelled=True).validate(nullable_whole(clean))
+
+    table = featurize(clean, (13, 18))
+
+    table_schema(PassengerFeatures, labelled=True).validate(nullable_whole(table))
+
+
+@settings(deadline=None)
+@given(PASSENGERS, st.data())
+def test_any_part_of_a_list_has_the_features_that_it_has_in_the_whole(rows, data):
+    whole = as_clean(rows)
+    part = data.draw(st.lists(st.sampled_from(range(len(rows))), min_size=1, unique=True))
+
+    pd.testing.assert_frame_equal(featurize(whole.loc[part], (13, 18)), featurize(whole, (13, 18)).loc[part])
 
 
 @pytest.mark.parametrize(
@@ -71,6 +130,47 @@ def test_titles_are_few(name, expected):
 
 def test_the_deck_is_the_first_letter():
     assert deck(pd.Series(["C23 C25 C27", "F G73"], dtype="str")).tolist() == ["C", "F"]
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("van Billiard, Mr. A", "VAN BILLIARD"),
+        (" Doe , Jane, Miss", "DOE"),
+        ("Cher", "CHER"),
+        (" , Mr. X", ", MR. X"),
+        ("Müller, Hr. O", "MÜLLER"),
+    ],
+)
+def test_a_surname_ends_at_the_first_comma(name, expected):
+    assert surname(pd.Series([name], dtype="str")).tolist() == [expected]
+
+
+@pytest.mark.parametrize(
+    ("ticket", "key", "prefix"),
+    [
+        ("PC 17599", "PC17599", "PC"),
+        ("STON/O 2. 3101282", "STONO23101282", "STONO2"),
+        ("W./c. 6607 ", "WC6607", "WC"),
+        ("LINE", "LINE", "LINE"),
+        ("113803", "113803", None),
+        ("1. 2", "12", None),
+        ("007", "007", None),
+        ("/.", "/.", None),
+    ],
+)
+def test_a_ticket_has_a_key_and_what_stands_before_its_number(ticket, key, prefix):
+    tickets = pd.Series([ticket], dtype="str")
+
+    assert ticket_key(tickets).tolist() == [key]
+    assert ticket_prefix(tickets).replace({float("nan"): None}).tolist() == [prefix]
+
+
+def test_boys_are_children_and_men_are_not():
+    sex = pd.Series(["female", "male", "male", "male"], dtype="str")
+    titles = pd.Series(["Mrs", "Master", "Mr", "Other"], dtype="str")
+
+    assert woman_or_child(sex, titles).tolist() == [1, 1, 0, 0]
 
 
 def test_a_band_begins_at_its_first_year():

@@ -53,6 +53,41 @@ def verify() -> None:
         raise typer.Exit(1)
 
 
+@app.command()
+def predict(
+    source: Annotated[Path, typer.Argument(metavar="INPUT.csv", help="Passengers, with or without Survived.")],
+    target: Annotated[Path, typer.Argument(metavar="OUTPUT.csv", help="Key, label and chance of each.")],
+    rev: Annotated[str | None, typer.Option(help="Take the model of this revision, tag, branch or experiment.")] = None,
+) -> None:
+    """Predict who survives; the list is checked first, and the model before it is loaded."""
+    from titanic.modeling.predict import predict as predicted
+    from titanic.versions.repository import find_root
+
+    print(f"{target}: {predicted(find_root(), source, target, rev)} passengers")
+
+
+@app.command("merge-lock", hidden=True)
+def merge_lock(base: Path, ours: Path, theirs: Path, path: str) -> None:
+    """Merge the dvc.lock of two branches stage by stage. Git calls it, with three temporary files, after `make hooks`."""
+    from titanic.versions.merge import merge_files
+
+    if dropped := merge_files(base, ours, theirs, path):
+        # stdout may be what a program reads: `git merge-tree`
+        print(f"{path}: `dvc repro` has to run {', '.join(dropped)}", file=sys.stderr)
+
+
+@app.command()
+def doctor(
+    *, fix: Annotated[bool, typer.Option("--fix", help="Mend what can be mended without losing anything.")] = False
+) -> None:
+    """Say what is right and wrong in this clone, with the command that cures it. Exit code 1 where something is wrong."""
+    from titanic.versions.doctor import doctor as healthy
+    from titanic.versions.doctor import nearest_root
+
+    if not healthy(nearest_root(), lambda line: print(line, flush=True), fix=fix):
+        raise typer.Exit(1)
+
+
 @data.command("check")
 def data_check(paths: _Paths, *, as_json: _Json = False) -> None:
     """Judge CSV files as the pipeline would: every fault, then what is in them. Exit code 1 where one is bad."""

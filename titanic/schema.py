@@ -108,6 +108,29 @@ class PassengerFeatures(_Record):
     IsAlone: Literal[0, 1] = Field(description="1 where FamilySize is 1")
     Deck: str | None = Field(min_length=1, max_length=1, description="First letter of the cabin")
     AgeBand: str | None = Field(description="Whole years of age as a band, such as 18-34; see features.age_bands")
+    Surname: str = Field(
+        max_length=500,
+        pattern=_ONE_LINE,
+        description="What stands before the first comma of the name (without one, the name), in capitals",
+    )
+    TicketKey: str = Field(
+        max_length=100,
+        pattern=_ONE_LINE,
+        description="The ticket in capitals without blanks, dots and slashes: the same for all who share it",
+    )
+    TicketPrefix: str | None = Field(
+        max_length=100,
+        pattern=_ONE_LINE,
+        description="What stands before the number of the ticket, written as TicketKey is, such as PC or A5; "
+        "missing where that has no letter",
+    )
+    FarePerPerson: float | None = Field(
+        ge=0,
+        le=10_000,
+        description="Fare shared by FamilySize; missing where the fare is",
+        json_schema_extra=_unit("pounds of 1912"),
+    )
+    WomanOrChild: Literal[0, 1] = Field(description="1 for women and girls, and for boys (Title is Master)")
 
 
 class _Names:

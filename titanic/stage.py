@@ -28,7 +28,9 @@ ARITHMETIC = {
     "OPENBLAS_NUM_THREADS": "1",  # the order of a sum depends on how it was shared out
     "OMP_NUM_THREADS": "1",
 }
-
+# How every Parquet file is written, twice as fast as by default: text of many values soon goes without a dictionary, and
+# without compression a table is still no larger than its CSV file.
+PARQUET: dict[str, Any] = {"compression": "none", "dictionary_pagesize_limit": 1 << 14, "write_statistics": False}
 
 _Item = TypeVar("_Item")
 # What a signal handler, which sees nothing of the code that it interrupts, has to remove.
@@ -126,7 +128,7 @@ def write_parquet(path: Path, tables: "Iterable[pd.DataFrame]") -> None:
 
     whole = (pa.Table.from_pandas(table, preserve_index=False) for table in tables)
     first = next(whole)
-    with replacing(path) as temporary, parquet.ParquetWriter(temporary, first.schema) as writer:
+    with replacing(path) as temporary, parquet.ParquetWriter(temporary, first.schema, **PARQUET) as writer:
         for table in chain([first], ahead(whole)):
             writer.write_table(table)
 

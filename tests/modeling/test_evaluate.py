@@ -3,15 +3,14 @@ import pandas as pd
 import pytest
 from sklearn.metrics import accuracy_score
 
-from titanic.modeling.evaluate import (
-    baselines,
+from titanic.modeling.evaluate import baselines, check_reproduced, curves, folds_evaluation, holdout_evaluation
+from titanic.modeling.scoring import (
     cross_validation,
-    curves,
     fold_scores,
-    folds_evaluation,
-    holdout_evaluation,
     holdout_scores,
     labels,
+    rounded,
+    scores,
     survival_chance,
 )
 from titanic.modeling.train import fit
@@ -107,3 +106,21 @@ def test_an_interval_over_folds_stays_within_what_the_score_can_be():
     assert (told["accuracy"]["low"], told["accuracy"]["high"]) == (0.0, 1.0)
     assert told["log_loss"]["low"] == 0.0
     assert told["log_loss"]["high"] > 1.0
+
+
+def test_evaluate_reproduces_what_train_noted(table, params):
+    model = fit(table, params())
+    chance = survival_chance(model, table)
+    noted = rounded(scores(table[TARGET], chance))
+
+    check_reproduced(table[TARGET], chance, noted)
+    with pytest.raises(UserError, match="model and rows do not belong together"):
+        check_reproduced(table[TARGET].iloc[1:], chance[1:], noted)
+
+
+def test_a_difference_of_scores_may_be_negative():
+    told = folds_evaluation(pd.DataFrame({"accuracy": [-0.2, -0.1], "log_loss": [-3.0, 2.0]}), 2, least=-1.0)
+
+    assert told["accuracy"]["value"] == -0.15
+    assert (told["accuracy"]["low"], told["accuracy"]["high"]) == (-1.0, 0.950390)
+    assert told["log_loss"]["low"] < -3

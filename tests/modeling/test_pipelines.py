@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 from titanic.config import Train
-from titanic.modeling.evaluate import fold_scores
-from titanic.modeling.pipelines import CATEGORICAL, NUMERIC, PIPELINES, READS
+from titanic.modeling.pipelines import CATEGORICAL, NAMES, NUMERIC, PIPELINES, READS
+from titanic.modeling.scoring import fold_scores
 from titanic.modeling.train import fit
 from titanic.schema import KEY, MODEL_INPUT, TARGET, Features
 
@@ -18,7 +18,7 @@ def test_the_registry_and_the_parameter_know_the_same_names():
 
 
 def test_neither_key_nor_target_is_an_input():
-    assert sorted(NUMERIC + CATEGORICAL) == sorted(MODEL_INPUT)
+    assert sorted(NUMERIC + CATEGORICAL + NAMES) == sorted(MODEL_INPUT)
     assert not {KEY, TARGET} & set(MODEL_INPUT)
 
 

@@ -4,6 +4,7 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 from titanic.modeling.uncertainty import (
+    calibration,
     calibration_error,
     delong,
     folds_interval,
@@ -86,8 +87,11 @@ def test_more_repeats_narrow_the_interval_down_to_what_sharing_leaves():
 
 def test_calibration_error_is_that_of_the_hand():
     # two bins: 0.2 against 0/2 of two rows, 0.8 against 1/2 of two rows
-    assert calibration_error([0, 0, 1, 0], np.array([0.2, 0.2, 0.8, 0.8]), 2) == pytest.approx((2 * 0.2 + 2 * 0.3) / 4)
-    assert calibration_error([1, 1], np.array([1.0, 1.0]), 10) == 0.0
+    of_bins = calibration([0, 0, 1, 0], np.array([0.2, 0.2, 0.8, 0.8]), 2)
+
+    assert of_bins.to_numpy() == pytest.approx(np.array([[0.2, 0.0, 2], [0.8, 0.5, 2]]))
+    assert calibration_error(of_bins) == pytest.approx((2 * 0.2 + 2 * 0.3) / 4)
+    assert calibration_error(calibration([1, 1], np.array([1.0, 1.0]), 10)) == 0.0
 
 
 def test_a_score_is_stored_with_its_interval():

@@ -10,7 +10,7 @@ CHANGES = {
     ("path: data/external/titanic", "path: data/external"): {"ingest", "report"},
     ("seed: 1912", "seed: 2"): {"ingest", "report"},
     ("max_rejected_share: 0.0", "max_rejected_share: 0.1"): {"validate", "report"},
-    ("age_bands: [13, 18", "age_bands: [12, 18"): {"featurize", "report"},
+    ("age_bands: [13, 18", "age_bands: [12, 18"): {"featurize", "diagnose", "report"},
     ("pipeline: random_forest", "pipeline: logistic_regression"): {"train", "report"},
     ("n_estimators: 5", "n_estimators: 6"): {"train", "report"},
     ("max_depth: 10", "max_depth: 9"): {"train", "report"},

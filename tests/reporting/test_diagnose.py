@@ -40,6 +40,14 @@ def test_rows_without_a_value_are_a_slice_of_their_own():
     assert sum(rows for (column, _), rows in found.items() if column == "Embarked") == 4
 
 
+def test_slices_stand_in_the_order_of_their_numbers():
+    table = pd.DataFrame({name: ["60+", "2-9", None, "10-59"] for name in HOLDOUT}).assign(**{TARGET: [0, 1, 0, 1]})
+
+    found = [part["value"] for part in slices(table, [0, 1, 0, 1]) if part["column"] == Features.AgeBand]
+
+    assert found == ["2-9", "10-59", "60+", "missing"]
+
+
 def test_what_decides_is_the_most_important(made_up):
     table = featurize(made_up(1, 200), (18,))
     table = table.assign(**{TARGET: (table[Features.Pclass] == 1).astype(int)})

@@ -3,15 +3,34 @@ import xml.etree.ElementTree as ET
 import matplotlib as mpl
 import pandas as pd
 import pytest
+from matplotlib.figure import Figure
 
-from titanic.reporting.plots import DRAWINGS, draw
+from titanic.reporting.plots import DRAWINGS, draw, importance, slices
 
 DATA = {
     "roc": pd.DataFrame({"false_positive_rate": [0, 0.5, 1], "true_positive_rate": [0, 0.8, 1]}),
     "precision_recall": pd.DataFrame({"recall": [1, 0.5, 0], "precision": [0.4, 0.8, 1]}),
-    "calibration": pd.DataFrame({"predicted": [0.1, 0.9], "observed": [0.2, 0.8]}),
+    "calibration": pd.DataFrame({"predicted": [0.1, 0.9], "observed": [0.2, 0.8], "rows": [30, 10]}),
     "confusion": pd.DataFrame({"actual": [0, 0, 1], "predicted": [0, 1, 1]}),
+    "learning_curve": pd.DataFrame(
+        {"rows": [50, 100], "accuracy.value": [0.7, 0.8], "accuracy.low": [0.6, 0.75], "accuracy.high": [0.8, 0.85]}
+    ),
+    "importance": pd.DataFrame({"column": [f"column {i}" for i in range(12)], "mean": 0.1, "sd": 0.02}),
+    "slices": pd.DataFrame(
+        {
+            "column": ["Sex", "Sex", "Port"],
+            "value": ["female", "male", "missing"],
+            "rows": [30, 10, 40],
+            "accuracy": [0.9, 0.5, 0.8],
+            "interval": [[0.7, 0.95], [0.2, 0.8], [0.7, 0.9]],
+        }
+    ),
 }
+
+
+@pytest.fixture
+def axes():
+    return Figure().add_subplot()
 
 
 @pytest.mark.parametrize("name", DRAWINGS)
@@ -40,3 +59,25 @@ def test_the_confusion_counts_are_in_the_picture():
 
 def test_one_label_alone_can_be_drawn():
     assert ">3<" in draw("confusion", pd.DataFrame({"actual": [0] * 3, "predicted": [0] * 3}))
+
+
+def test_the_most_important_columns_alone_are_drawn_the_first_on_top(axes):
+    importance(axes, DATA["importance"])
+
+    names = [label.get_text() for label in axes.get_yticklabels()]
+    assert names == [f"column {i}" for i in range(10)]
+    assert axes.yaxis_inverted()
+
+
+def test_parts_stand_below_the_name_of_their_column_with_their_count(axes):
+    slices(axes, DATA["slices"])
+
+    names = {label.get_text(): label.get_fontweight() for label in axes.get_yticklabels()}
+    assert list(names) == ["Sex", "female (30)", "male (10)", "Port", "missing (40)"]
+    assert [name for name, weight in names.items() if weight == "bold"] == ["Sex", "Port"]
+
+
+def test_the_line_across_the_parts_is_the_accuracy_of_all_rows(axes):
+    slices(axes, DATA["slices"])
+
+    assert axes.lines[0].get_xdata()[0] == pytest.approx((30 * 0.9 + 10 * 0.5 + 40 * 0.8) / 80)

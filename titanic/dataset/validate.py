@@ -28,7 +28,7 @@ from titanic.dataset.quality import Accepted, quality
 from titanic.dataset.reading import check_bytes, check_header, row_numbers, rows_as_written, shown, text_batches
 from titanic.reporting.summary import print_quality
 from titanic.schema import GRAMMAR, KEY, NOUN, TARGET, Passenger, columns, kind, table_schema
-from titanic.stage import UserError, ahead, scratch_folder, write_bytes, write_json
+from titanic.stage import PARQUET, UserError, ahead, scratch_folder, write_bytes, write_json
 
 LISTS = (TRAIN, TEST)
 COLUMNS = {
@@ -105,7 +105,8 @@ class _Found:
 def _pass(path: Path, clean: Path, names: list[str], twice: npt.NDArray[np.int64]) -> tuple[Checked, _Found]:
     """Go through the file once; a row with a key of `twice` is bad."""
     found = _Found()
-    with parquet.ParquetWriter(clean, pa.schema([(name, ARROW[kind(Passenger, name)]) for name in names])) as writer:
+    schema = pa.schema([(name, ARROW[kind(Passenger, name)]) for name in names])
+    with parquet.ParquetWriter(clean, schema, **PARQUET) as writer:
         for good in ahead(_good_rows(path, names, twice, found)):
             writer.write_batch(good)
     numbers = row_numbers(np.array(list(found.bad), dtype=np.int64), found.ragged).tolist()
@@ -140,11 +141,14 @@ def type_cells(text: pa.RecordBatch) -> tuple[pa.RecordBatch, list[Fault]]:
     for name in text.schema.names:
         cells, want = text[name], kind(Passenger, name)
         if want is not str:
-            wrong = pc.fill_null(pc.invert(pc.match_substring_regex(cells, GRAMMAR[want])), False)  # noqa: FBT003
+            written = cells.dictionary_encode()  # each number is looked at once, however many cells have it
+            wrong = pc.invert(pc.match_substring_regex(written.dictionary, GRAMMAR[want]))
             if pc.any(wrong).as_py():
-                faults += [(int(row), name, f"must be {NOUN[want]}") for row in np.flatnonzero(wrong)]
-                cells = pc.if_else(wrong, None, cells)
-        typed.append(cells.cast(ARROW[want]))
+                rows = np.flatnonzero(pc.fill_null(wrong.take(written.indices), False))  # noqa: FBT003
+                faults += [(int(row), name, f"must be {NOUN[want]}") for row in rows]
+            numbers = pc.if_else(wrong, None, written.dictionary).cast(ARROW[want])
+            cells = numbers.take(written.indices)
+        typed.append(cells)
     return pa.record_batch(typed, names=text.schema.names), faults
 
 

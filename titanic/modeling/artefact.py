@@ -19,6 +19,7 @@ from numpy.lib import format as npy
 from sklearn.pipeline import Pipeline
 from skops.io.exceptions import UntrustedTypesFoundException
 
+from titanic.modeling.transformers import GroupFate
 from titanic.schema import MODEL_INPUT, PassengerFeatures, kind
 from titanic.stage import UserError
 
@@ -28,9 +29,11 @@ TRUSTED = [
     "sklearn.neural_network._stochastic_optimizers.AdamOptimizer",
     "sklearn.tree._tree.Tree",
     "sklearn.utils._bunch.Bunch",
+    f"{GroupFate.__module__}.{GroupFate.__qualname__}",
 ]
 LIBRARIES = ("numpy", "pandas", "scikit-learn", "skops")
 SCHEMA = "schema.json"
+MOST_PACKED = 200  # times that a model may be larger than its archive; a forest is some 5 times as large
 
 
 def dump(model: Pipeline) -> bytes:
@@ -73,7 +76,7 @@ def without_padding(member: bytes) -> bytes:
 
 def _pack(contents: dict[str, bytes]) -> bytes:
     buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_BZIP2, compresslevel=9) as archive:
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_BZIP2, compresslevel=1) as archive:
         for name, content in contents.items():
             member = zipfile.ZipInfo(name)  # its time is 1980-01-01 and its system is set by the platform
             member.create_system = 3
@@ -82,31 +85,83 @@ def _pack(contents: dict[str, bytes]) -> bytes:
     return buffer.getvalue()
 
 
-def card(content: bytes) -> dict[str, Any]:
-    """Return what stands in model.json: the sha256 of the model, its input columns with types, library versions."""
+def signature() -> dict[str, str]:
+    """Return the columns that this code gives to a model, with their types, in their order."""
+    return {name: kind(PassengerFeatures, name).__name__ for name in MODEL_INPUT}
+
+
+def card(content: bytes, training: dict[str, float]) -> dict[str, Any]:
+    """Return what stands in model.json: the sha256 of the model, its input, its scores on the training rows, libraries."""
     return {
         "sha256": hashlib.sha256(content).hexdigest(),
-        "input": {name: kind(PassengerFeatures, name).__name__ for name in MODEL_INPUT},
-        "libraries": {name: importlib.metadata.version(name) for name in LIBRARIES},
+        "input": signature(),
+        "training": training,
+        "libraries": versions(),
     }
 
 
-def load(path: Path, card_path: Path) -> Pipeline:
-    """Load a model that has the sha256 of its model.json and holds trusted types alone; UserError if not."""
+def versions() -> dict[str, str]:
+    """Return the versions of the libraries that a model's bytes and chances depend on."""
+    return {name: importlib.metadata.version(name) for name in LIBRARIES}
+
+
+def load(path: Path, card_path: Path) -> tuple[Pipeline, dict[str, Any]]:
+    """Return a stored model and its card; UserError where one is not there or `parse` refuses it."""
     try:
-        content, expected = path.read_bytes(), json.loads(card_path.read_text(encoding="utf-8"))["sha256"]
+        return parse(path.read_bytes(), card_path.read_bytes(), str(path))
     except FileNotFoundError as error:
         raise UserError(f"there is no {error.filename}; run `dvc repro`") from None
-    except (ValueError, KeyError, TypeError):
-        raise UserError(f"{card_path} does not tell the sha256 of the model; run `git checkout` on it") from None
-    if hashlib.sha256(content).hexdigest() != expected:
-        raise UserError(f"{path} is not the model that {card_path} describes (sha256 differs); run `dvc checkout`")
+
+
+def parse(content: bytes, card_content: bytes, said: str) -> tuple[Pipeline, dict[str, Any]]:
+    """Return the model and what its model.json tells; `said` names the model in a refusal.
+
+    UserError, before anything in it is looked at, where the sha256 is not that of model.json or the model was trained on
+    other columns than this code makes; and where it holds anything but a pipeline of trusted types.
+    """
     try:
-        return skops.io.loads(content, trusted=TRUSTED)
+        told = json.loads(card_content)
+        expected, columns = told["sha256"], dict(told["input"])
+    except (ValueError, KeyError, TypeError, RecursionError):
+        raise UserError(f"the model.json of {said} does not tell sha256 and input; run `git checkout` on it") from None
+    if hashlib.sha256(content).hexdigest() != expected:
+        raise UserError(f"{said} is not the model that model.json describes (sha256 differs); run `dvc checkout`")
+    if columns != signature() or list(columns) != list(signature()):
+        raise UserError(
+            f"{said} was trained on other columns than this code makes: {_difference(columns)}; "
+            "check out the revision that it comes from, or run `dvc repro`"
+        )
+    return _unpack(content, said), told
+
+
+def _difference(columns: dict[str, Any]) -> str:
+    ours = signature()
+    changed = [
+        f"{name} ({columns.get(name, 'not there')}, here {ours.get(name, 'not made')})"
+        for name in {**columns, **ours}
+        if columns.get(name) != ours.get(name)
+    ]
+    return ", ".join(changed) or "their order"
+
+
+def _unpack(content: bytes, said: str) -> Pipeline:
+    try:
+        _refuse_bomb(content)
+        model = skops.io.loads(content, trusted=TRUSTED)
     except UntrustedTypesFoundException:
         strange = sorted(set(skops.io.get_untrusted_types(data=content)) - set(TRUSTED))
         raise UserError(
-            f"{path} holds the types {', '.join(strange)}, which are not trusted; nothing was run"
+            f"{said} holds the types {', '.join(strange)}, which are not trusted; nothing was run"
         ) from None
-    except (zipfile.BadZipFile, KeyError):
-        raise UserError(f"{path} is no skops file") from None
+    except Exception as error:  # noqa: BLE001 - skops raises whatever a wrong archive leads it to
+        raise UserError(f"{said} is no skops file of a model ({type(error).__name__}: {error})") from None
+    if not isinstance(model, Pipeline):
+        raise UserError(f"{said} holds no pipeline, but a {type(model).__name__}")
+    return model
+
+
+def _refuse_bomb(content: bytes) -> None:
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        size = sum(member.file_size for member in archive.infolist())
+    if size > MOST_PACKED * len(content):
+        raise ValueError(f"it would unpack to {size} bytes, {size // len(content)} times its size")

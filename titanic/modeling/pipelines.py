@@ -17,24 +17,39 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from sklearn.tree import DecisionTreeClassifier
 
 from titanic.config import Train
+from titanic.modeling.transformers import GroupFate
 from titanic.schema import MODEL_INPUT, Features, PassengerFeatures, kind
 
-CATEGORICAL = [name for name in MODEL_INPUT if kind(PassengerFeatures, name) is str]
-NUMERIC = [name for name in MODEL_INPUT if name not in CATEGORICAL]
+# Whose fates tell of one another, and by what columns they are known: women and children of a family, who share a
+# surname and a fare, and all who travel on one ticket.
+GROUPS = {"family": [Features.WomanOrChild, Features.Surname, Features.Fare], "ticket": [Features.TicketKey]}
+# What people of one kind have in common; a group is compared with what its kinds of people can expect.
+KINDS = [Features.Sex, Features.Title, Features.Pclass]
+
+NAMES = [Features.Surname, Features.TicketKey]  # say nothing by themselves
+CATEGORICAL = [name for name in MODEL_INPUT if kind(PassengerFeatures, name) is str and name not in NAMES]
+NUMERIC = [name for name in MODEL_INPUT if name not in [*CATEGORICAL, *NAMES]]
 # A category of fewer training rows is one with all others as rare.
 RARE = 5
 
 
 def preprocessing(*, scaled: bool) -> ColumnTransformer:
-    """Return the common first step: medians for missing numbers, one column for each category (missing is one).
+    """Return the common first step: medians for missing numbers, a column for each category (missing is one), groups.
 
-    `scaled` brings numbers to mean 0 and variance 1, for models that compare columns.
+    `scaled` brings all but the categories to mean 0 and variance 1, for models that compare columns.
     """
-    numeric = SimpleImputer(strategy="median")
-    if scaled:
-        numeric = make_pipeline(numeric, StandardScaler())
     categories = OneHotEncoder(handle_unknown="infrequent_if_exist", min_frequency=RARE, sparse_output=False)
-    return ColumnTransformer([("numeric", numeric, NUMERIC), ("categorical", categories, CATEGORICAL)])
+    numbers = {"numeric": (SimpleImputer(strategy="median"), NUMERIC)}
+    numbers |= {group: (GroupFate(len(KINDS)), [*KINDS, *columns]) for group, columns in GROUPS.items()}
+    return ColumnTransformer(
+        [
+            ("categorical", categories, CATEGORICAL),
+            *(
+                (name, make_pipeline(step, StandardScaler()) if scaled else step, columns)
+                for name, (step, columns) in numbers.items()
+            ),
+        ]
+    )
 
 
 def _pipeline(model: BaseEstimator, *, scaled: bool = False) -> Pipeline:
@@ -83,6 +98,11 @@ def voting(train: Train) -> Pipeline:
 
 
 def baseline(train: Train) -> Pipeline:  # noqa: ARG001
+    """Return the gender rule; it has nothing to choose."""
+    return gender_rule()
+
+
+def gender_rule() -> Pipeline:
     """Return the gender rule, learned: the survival rate of each sex, and the commoner label where sex says nothing."""
     sex = ColumnTransformer([("sex", OneHotEncoder(handle_unknown="ignore", sparse_output=False), [Features.Sex])])
     return Pipeline([("preprocessing", sex), ("model", DecisionTreeClassifier(max_depth=1, random_state=0))])

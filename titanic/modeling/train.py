@@ -6,6 +6,7 @@ from sklearn.pipeline import Pipeline
 from titanic.config import MODEL, MODEL_CARD, PROCESSED, Train, load_params
 from titanic.modeling.artefact import card, dump
 from titanic.modeling.pipelines import PIPELINES
+from titanic.modeling.scoring import rounded, scores, survival_chance
 from titanic.schema import MODEL_INPUT, TARGET
 from titanic.stage import write_bytes, write_json
 
@@ -18,6 +19,8 @@ def fit(table: pd.DataFrame, params: Train) -> Pipeline:
 def main() -> None:
     """Run the stage."""
     params = load_params().train
-    content = dump(fit(pd.read_parquet(PROCESSED / "train.parquet"), params))
+    table = pd.read_parquet(PROCESSED / "train.parquet")
+    model = fit(table, params)
+    content = dump(model)
     write_bytes(MODEL, content)
-    write_json(MODEL_CARD, card(content))
+    write_json(MODEL_CARD, card(content, rounded(scores(table[TARGET], survival_chance(model, table)))))

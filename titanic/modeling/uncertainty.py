@@ -66,13 +66,20 @@ def folds_interval(scores: "pd.Series[float]", folds: int) -> tuple[float, float
     return float(scores.mean() - reach), float(scores.mean() + reach)
 
 
-def calibration_error(truth: npt.ArrayLike, chance: npt.ArrayLike, bins: int) -> float:
-    """Return the expected calibration error: |share of ones - mean chance| in equal bins of chance, weighted by rows."""
-    table = pd.DataFrame({"truth": truth, "chance": chance})
-    places = np.minimum((table["chance"] * bins).astype(int), bins - 1)
-    gaps = table.groupby(places).agg(["mean", "size"])
-    distance = (gaps["truth", "mean"] - gaps["chance", "mean"]).abs()
-    return float((distance * gaps["truth", "size"]).sum() / len(table))
+def calibration(truth: npt.ArrayLike, chance: npt.ArrayLike, bins: int) -> pd.DataFrame:
+    """Return mean chance (`predicted`), share of ones (`observed`) and `rows` of each of so many equal bins of chance.
+
+    Bins without rows are left out.
+    """
+    table = pd.DataFrame({"predicted": chance, "observed": truth})
+    places = np.minimum((table["predicted"] * bins).astype(int), bins - 1)
+    groups = table.groupby(places)
+    return groups.mean().assign(rows=groups.size()).reset_index(drop=True)
+
+
+def calibration_error(of_bins: pd.DataFrame) -> float:
+    """Return the expected calibration error of what `calibration` gives: |observed - predicted|, weighted by rows."""
+    return float(np.average((of_bins["observed"] - of_bins["predicted"]).abs(), weights=of_bins["rows"]))
 
 
 def with_interval(value: float, interval: tuple[float, float], digits: int) -> dict[str, Any]:

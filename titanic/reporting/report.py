@@ -29,17 +29,29 @@ from titanic.reporting.summary import described
 from titanic.stage import write_bytes
 
 RESULTS = {"metrics": METRICS, "evaluation": EVALUATION, "diagnostics": DIAGNOSTICS, "quality": DATA_QUALITY}
-CAPTIONS = {
-    "roc": "ROC curve on the hold-out rows; the dotted line is guessing",
-    "precision_recall": "Precision over recall on the hold-out rows",
-    "calibration": "Share of survivors over predicted chance; the dotted line is perfect calibration",
-    "confusion": "Counts of actual and predicted fates on the hold-out rows",
-}
+
+
+def drawn(diagnostics: dict[str, Any]) -> dict[str, str]:
+    """Return every figure as SVG by name, of a list of `diagnostics` or, where that has none, of a file in PLOTS."""
+    return {
+        name: draw(
+            name,
+            pd.json_normalize(diagnostics[name]) if name in diagnostics else pd.read_csv(PLOTS / f"{name}.csv"),
+        )
+        for name in DRAWINGS
+    }
 
 
 def inline(svg: str) -> Markup:
     """Return SVG for a place inside HTML: without the XML prologue, and without the group ids that figures share."""
     return Markup(re.sub(r'<g id="[^"]*"', "<g", svg[svg.index("<svg") :]))  # noqa: S704 - drawn here
+
+
+def compared(difference: dict[str, float]) -> str:
+    """Return how a score of which more is better compares, by the interval of its difference over the same folds."""
+    if difference["low"] > 0:
+        return "better than"
+    return "worse than" if difference["high"] < 0 else "indistinguishable from"
 
 
 def page(params: Params, results: dict[str, Any], figures: dict[str, str]) -> str:
@@ -56,15 +68,15 @@ def page(params: Params, results: dict[str, Any], figures: dict[str, str]) -> st
         every_param=leaves(params.model_dump(mode="json", by_alias=True)),
         **results,
         figures={name: inline(svg) for name, svg in figures.items()},
-        captions=CAPTIONS,
+        compared=compared,
         described=described,
     )
 
 
 def main() -> None:
     """Run the stage."""
-    figures = {name: draw(name, pd.read_csv(PLOTS / f"{name}.csv")) for name in DRAWINGS}
     results = {name: json.loads(path.read_text(encoding="utf-8")) for name, path in RESULTS.items()}
+    figures = drawn(results["diagnostics"])
     html = page(load_params(), results, figures)
     for name, svg in figures.items():
         write_bytes(FIGURES / f"{name}.svg", svg.encode())

@@ -5,11 +5,12 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
+from titanic.config import leaves
 from titanic.stage import UserError
 
 
@@ -37,6 +38,7 @@ def run(command: list[str], root: Path, timeout: float | None = None) -> str:
             text=True,
             check=False,
             timeout=timeout,
+            start_new_session=timeout is not None,  # or a question for a password goes past stdin, to the terminal
         )
     except FileNotFoundError:
         raise UserError(f"{command[0]} is not installed") from None
@@ -75,25 +77,47 @@ def git_file(root: Path, rev: str, path: str) -> bytes | None:
 
 
 def locked_outputs(root: Path, rev: str | None = None) -> list[Output]:
-    """Return every output that the dvc.lock files name, file by file, in their order.
+    """Return every output that the dvc.lock files name, file by file, in their order; see `locked_stages`."""
+    return outputs_of(locked_stages(root, rev))
+
+
+def locked_params(root: Path, rev: str | None = None) -> dict[str, Any]:
+    """Return the parameters that the outputs were made with, by dotted key, each as the last stage to read it has it."""
+    return {
+        key: value
+        for stage in locked_stages(root, rev).values()
+        for file in stage.get("params", {}).values()
+        for section, values in file.items()
+        for key, value in leaves({section: values})
+    }
+
+
+def locked_stages(root: Path, rev: str | None = None) -> dict[str, Any]:
+    """Return what the dvc.lock files tell of each stage, by DVC's name for it.
 
     The files are those of a commit, or, without one, those on disk that git knows. UserError where one is not a lock.
     """
-    outputs = []
+    stages: dict[str, Any] = {}
     for lock in _lock_files(root, rev):
-        prefix = "" if lock == "dvc.lock" else f"{Path(lock).parent}/dvc.yaml:"
         text = git(root, "show", f"{rev}:./{lock}") if rev else (root / lock).read_text(encoding="utf-8")
-        try:
-            stages = YAML(typ="safe", pure=True).load(text)["stages"]
-            outputs += [
-                Output(prefix + name, out["path"], out["md5"])
-                for name, stage in stages.items()
-                for out in stage.get("outs", ())
-            ]
-        except (YAMLError, KeyError, TypeError, AttributeError) as error:
-            where = f" at {rev}" if rev else ""
-            raise UserError(f"{lock} cannot be read{where}: {' '.join(str(error).split())}") from None
-    return outputs
+        stages |= read_lock(lock, text, f" at {rev}" if rev else "")
+    return stages
+
+
+def read_lock(lock: str, text: str, where: str = "") -> dict[str, Any]:
+    """Return what the text of a dvc.lock tells of each stage, by DVC's name for it; UserError where it is no lock."""
+    prefix = "" if lock == "dvc.lock" else f"{Path(lock).parent}/dvc.yaml:"
+    try:
+        stages = {prefix + name: dict(told) for name, told in YAML(typ="safe", pure=True).load(text)["stages"].items()}
+        outputs_of(stages)
+    except (YAMLError, KeyError, TypeError, ValueError, AttributeError) as error:
+        raise UserError(f"{lock} cannot be read{where}: {' '.join(str(error).split())}") from None
+    return stages
+
+
+def outputs_of(stages: dict[str, Any]) -> list[Output]:
+    """Return the outputs of stages as `read_lock` gives them, in their order."""
+    return [Output(name, out["path"], out["md5"]) for name, stage in stages.items() for out in stage.get("outs", ())]
 
 
 def _lock_files(root: Path, rev: str | None) -> list[str]:

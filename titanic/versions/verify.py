@@ -29,8 +29,7 @@ def verify(root: Path, say: Say) -> bool:
             raise UserError("HEAD has no dvc.lock; run `dvc repro -P` and commit it")
         complete = _tell_edited(clone, promised, say) & _tell_missing(clone, say)
         order = _reproduce(clone, promised)
-        made = {output.path: output.md5 for output in locked_outputs(clone)}
-        return _tell_stages(order, promised, made, say) and complete
+        return _tell_stages(order, promised, locked_outputs(clone), say) and complete
 
 
 def _reproduce(clone: Path, promised: list[Output]) -> list[str]:
@@ -59,14 +58,15 @@ def _tell_missing(clone: Path, say: Say) -> bool:
     return not missing
 
 
-def _tell_stages(order: list[str], promised: list[Output], made: dict[str, str], say: Say) -> bool:
+def _tell_stages(order: list[str], promised: list[Output], made: list[Output], say: Say) -> bool:
     """Say a line for each stage, and how the first that diverges does; return whether none does."""
-    stages = {stage: [output for output in promised if output.stage == stage] for stage in order}
-    wrong = {stage: [o for o in outputs if made.get(o.path) != o.md5] for stage, outputs in stages.items()}
+    locked = {output.path: output.md5 for output in promised}
+    stages = {stage: [output for output in made if output.stage == stage] for stage in order}
+    wrong = {stage: [o for o in outputs if locked.get(o.path) != o.md5] for stage, outputs in stages.items()}
     for stage, outputs in stages.items():
         say(f"{'DIFFERENT' if wrong[stage] else 'same':10} {stage} ({len(outputs)} files)")
     first = next((outputs for outputs in wrong.values() if outputs), [])
     for output in first:
-        now = made.get(output.path, "nothing")
-        say(f"first to diverge: {output.stage}: {output.path} is {now}, dvc.lock promises {output.md5}")
+        then = locked.get(output.path, "nothing")
+        say(f"first to diverge: {output.stage}: {output.path} is {output.md5}, dvc.lock promises {then}")
     return not first

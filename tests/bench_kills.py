@@ -1,0 +1,119 @@
+"""SIGKILL at a random moment of `dvc repro` or `dvc push`, then `titanic doctor --fix && dvc repro`: is all as it should be?
+
+A trial is recovered where both commands end well and every output has the bytes of an undisturbed run; after a killed
+push also where another push completes the remote. Exit code 1 where a trial is not.
+"""
+
+import argparse
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from pathlib import Path
+from typing import NamedTuple
+
+from conftest import SMALL, Project, copy_of_source
+
+REPRO = ("dvc", "repro", "--all-pipelines")
+PUSH = ("dvc", "push")
+CHANGE = ("18, 35", "20, 35")  # age bands: every stage but the first two has to run
+
+
+class Killed(NamedTuple):
+    """A command to kill: the project in which it has work, and the seconds that it takes when it is left alone."""
+
+    command: tuple[str, ...]
+    project: Project
+    seconds: float
+
+
+def copy(project: Project, root: Path) -> Project:
+    """Copy a project with its cache."""
+    shutil.copytree(project.root, root, symlinks=True)
+    return Project(root)
+
+
+def seconds(project: Project, *command: str) -> float:
+    """Time a command that must succeed."""
+    started = time.perf_counter()
+    project.ok(*command)
+    return time.perf_counter() - started
+
+
+def prepare(folder: Path) -> tuple[list[Killed], dict[str, bytes]]:
+    """Return what is to be killed, and the outputs that all of it leads to."""
+    changed = copy_of_source(folder / "changed" / "titanic")
+    changed.edit("params.yaml", *SMALL.items())
+    changed.ok(*REPRO)
+    changed.ok(*PUSH)
+    changed.commit("small and reproduced")
+    changed.edit("params.yaml", CHANGE)
+    reproduced = copy(changed, folder / "reproduced" / "titanic")
+    repro = seconds(reproduced, *REPRO)
+    reproduced.commit("other bands")
+    push = seconds(copy(reproduced, folder / "pushed" / "titanic"), *PUSH)
+    return [Killed(REPRO, changed, repro), Killed(PUSH, reproduced, push)], reproduced.outputs()
+
+
+def kill(project: Project, command: tuple[str, ...], delay: float) -> bool:
+    """Kill a command and all that it has started; return whether it was still at work."""
+    silent = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.DEVNULL)
+    process = subprocess.Popen(command, cwd=project.root, env=project.environment, start_new_session=True, **silent)
+    time.sleep(delay)
+    at_work = process.poll() is None
+    if at_work:
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    return at_work
+
+
+def trial(killed: Killed, root: Path, share: float, expected: dict[str, bytes]) -> tuple[str, str]:
+    """Kill after that share of the command's time and recover; return how it went, and what the doctor said."""
+    project = copy(killed.project, root)
+    if not kill(project, killed.command, share * killed.seconds):
+        return "had ended", ""
+    healed = project.run("titanic", "doctor", "--fix")
+    mended = [line for line in healed.said.splitlines() if line.startswith("fixed")]
+    again = project.run(*REPRO)
+    pushed = project.run(*PUSH) if killed.command == PUSH else again
+    whole = project.run("titanic", "doctor")
+    if healed.code or again.code or pushed.code or whole.code:
+        return "not recovered", f"{healed.said}\n{again.said}\n{pushed.said}\n{whole.said}"
+    if project.outputs() != expected:
+        return "other bytes", healed.said
+    return "recovered", "\n".join(mended)
+
+
+def main() -> int:
+    """Make the trials and print how they went; return the exit code."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--trials", type=int, default=200, help="how many commands are killed (200)")
+    count, draw = parser.parse_args().trials, random.Random(1912)
+    found: Counter[tuple[str, str]] = Counter()
+    mended: Counter[str] = Counter()
+    with tempfile.TemporaryDirectory(prefix="titanic-kills-") as name:
+        targets, expected = prepare(Path(name))
+        number = 0
+        while sum(n for (_, how), n in found.items() if how != "had ended") < count:
+            killed, root = targets[number % len(targets)], Path(name) / str(number) / "titanic"
+            how, said = trial(killed, root, draw.random(), expected)
+            found[" ".join(killed.command), how] += 1
+            mended.update(said.splitlines() if how == "recovered" else [])
+            if how not in ("recovered", "had ended"):
+                print(f"trial {number}, {how}:\n{said}", file=sys.stderr)
+            shutil.rmtree(root.parent)
+            number += 1
+    for (command, how), n in sorted(found.items()):
+        print(f"{command:28} {how:14} {n:4}")
+    for what, n in mended.most_common():
+        print(f"{n:4} x {what}")
+    return int(any(how in ("not recovered", "other bytes") for _, how in found))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

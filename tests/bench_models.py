@@ -1,0 +1,111 @@
+"""Benchmarks of the pipelines: what training and evaluation cost, and how good each is over repeated folds.
+
+The first table times, in one process and in turn, the work of the stages `train` and `evaluate`, beside the bare fits in
+the latter: one for each fold. The second is the table of docs/docs/modeling.md: 10 x 10 folds of a labelled list, each
+score with its 95 % interval.
+"""
+
+import argparse
+import contextlib
+import io
+import os
+import re
+import sys
+import tempfile
+import time
+from pathlib import Path
+from statistics import median
+
+from titanic.stage import pin_arithmetic
+
+pin_arithmetic()
+
+import pandas as pd
+from sklearn.model_selection import RepeatedStratifiedKFold
+
+from titanic import features
+from titanic.config import INTERIM, PROCESSED, load_params
+from titanic.dataset import ingest, validate
+from titanic.modeling import evaluate, split, train
+from titanic.modeling.evaluate import folds_evaluation
+from titanic.modeling.pipelines import PIPELINES
+from titanic.modeling.scoring import fold_scores, refitted
+from titanic.schema import TARGET
+
+SOURCE = Path(__file__).parents[1]
+KAGGLE = Path(os.environ.get("TITANIC_KAGGLE", SOURCE.parent / "shared" / "titanic"))
+FOLDS = REPEATS = 10
+AIM = {"random_forest": "<= 1.3"}
+
+
+def timed(work) -> float:
+    """Return the seconds of a call, whose words are dropped."""
+    with contextlib.redirect_stdout(io.StringIO()):
+        started = time.perf_counter()
+        work()
+        return time.perf_counter() - started
+
+
+def set_params(**values) -> None:
+    """Write values into params.yaml in the current folder, each by its key's last name."""
+    path, text = Path("params.yaml"), (SOURCE / "params.yaml").read_text()
+    for name, value in values.items():
+        text = re.sub(rf"^(  {name}: )[^#\n]*?( *#.*)?$", rf"\g<1>{value}\g<2>", text, count=1, flags=re.MULTILINE)
+    path.write_text(text)
+
+
+def fits() -> None:
+    """Fit what the stage evaluate fits, and nothing else."""
+    params = load_params()
+    table = pd.read_parquet(PROCESSED / "train.parquet")
+    recipe = PIPELINES[params.train.pipeline](params.train)
+    folds = RepeatedStratifiedKFold(n_splits=params.evaluate.folds, n_repeats=1, random_state=params.evaluate.seed)
+    for inside, _ in folds.split(table, table[TARGET]):
+        refitted(recipe, table.iloc[inside])
+
+
+def time_pipelines(runs: int) -> None:
+    """Print a line for each pipeline: the work of train and evaluate, the fits in evaluate, and their ratio."""
+    print(f"{'seconds of work, median':24} {'train':>8} {'evaluate':>9} {'its fits':>9} {'ratio':>6}  aim")
+    for name in PIPELINES:
+        set_params(pipeline=name)
+        train.main()
+        found = [(timed(train.main), timed(evaluate.main), timed(fits)) for _ in range(runs)]
+        ratio = median(whole / bare for _, whole, bare in found)
+        columns = [median(column) for column in zip(*found, strict=True)]
+        line = f"{name:24} {columns[0]:8.3f} {columns[1]:9.3f} {columns[2]:9.3f} {ratio:6.2f}  {AIM.get(name, '')}"
+        print(line.rstrip(), flush=True)
+
+
+def score_pipelines(repeats: int) -> None:
+    """Print each pipeline's scores over repeated folds of the labelled rows as a Markdown table."""
+    params = load_params()
+    table = features.featurize(pd.read_parquet(INTERIM / "train.parquet"), params.features.age_bands)
+    print(f"\n| {len(table)} rows, {repeats} x {FOLDS} folds | accuracy | ROC AUC | log loss |\n|---|---|---|---|")
+    for name, pipeline in PIPELINES.items():
+        over_folds = fold_scores(pipeline(params.train), table, folds=FOLDS, repeats=repeats, seed=1)
+        told = folds_evaluation(over_folds, FOLDS)
+        cells = (told[score] for score in ("accuracy", "roc_auc", "log_loss"))
+        text = (f"{cell['value']:.3f} ({cell['low']:.3f} to {cell['high']:.3f})" for cell in cells)
+        print(f"| `{name}` | {' | '.join(text)} |", flush=True)
+
+
+def main() -> None:
+    """Print both tables, of Kaggle's list where it is at hand and of the default one where it is not."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--runs", type=int, default=5, help="how often each pipeline is timed (5)")
+    parser.add_argument("--repeats", type=int, default=REPEATS, help="how often the folds are drawn anew (10)")
+    arguments = parser.parse_args()
+    genuine = {"source": "files", "path": KAGGLE} if (KAGGLE / "train.csv").is_file() else {}
+    print(f"{'Kaggle' if genuine else 'synthetic'} list, default parameters", file=sys.stderr)
+    with tempfile.TemporaryDirectory(prefix="titanic-bench-") as folder, contextlib.chdir(folder):
+        set_params(**genuine)
+        for stage in (ingest, validate, features, split):
+            timed(stage.main)
+        time_pipelines(arguments.runs)
+        set_params(**genuine)
+        score_pipelines(arguments.repeats)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,18 @@
+"""kill -9 at any moment: `titanic doctor --fix && dvc repro` brings everything back, to the byte."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.faults
+
+
+def test_every_killed_repro_and_push_is_recovered():
+    command = [sys.executable, str(Path(__file__).parents[1] / "bench_kills.py"), "--trials", "10"]
+
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+
+    assert done.returncode == 0, done.stderr
+    assert " recovered " in done.stdout

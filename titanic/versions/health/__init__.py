@@ -1,0 +1,1 @@
+"""The checks of `titanic doctor`, a module for each part of a clone."""
