@@ -23,9 +23,9 @@ from titanic.stage import UserError
 
 FIT_AND_HASH = """
 import hashlib, sys
-import pandas as pd
 from titanic.stage import pin_arithmetic
 pin_arithmetic()
+import pandas as pd
 from titanic.config import Train
 from titanic.modeling.artefact import dump
 from titanic.modeling.train import fit
@@ -58,19 +58,21 @@ def test_a_model_comes_back_as_it_was(table, params, store, name):
 
 
 def test_the_same_model_is_the_same_bytes_in_every_process(table, params, tmp_path):
+    """Whatever hash seed, how many cores and whichever kernel of OpenBLAS the user's environment asks for."""
     table.to_parquet(tmp_path / "table.parquet")
     every = [params(pipeline=name) for name in PIPELINES]
     command = [sys.executable, "-c", FIT_AND_HASH, str(tmp_path / "table.parquet")]
     command += [one.model_dump_json() for one in every]
+    cores = sorted(os.sched_getaffinity(0))
+    found = []
 
-    hashes = [
-        subprocess.run(
-            command, env=os.environ | {"PYTHONHASHSEED": str(seed)}, capture_output=True, text=True, check=True
-        ).stdout.split()
-        for seed in (0, 1)
-    ]
+    for seed, kernel in enumerate(["Haswell", "Nehalem", "SkylakeX", "Nehalem", "Haswell"]):
+        environment = os.environ | {"PYTHONHASHSEED": str(seed), "OPENBLAS_CORETYPE": kernel, "OMP_NUM_THREADS": "2"}
+        taskset = ["taskset", "--cpu-list", ",".join(map(str, cores[: 1 + seed % 2]))]
+        done = subprocess.run([*taskset, *command], env=environment, capture_output=True, text=True, check=True)
+        found.append(done.stdout.split())
 
-    assert hashes == [[hashlib.sha256(dump(fit(table, one))).hexdigest() for one in every]] * 2
+    assert found == [[hashlib.sha256(dump(fit(table, one))).hexdigest() for one in every]] * 5
 
 
 def test_storing_a_loaded_model_gives_the_same_bytes(table, params, store):

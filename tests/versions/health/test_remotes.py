@@ -14,6 +14,7 @@ from titanic.versions.health.remotes import config, credentials, folder, plain_w
 from titanic.versions.repository import locked_outputs
 
 FEATURES = "data/features/train.parquet"
+MY_DRIVE = "gdrive://root"
 URLS = {
     "s3": "s3://bucket/path",
     "ssh": "ssh://127.0.0.1:{}/path",
@@ -127,7 +128,7 @@ def test_a_service_account_on_a_drive_of_its_own_is_told(small, tmp_path):
     key = tmp_path / "key.json"
     key.write_text("{}")
     options = {"gdrive_use_service_account": "true", "gdrive_service_account_json_file_path": str(key)}
-    remote(small, "gdrive://root/titanic", **options)
+    remote(small, f"{MY_DRIVE}/titanic", **options)
 
     (found,) = wrong(credentials, small)
 
