@@ -306,3 +306,20 @@ def test_a_service_account_without_a_key_is_told_at_once(fresh):
     fresh.ok("dvc", "remote", "modify", "--local", "gdrive", "gdrive_use_service_account", "true")
 
     assert "gdrive_service_account_json_file_path" in ends(fresh, "dvc", "pull", "--remote", "gdrive")
+
+
+@pytest.mark.parametrize("remote", [DISK, LAB, BUCKET, CLOUD], indirect=True)
+def test_the_doctor_pushes_again_what_a_remote_has_lost(project, remote):
+    set_up(project, remote.set_up())
+    project.ok("dvc", "remote", "default", remote.name)
+    project.commit("the default remote")
+    project.ok("dvc", "push")
+    before = remote.objects()
+    lost = min(name for name in before if not name.endswith(".dir"))
+    remote.delete(lost)
+    assert "lacks" in project.run("titanic", "doctor").said
+
+    said = project.run("titanic", "doctor", "--fix").said
+
+    assert "fixed   pushed to remote" in said
+    assert remote.objects() == before

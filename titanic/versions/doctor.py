@@ -44,7 +44,7 @@ CHECKS = [
     Check("secrets in files", secrets.files),
     Check("credentials", remotes.credentials),
     Check("the default remote", remotes.folder, mends=True),
-    Check("the default remote", remotes.server),
+    Check("the default remote", remotes.server, mends=True),
 ]
 
 

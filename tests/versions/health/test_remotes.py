@@ -198,7 +198,9 @@ def test_objects_that_the_commit_names_and_the_remote_lacks_are_pushed(small, tm
     lost = small.root / f".dvc/storage/files/md5/{md5[:2]}/{md5[2:]}"
     shutil.move(lost, tmp_path / "lost")
 
-    assert wrong(folder, small) == [f"WRONG   remote embedded (.dvc/storage) lacks {FEATURES}; run `dvc push`"]
+    assert wrong(folder, small) == [
+        f"WRONG   remote embedded (.dvc/storage) lacks {FEATURES}; run `titanic doctor --fix`"
+    ]
     assert f"fixed   copied to .dvc/storage what it lacked ({FEATURES}); commit it" in small.ok(
         "titanic", "doctor", "--fix"
     )

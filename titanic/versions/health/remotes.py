@@ -219,8 +219,12 @@ def _told(clone: Clone, where: str, lacking: list[Output]) -> Iterator[Finding]:
     here = [output for output in lacking if object_in(clone.stores["cache"], output.md5).exists()]
     if here:
         promised = _committed(clone)
-        mend = partial(_fill_storage, clone, here) if promised and where.endswith(f"({STORAGE})") else None
-        yield Finding(WRONG if promised else ADVICE, f"{where} lacks {_paths(here)}", "dvc push", mend)
+        what = f"{where} lacks {_paths(here)}"
+        if promised:
+            mend = _fill_storage if where.endswith(f"({STORAGE})") else _push
+            yield Finding(WRONG, what, "titanic doctor --fix", partial(mend, clone, here))
+        else:
+            yield Finding(ADVICE, what, "dvc push")
     lost = [output for output in lacking if output not in here and output.stage.endswith(".dvc")]
     if lost:
         yield Finding(WRONG, f"{where} and the cache lack {_paths(lost)}; where that was added", "dvc push")
@@ -246,6 +250,20 @@ def _fill_storage(clone: Clone, outputs: list[Output]) -> str:
         content = object_in(clone.stores["cache"], output.md5).read_bytes()
         write_bytes(object_in(clone.root / STORAGE, output.md5), content)
     return f"copied to {STORAGE} what it lacked ({_paths(outputs)}); commit it"
+
+
+def _push(clone: Clone, outputs: list[Output]) -> str:
+    """Push object by object what a remote lacks: DVC takes a folder's files for there when the folder's list is."""
+    from dvc.repo import Repo
+    from dvc_data.hashfile.hash_info import HashInfo
+    from dvc_data.hashfile.transfer import transfer
+
+    name, repo = _default(clone)[0], Repo(clone.root)
+    lacking = {HashInfo("md5", output.md5) for output in outputs}
+    done = transfer(repo.cache.local, repo.cloud.get_remote_odb(name), lacking)
+    if done.failed:
+        raise UserError(f"{len(done.failed)} of {len(lacking)} objects could not be pushed to remote {name}")
+    return f"pushed to remote {name} what it lacked ({_paths(outputs)})"
 
 
 def main() -> None:
