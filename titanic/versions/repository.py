@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -82,10 +83,13 @@ def locked_outputs(root: Path, rev: str | None = None) -> list[Output]:
 
 
 def locked_params(root: Path, rev: str | None = None) -> dict[str, Any]:
-    """Return the parameters that the outputs were made with, by dotted key, each as the last stage to read it has it."""
+    """Return the parameters that the outputs were made with, by dotted key, each as the first stage to read it has it.
+
+    The stages of reports/ come last, and an experiment leaves them as they were.
+    """
     return {
         key: value
-        for stage in locked_stages(root, rev).values()
+        for stage in reversed(locked_stages(root, rev).values())
         for file in stage.get("params", {}).values()
         for section, values in file.items()
         for key, value in leaves({section: values})
@@ -108,11 +112,17 @@ def read_lock(lock: str, text: str, where: str = "") -> dict[str, Any]:
     """Return what the text of a dvc.lock tells of each stage, by DVC's name for it; UserError where it is no lock."""
     prefix = "" if lock == "dvc.lock" else f"{Path(lock).parent}/dvc.yaml:"
     try:
-        stages = {prefix + name: dict(told) for name, told in YAML(typ="safe", pure=True).load(text)["stages"].items()}
+        stages = {prefix + name: dict(told) for name, told in _parsed(text)["stages"].items()}
         outputs_of(stages)
     except (YAMLError, KeyError, TypeError, ValueError, AttributeError) as error:
         raise UserError(f"{lock} cannot be read{where}: {' '.join(str(error).split())}") from None
     return stages
+
+
+@lru_cache(maxsize=64)
+def _parsed(text: str) -> Any:
+    """Return the content of a lock, which is asked for anew for each output of a revision; nobody may change it."""
+    return YAML(typ="safe", pure=True).load(text)
 
 
 def outputs_of(stages: dict[str, Any]) -> list[Output]:
