@@ -66,6 +66,37 @@ def predict(
     print(f"{target}: {predicted(find_root(), source, target, rev)} passengers")
 
 
+@app.command()
+def compare(
+    revisions: Annotated[list[str] | None, typer.Argument(metavar="REV", show_default=False)] = None,
+    *,
+    listed: Annotated[
+        Path | None, typer.Option("--from", help="Take (more) revisions from a file, one a line.")
+    ] = None,
+    as_json: _Json = False,
+    as_md: Annotated[bool, typer.Option("--md", help="Print Markdown.")] = False,
+    html: Annotated[Path | None, typer.Option(help="Also write a page with the curves of all.")] = None,
+) -> None:
+    """Compare models with that of the first revision, by default of the workspace with HEAD: better, worse or neither.
+
+    REV: tags, branches, commits, experiments, or `workspace`; a single one is compared with the workspace.
+    """
+    import json
+
+    from titanic.versions import compare, compared
+    from titanic.versions.repository import find_root
+
+    found = compare.compare(find_root(), [*(revisions or []), *(compare.read_revisions(listed) if listed else [])])
+    if html:
+        compared.write_page(html, found)
+    if as_json:
+        print(json.dumps(found.told, indent=2, ensure_ascii=False, allow_nan=False))
+    elif as_md:
+        print(compared.render_md(found.told), end="")
+    else:
+        compared.print_comparison(found.told)
+
+
 @app.command("merge-lock", hidden=True)
 def merge_lock(base: Path, ours: Path, theirs: Path, path: str) -> None:
     """Merge the dvc.lock of two branches stage by stage. Git calls it, with three temporary files, after `make hooks`."""

@@ -113,11 +113,14 @@ def load(path: Path, card_path: Path) -> tuple[Pipeline, dict[str, Any]]:
         raise UserError(f"there is no {error.filename}; run `dvc repro`") from None
 
 
-def parse(content: bytes, card_content: bytes, said: str) -> tuple[Pipeline, dict[str, Any]]:
+def parse(
+    content: bytes, card_content: bytes, said: str, *, any_input: bool = False
+) -> tuple[Pipeline, dict[str, Any]]:
     """Return the model and what its model.json tells; `said` names the model in a refusal.
 
     UserError, before anything in it is looked at, where the sha256 is not that of model.json or the model was trained on
-    other columns than this code makes; and where it holds anything but a pipeline of trusted types.
+    other columns than this code makes; and where it holds anything but a pipeline of trusted types. `any_input` is for a
+    caller that has the columns of the model's own revision.
     """
     try:
         told = json.loads(card_content)
@@ -126,7 +129,7 @@ def parse(content: bytes, card_content: bytes, said: str) -> tuple[Pipeline, dic
         raise UserError(f"the model.json of {said} does not tell sha256 and input; run `git checkout` on it") from None
     if hashlib.sha256(content).hexdigest() != expected:
         raise UserError(f"{said} is not the model that model.json describes (sha256 differs); run `dvc checkout`")
-    if columns != signature() or list(columns) != list(signature()):
+    if not any_input and (columns != signature() or list(columns) != list(signature())):
         raise UserError(
             f"{said} was trained on other columns than this code makes: {_difference(columns)}; "
             "check out the revision that it comes from, or run `dvc repro`"
