@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -23,11 +24,16 @@ class Output(NamedTuple):
     md5: str
 
 
-def run(command: list[str], root: Path, timeout: float | None = None) -> str:
-    """Run a program in `root` with no terminal and return its stdout; UserError with its last line where it fails."""
+def run(
+    command: list[str], root: Path, timeout: float | None = None, environment: Mapping[str, str] | None = None
+) -> str:
+    """Run a program in `root` with no terminal and return its stdout; UserError with its last line where it fails.
+
+    `environment` is added to that of this process.
+    """
     # `python` in dvc.yaml must be the interpreter that runs now
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
-    environment = {**os.environ, "PATH": path, "DVC_NO_ANALYTICS": "1"}
+    environment = {**os.environ, "PATH": path, "DVC_NO_ANALYTICS": "1", **(environment or {})}
     said = " ".join(command[2:4] if command[0] == sys.executable else command[:2])
     try:
         done = subprocess.run(
