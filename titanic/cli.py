@@ -2,7 +2,7 @@
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -13,9 +13,13 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_
 data = typer.Typer(no_args_is_help=True)
 app.add_typer(data, name="data", help="Check, add and compare data.")
 
+models = typer.Typer(no_args_is_help=True)
+app.add_typer(models, name="models", help="Register, list, promote and export versions of the model.")
+
 _Paths = Annotated[
     list[Path], typer.Argument(help="CSV files, or folders with CSV files.", show_default=False, readable=False)
 ]
+_Version = Annotated[str, typer.Argument(metavar="VERSION", help="Number (v1.2.3), tag, or stage.", show_default=False)]
 _Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
@@ -173,6 +177,77 @@ def data_diff(
         print(diff.render_md(found))
     else:
         diff.print_diff(found)
+
+
+@models.command("list")
+def models_list(*, as_json: _Json = False) -> None:
+    """List the versions of the model: stages, date, who, accuracy and ROC AUC on the hold-out."""
+    import json
+
+    from titanic.versions import registry
+    from titanic.versions.repository import find_root
+
+    found = registry.models(find_root())
+    if as_json:
+        print(json.dumps(found, indent=2, ensure_ascii=False, allow_nan=False))
+    elif found:
+        registry.print_models(found)
+    else:
+        print("no version yet; register one with `titanic models register`")
+
+
+@models.command("register")
+def models_register(
+    rev: Annotated[str | None, typer.Option(help="Commit to register; by default HEAD.")] = None,
+    bump: Annotated[Literal["major", "minor", "patch"], typer.Option(help="Part of the number to raise.")] = "minor",
+) -> None:
+    """Register a commit as the next version of the model, by an annotated tag, if it can be had and made again."""
+    from titanic.versions.registry import register
+    from titanic.versions.repository import find_root
+
+    tag = register(find_root(), rev, bump)
+    print(f"{tag}; to share it: git push origin '{tag}'")
+
+
+@models.command("show")
+def models_show(version: _Version, *, as_json: _Json = False) -> None:
+    """Tell what a version was made of: data, code, parameters, scores, packages, stages, and who registered it."""
+    import json
+
+    from titanic.versions.facts import artifact, facts, print_facts
+    from titanic.versions.repository import find_root
+    from titanic.versions.tags import find_version
+
+    root = find_root()
+    found = facts(root, find_version(root, artifact(root)[0], version))
+    if as_json:
+        print(json.dumps(found, indent=2, ensure_ascii=False, allow_nan=False))
+    else:
+        print_facts(found)
+
+
+@models.command("promote")
+def models_promote(
+    version: _Version,
+    stage: Annotated[str, typer.Option("--to", metavar="STAGE", help="Such as dev, staging, prod.")],
+    *,
+    accept_equal: Annotated[bool, typer.Option("--accept-equal", help="Also if no test tells them apart.")] = False,
+) -> None:
+    """Put a version into a stage, unless the one that is in it is better."""
+    from titanic.versions.registry import promote
+    from titanic.versions.repository import find_root
+
+    tag = promote(find_root(), version, stage, accept_equal=accept_equal)
+    print(f"{tag}; to share it: git push origin '{tag}'")
+
+
+@models.command("export")
+def models_export(version: _Version, folder: Annotated[Path, typer.Argument(metavar="DIR")]) -> None:
+    """Write a version to a folder in DIR: model, sha256, signature, metadata, model card, bill of materials."""
+    from titanic.versions.export import export
+    from titanic.versions.repository import find_root
+
+    print(export(find_root(), version, folder))
 
 
 def main() -> None:

@@ -4,8 +4,9 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
+from io import BytesIO
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -81,6 +82,22 @@ def git_file(root: Path, rev: str, path: str) -> bytes | None:
     command = ["git", "cat-file", "blob", f"{rev}:./{path}"]
     done = subprocess.run(command, cwd=root, stdin=subprocess.DEVNULL, capture_output=True, check=False)
     return None if done.returncode else done.stdout
+
+
+def git_files(root: Path, wanted: Iterable[tuple[str, str]]) -> list[bytes | None]:
+    """Return files, each named by commit and path, in the way of `git_file`, all by one process."""
+    names = "".join(f"{rev}:./{path}\n" for rev, path in wanted).encode()
+    done = subprocess.run(["git", "cat-file", "--batch"], cwd=root, input=names, capture_output=True, check=True)
+    said = BytesIO(done.stdout)
+    found: list[bytes | None] = []
+    while head := said.readline():
+        *_, kind, size = head.split()
+        if size.isdigit():
+            content = said.read(int(size) + 1)[:-1]
+            found.append(content if kind == b"blob" else None)
+        else:  # "NAME missing"
+            found.append(None)
+    return found
 
 
 def locked_outputs(root: Path, rev: str | None = None) -> list[Output]:
