@@ -104,7 +104,7 @@ def facts(root: Path, version: Version) -> dict[str, Any]:
         "code": {"commit": commit, "repository": repository(root), "clean": not differs, "differing": differs},
         "data": {"source": _source(stages, params), "files": _files(stages, results)},
         "model": {**_outputs(stages)[MODEL.as_posix()], "sha256": card["sha256"], "input": card["input"]},
-        "parameters": params,
+        "parameters": dict(sorted(params.items())),
         "metrics": results[METRICS.as_posix()],
         "intervals": {part: evaluation[part] for part in ("holdout", "cv")},
         "slices": results[DIAGNOSTICS.as_posix()]["slices"],
