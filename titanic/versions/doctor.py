@@ -37,6 +37,7 @@ CHECKS = [
     Check("dvc.lock", locks.pipelines, mends=True),
     Check(".dvc files", locks.added),
     Check("DVC's locks", locks.waiting, mends=True),
+    Check("git's locks", locks.of_git, mends=True),
     Check("objects", objects.objects, mends=True),
     Check("outputs", objects.outputs),
     Check("data/external", objects.external),
@@ -55,8 +56,8 @@ def doctor(root: Path, say: Say, *, fix: bool) -> bool:
     most LIMIT; those of a round of mending take the time that they need.
     """
     if fix:
-        _fix(root, say)
-    found = [finding for findings in _look(Clone(root, time.monotonic() + LIMIT)) for finding in findings]
+        mend(root, say)
+    found = look(root, LIMIT)
     for finding in found:
         say(str(finding))
     count = sum(finding.level == WRONG for finding in found)
@@ -64,7 +65,8 @@ def doctor(root: Path, say: Say, *, fix: bool) -> bool:
     return not count
 
 
-def _fix(root: Path, say: Say) -> None:
+def mend(root: Path, say: Say) -> None:
+    """Mend what can be mended without losing anything; say a line for each thing."""
     for _ in range(ROUNDS):
         mended = False
         for check in CHECKS:
@@ -76,8 +78,8 @@ def _fix(root: Path, say: Say) -> None:
 
 
 def _mended(finding: Finding, say: Say) -> bool:
-    """Mend what a finding tells of, if that can be done; return whether it was."""
-    if finding.mend is None:
+    """Mend what is wrong, if that can be done; return whether it was."""
+    if finding.mend is None or finding.level != WRONG:
         return False
     try:
         say(str(Finding(FIXED, finding.mend())))
@@ -87,8 +89,9 @@ def _mended(finding: Finding, say: Say) -> bool:
     return True
 
 
-def _look(clone: Clone) -> list[list[Finding]]:
+def look(root: Path, seconds: float) -> list[Finding]:
     """Make every check in a thread of its own; one that hangs is left behind when the time is up."""
+    clone = Clone(root, time.monotonic() + seconds)
     answers: Queue[tuple[Check, list[Finding]]] = Queue()
     for check in CHECKS:
         Thread(target=lambda check: answers.put((check, _findings(check, clone))), args=[check], daemon=True).start()
@@ -99,7 +102,8 @@ def _look(clone: Clone) -> list[list[Finding]]:
         except Empty:
             break
         found[check] = findings
-    return [found.get(check, [Finding(WRONG, f"{check.part}: no answer within {LIMIT:.0f} s")]) for check in CHECKS]
+    late = {check: [Finding(WRONG, f"{check.part}: no answer within {seconds:.0f} s")] for check in CHECKS}
+    return [finding for check in CHECKS for finding in (late | found)[check]]
 
 
 def _findings(check: Check, clone: Clone) -> list[Finding]:

@@ -26,22 +26,27 @@ class Output(NamedTuple):
 
 
 def run(
-    command: list[str], root: Path, timeout: float | None = None, environment: Mapping[str, str] | None = None
+    command: list[str],
+    root: Path,
+    timeout: float | None = None,
+    environment: Mapping[str, str] | None = None,
+    given: str = "",
 ) -> str:
     """Run a program in `root` with no terminal and return its stdout; UserError with its last line where it fails.
 
-    `environment` is added to that of this process.
+    `environment` is added to that of this process, `given` is what the program reads.
     """
     # `python` in dvc.yaml must be the interpreter that runs now
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
-    environment = {**os.environ, "PATH": path, "DVC_NO_ANALYTICS": "1", **(environment or {})}
+    # git takes no lock only to look, so that one that lies there is another's
+    ours = {"PATH": path, "DVC_NO_ANALYTICS": "1", "GIT_OPTIONAL_LOCKS": "0"}
     said = " ".join(command[2:4] if command[0] == sys.executable else command[:2])
     try:
         done = subprocess.run(
             command,
             cwd=root,
-            env=environment,
-            stdin=subprocess.DEVNULL,
+            env={**os.environ, **ours, **(environment or {})},
+            input=given,
             capture_output=True,
             text=True,
             check=False,

@@ -1,5 +1,6 @@
 import json
 import os
+import signal
 import subprocess
 import time
 
@@ -68,6 +69,36 @@ def test_a_lock_of_a_living_process_is_left(small):
     assert wrong(waiting, small) == []
     assert "fixed" not in small.ok("titanic", "doctor", "--fix")
     assert path.exists()
+
+
+def leave_locks(project):
+    """Lock what a killed git leaves locked."""
+    locks = [project.root / ".git" / name for name in ("index.lock", "HEAD.lock", "refs/tags/data@v1.0.0.lock")]
+    for lock in locks:
+        lock.touch()
+    return locks
+
+
+def test_locks_of_a_killed_git_are_removed(small):
+    locks = leave_locks(small)
+    assert small.run("git", "add", "--all").code != 0
+
+    said = small.ok("titanic", "doctor", "--fix")
+
+    assert "fixed   removed HEAD.lock, index.lock, data@v1.0.0.lock, which no git process holds" in said
+    assert not any(lock.exists() for lock in locks)
+    small.ok("git", "add", "--all")
+
+
+def test_git_at_work_is_not_disturbed(small):
+    locks = leave_locks(small)
+    command = ["git", "-c", "alias.work=!sleep 60", "work"]
+    with subprocess.Popen(command, cwd=small.root, start_new_session=True) as process:
+        said = small.ok("titanic", "doctor", "--fix")
+        os.killpg(process.pid, signal.SIGTERM)
+
+    assert "git refuses" not in said
+    assert all(lock.exists() for lock in locks)
 
 
 def test_dvc_at_work_is_not_disturbed(small):

@@ -1,4 +1,4 @@
-"""dvc.lock, which a kill may cut and a merge may mark, and the locks by which DVC's processes wait for each other."""
+"""dvc.lock, which a kill may cut and a merge may mark, and the locks by which DVC's and git's processes wait for each other."""
 
 import fcntl
 import json
@@ -30,7 +30,7 @@ from titanic.versions.health.clone import (
     some,
     tracked,
 )
-from titanic.versions.repository import git_file
+from titanic.versions.repository import git, git_file
 
 MARKERS = re.compile(r"^(<{7}|={7}|>{7})( |$)", flags=re.MULTILINE)
 
@@ -107,7 +107,7 @@ def added(clone: Clone) -> Iterator[Finding]:
 
 def waiting(clone: Clone) -> Iterator[Finding]:
     """Look for locks in .dvc/tmp that make DVC refuse to work though nobody works."""
-    at_work = [process.pid for process in psutil.process_iter() if _is_dvc_in(clone.root, process)]
+    at_work = _at_work("dvc", clone.root)
     if at_work:
         yield Finding(ADVICE, f"DVC is at work here (process {some(map(str, at_work))}); what it writes is not settled")
         return
@@ -118,15 +118,43 @@ def waiting(clone: Clone) -> Iterator[Finding]:
     yield from found or [Finding(OK, "no lock of an ended process keeps DVC waiting")]
 
 
-def _is_dvc_in(root: Path, process: psutil.Process) -> bool:
+def of_git(clone: Clone) -> Iterator[Finding]:
+    """Look for locks of git's that a kill has left: git refuses to write where one lies."""
+    try:
+        folders = git(clone.root, "rev-parse", "--path-format=absolute", "--git-dir", "--git-common-dir").split("\n")
+    except UserError:
+        return  # told with the hooks
+    held = {lock for folder in filter(None, folders) for lock in Path(folder).glob("*.lock")}
+    held |= set(Path(folders[1]).glob("refs/**/*.lock"))
+    if held and not _at_work("git", clone.root):
+        what = f"git refuses to write: a process that has ended left {some(sorted(lock.name for lock in held))}"
+        yield Finding(WRONG, what, "titanic doctor --fix", partial(_remove_locks, clone.root, sorted(held)))
+
+
+def _remove_locks(root: Path, held: list[Path]) -> str:
+    """Remove what git was still writing, never the file whose place it was to take."""
+    if _at_work("git", root):
+        raise UserError("git is at work here")
+    for lock in held:
+        lock.unlink(missing_ok=True)
+    return f"removed {some(lock.name for lock in held)}, which no git process holds"
+
+
+def _at_work(program: str, root: Path) -> list[int]:
+    return [process.pid for process in psutil.process_iter() if _is_in(root, process, program)]
+
+
+def _is_in(root: Path, process: psutil.Process, program: str) -> bool:
     with suppress(psutil.Error, OSError):
         words = [Path(word).name for word in process.cmdline()[:3]]
-        return "dvc" in words and process.pid not in _ancestors() and Path(process.cwd()).is_relative_to(root)
+        return program in words and process.pid not in _own() and Path(process.cwd()).is_relative_to(root)
     return False
 
 
-def _ancestors() -> set[int]:
-    return {parent.pid for parent in psutil.Process().parents()} | {os.getpid()}
+def _own() -> set[int]:
+    """Return this process, those that it was started by, and those that other checks have started."""
+    this = psutil.Process()
+    return {process.pid for process in [this, *this.parents(), *this.children(recursive=True)]}
 
 
 def _rwlock(path: Path) -> Iterator[Finding]:

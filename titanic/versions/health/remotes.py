@@ -220,11 +220,8 @@ def _told(clone: Clone, where: str, lacking: list[Output]) -> Iterator[Finding]:
     if here:
         promised = _committed(clone)
         what = f"{where} lacks {_paths(here)}"
-        if promised:
-            mend = _fill_storage if where.endswith(f"({STORAGE})") else _push
-            yield Finding(WRONG, what, "titanic doctor --fix", partial(mend, clone, here))
-        else:
-            yield Finding(ADVICE, what, "dvc push")
+        mend = partial(_fill_storage if where.endswith(f"({STORAGE})") else _push, clone, here)
+        yield Finding(*((WRONG, what, "titanic doctor --fix") if promised else (ADVICE, what, "dvc push")), mend)
     lost = [output for output in lacking if output not in here and output.stage.endswith(".dvc")]
     if lost:
         yield Finding(WRONG, f"{where} and the cache lack {_paths(lost)}; where that was added", "dvc push")
