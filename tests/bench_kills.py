@@ -1,7 +1,8 @@
-"""SIGKILL at a random moment of `dvc repro` or `dvc push`, then `titanic doctor --fix && dvc repro`: is all as it should be?
+"""SIGKILL at a random moment of a run, a push or a snapshot, then `titanic doctor --fix && dvc repro`: is all as it should be?
 
 A trial is recovered where both commands end well and every output has the bytes of an undisturbed run; after a killed
-push also where another push completes the remote. Exit code 1 where a trial is not.
+push also where another push completes the remote. A snapshot is made again in the place of `dvc repro`, and must leave
+everything committed and both tags on the commit. Exit code 1 where a trial is not recovered.
 """
 
 import argparse
@@ -21,6 +22,7 @@ from conftest import SMALL, Project, copy_of_source
 
 REPRO = ("dvc", "repro", "--all-pipelines")
 PUSH = ("dvc", "push")
+SNAPSHOT = ("titanic", "snapshot", "--message", "other bands")
 CHANGE = ("18, 35", "20, 35")  # age bands: every stage but the first two has to run
 
 
@@ -57,7 +59,15 @@ def prepare(folder: Path) -> tuple[list[Killed], dict[str, bytes]]:
     repro = seconds(reproduced, *REPRO)
     reproduced.commit("other bands")
     push = seconds(copy(reproduced, folder / "pushed" / "titanic"), *PUSH)
-    return [Killed(REPRO, changed, repro), Killed(PUSH, reproduced, push)], reproduced.outputs()
+    snapshot = seconds(copy(changed, folder / "snapshot" / "titanic"), *SNAPSHOT)
+    killed = [Killed(REPRO, changed, repro), Killed(PUSH, reproduced, push), Killed(SNAPSHOT, changed, snapshot)]
+    return killed, reproduced.outputs()
+
+
+def whole(project: Project) -> bool:
+    """Whether everything is committed and both tags are on the commit."""
+    tagged = set(project.ok("git", "tag", "--points-at", "HEAD").split())
+    return tagged == {"data@v1.0.0", "survival@v1.0.0"} and not project.ok("git", "status", "--porcelain")
 
 
 def kill(project: Project, command: tuple[str, ...], delay: float) -> bool:
@@ -79,11 +89,13 @@ def trial(killed: Killed, root: Path, share: float, expected: dict[str, bytes]) 
         return "had ended", ""
     healed = project.run("titanic", "doctor", "--fix")
     mended = [line for line in healed.said.splitlines() if line.startswith("fixed")]
-    again = project.run(*REPRO)
+    again = project.run(*(SNAPSHOT if killed.command == SNAPSHOT else REPRO))
     pushed = project.run(*PUSH) if killed.command == PUSH else again
-    whole = project.run("titanic", "doctor")
-    if healed.code or again.code or pushed.code or whole.code:
-        return "not recovered", f"{healed.said}\n{again.said}\n{pushed.said}\n{whole.said}"
+    healthy = project.run("titanic", "doctor")
+    if healed.code or again.code or pushed.code or healthy.code:
+        return "not recovered", f"{healed.said}\n{again.said}\n{pushed.said}\n{healthy.said}"
+    if killed.command == SNAPSHOT and not whole(project):
+        return "half-done", again.said
     if project.outputs() != expected:
         return "other bytes", healed.said
     return "recovered", "\n".join(mended)
@@ -109,10 +121,10 @@ def main() -> int:
             shutil.rmtree(root.parent)
             number += 1
     for (command, how), n in sorted(found.items()):
-        print(f"{command:28} {how:14} {n:4}")
+        print(f"{command:40} {how:14} {n:4}")
     for what, n in mended.most_common():
         print(f"{n:4} x {what}")
-    return int(any(how in ("not recovered", "other bytes") for _, how in found))
+    return int(any(how in ("not recovered", "half-done", "other bytes") for _, how in found))
 
 
 if __name__ == "__main__":

@@ -58,6 +58,22 @@ def verify() -> None:
 
 
 @app.command()
+def snapshot(
+    message: Annotated[str, typer.Option("--message", "-m", help="Why this version is made.")],
+    *,
+    bump: Annotated[
+        Literal["major", "minor", "patch"] | None,
+        typer.Option(help="The kind of number, where not what changed tells."),
+    ] = None,
+) -> None:
+    """Make a version: reproduce, push, see that the remote has everything, commit, and tag what really changed."""
+    from titanic.versions.repository import find_root
+    from titanic.versions.snapshot import snapshot as made
+
+    made(find_root(), message, lambda line: print(line, flush=True), bump)
+
+
+@app.command()
 def predict(
     source: Annotated[Path, typer.Argument(metavar="INPUT.csv", help="Passengers, with or without Survived.")],
     target: Annotated[Path, typer.Argument(metavar="OUTPUT.csv", help="Key, label and chance of each.")],

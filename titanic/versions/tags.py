@@ -162,15 +162,26 @@ def assign(root: Path, version: Version, stage: str, message: str) -> str:
 
 
 def _tag(root: Path, name: str, tag: str, commit: str, message: str) -> str:
-    """Make an annotated tag that is later than every tag of the artifact: GTO goes by the time, in whole seconds."""
+    """Make an annotated tag."""
+    check_identity(root)
+    seconds = due(root, name)
+    command = ["git", "tag", "--annotate", f"--message={message}", "--cleanup=verbatim", "--", tag, commit]
+    run(command, root, environment={"GIT_COMMITTER_DATE": f"{seconds} +0000"})
+    return tag
+
+
+def check_identity(root: Path) -> None:
+    """UserError where git does not know who makes a version."""
     try:
-        git(root, "var", "GIT_COMMITTER_IDENT")
+        for kind in ("AUTHOR", "COMMITTER"):
+            git(root, "var", f"GIT_{kind}_IDENT")
     except UserError:
         raise UserError(
             "git does not know who you are, and a version tells who made it; "
             "run `git config user.name NAME` and `git config user.email ADDRESS`"
         ) from None
-    seconds = max([int(time.time()), *(event.seconds + 1 for event in _events(root, name))])
-    command = ["git", "tag", "--annotate", f"--message={message}", "--cleanup=verbatim", "--", tag, commit]
-    run(command, root, environment={"GIT_COMMITTER_DATE": f"{seconds} +0000"})
-    return tag
+
+
+def due(root: Path, name: str) -> int:
+    """Return the time of an artifact's next tag, later than that of every other: GTO goes by it, in whole seconds."""
+    return max([int(time.time()), *(event.seconds + 1 for event in _events(root, name))])

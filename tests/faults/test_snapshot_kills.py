@@ -1,0 +1,106 @@
+"""kill -9, SIGTERM, Ctrl-C and a full disk in a snapshot: afterwards the same command makes the same version, whole."""
+
+import os
+import random
+import shutil
+import signal
+import subprocess
+import time
+
+import pytest
+
+pytestmark = pytest.mark.faults
+
+WHY = ("titanic", "snapshot", "--message", "why")
+
+
+@pytest.fixture
+def changed(small):
+    """The project with something to do for most stages."""
+    small.edit("params.yaml", ("18, 35", "20, 35"))
+    return small
+
+
+def tree(project):
+    return project.ok("git", "rev-parse", "HEAD^{tree}")
+
+
+def copy(project, root):
+    shutil.copytree(project.root, root, symlinks=True)
+    return type(project)(root)
+
+
+def undisturbed(project, folder):
+    """Return what the version is, and how long it takes."""
+    whole = copy(project, folder / "whole" / "titanic")
+    started = time.monotonic()
+    whole.ok(*WHY)
+    return tree(whole), time.monotonic() - started
+
+
+def completes(project, expected):
+    project.ok(*WHY)
+    assert tree(project) == expected
+    assert project.ok("git", "tag", "--points-at", "HEAD").split() == ["data@v1.0.0", "survival@v1.0.0"]
+    assert project.ok("git", "status", "--porcelain") == ""
+    assert project.ok("git", "rev-list", "--count", "HEAD").strip() == "3"
+
+
+def signalled(project, number, delay, *, group=True):
+    """Send a signal to all processes of a snapshot, or to the first alone; return its exit code and what it said."""
+    # where the tests themselves run in the background SIGINT is ignored, and their children would inherit that
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    pipes = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
+    with subprocess.Popen(
+        WHY, cwd=project.root, env=project.environment, text=True, start_new_session=True, **pipes
+    ) as process:
+        time.sleep(delay)
+        if process.poll() is None:
+            (os.killpg if group else os.kill)(process.pid, number)
+        said = process.stdout.read()
+    return process.returncode, said
+
+
+def test_a_kill_at_any_moment_leaves_what_the_same_command_completes(changed, tmp_path):
+    expected, seconds = undisturbed(changed, tmp_path)
+    draw = random.Random(1912)
+    for number in range(10):
+        trial = copy(changed, tmp_path / str(number) / "titanic")
+
+        signalled(trial, signal.SIGKILL, seconds * draw.random())
+
+        trial.ok("titanic", "doctor", "--fix")
+        completes(trial, expected)
+        shutil.rmtree(trial.root.parent)
+
+
+@pytest.mark.parametrize(
+    ("hook", "step"),
+    [("pre-commit", ""), ("commit-msg", ".git/COMMIT_EDITMSG"), ("reference-transaction", "prepared")],
+)
+def test_a_kill_in_the_midst_of_the_commit_does_no_harm(changed, tmp_path, hook, step):
+    expected, _ = undisturbed(changed, tmp_path)
+    file = changed.root / ".git/hooks" / hook
+    file.write_text(f'#!/bin/sh\ncase "$1" in *{step}) kill -9 0;; esac\n')
+    file.chmod(0o755)
+
+    code, _ = signalled(changed, signal.SIGKILL, 600)
+
+    assert code == -signal.SIGKILL
+    assert (changed.root / ".git/refs/tags/data@v1.0.0.lock").exists() == (step == "prepared")
+    file.unlink()
+    changed.ok("titanic", "doctor", "--fix")
+    completes(changed, expected)
+
+
+@pytest.mark.parametrize("share", [0.3, 0.5, 0.7, 0.9])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_snapshot_says_so_and_completes(changed, tmp_path, number, share):
+    expected, seconds = undisturbed(changed, tmp_path)
+
+    code, said = signalled(changed, number, share * seconds, group=number == signal.SIGINT)
+
+    assert code in (0, 130)
+    assert "Traceback" not in said
+    assert code == 0 or said.splitlines()[-1] == "interrupted"
+    completes(changed, expected)
