@@ -16,10 +16,18 @@ app.add_typer(data, name="data", help="Check, add and compare data.")
 models = typer.Typer(no_args_is_help=True)
 app.add_typer(models, name="models", help="Register, list, promote and export versions of the model.")
 
+publish = typer.Typer(no_args_is_help=True)
+app.add_typer(publish, name="publish", help="Mirror revisions and experiments in a tracker.")
+
 _Paths = Annotated[
     list[Path], typer.Argument(help="CSV files, or folders with CSV files.", show_default=False, readable=False)
 ]
 _Version = Annotated[str, typer.Argument(metavar="VERSION", help="Number (v1.2.3), tag, or stage.", show_default=False)]
+_Revisions = Annotated[
+    list[str] | None, typer.Argument(metavar="REV…", help="Revisions, tags, experiments.", show_default=False)
+]
+_AllExperiments = Annotated[bool, typer.Option("--all-experiments", help="And every experiment of DVC's.")]
+_WithData = Annotated[bool, typer.Option("--with-data", help="The tables as files, not only their hashes.")]
 _Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
@@ -264,6 +272,38 @@ def models_export(version: _Version, folder: Annotated[Path, typer.Argument(meta
     from titanic.versions.repository import find_root
 
     print(export(find_root(), version, folder))
+
+
+@publish.command("mlflow")
+def publish_mlflow(
+    revisions: _Revisions = None,
+    *,
+    all_experiments: _AllExperiments = False,
+    with_data: _WithData = False,
+    uri: Annotated[str | None, typer.Option(help="MLflow's store or server; without, mlflow.db in the root.")] = None,
+) -> None:
+    """Make a run in MLflow of each revision, with its model registered; what is there already stays as it is."""
+    from titanic.experiments.facts import collect
+    from titanic.experiments.publish_mlflow import publish as mirror
+    from titanic.versions.repository import find_root
+
+    root = find_root()
+    facts = collect(root, revisions or [], all_experiments=all_experiments, with_data=with_data)
+    mirror(root, facts, uri, lambda line: print(line, flush=True))
+
+
+@publish.command("clearml")
+def publish_clearml(
+    revisions: _Revisions = None, *, all_experiments: _AllExperiments = False, with_data: _WithData = False
+) -> None:
+    """Make a task in ClearML of each revision, as an offline session, and on a server where one is configured."""
+    from titanic.experiments.facts import collect
+    from titanic.experiments.publish_clearml import publish as mirror
+    from titanic.versions.repository import find_root
+
+    root = find_root()
+    facts = collect(root, revisions or [], all_experiments=all_experiments, with_data=with_data)
+    mirror(root, facts, lambda line: print(line, flush=True))
 
 
 def main() -> None:

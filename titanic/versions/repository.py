@@ -111,17 +111,41 @@ def locked_outputs(root: Path, rev: str | None = None) -> list[Output]:
 
 
 def locked_params(root: Path, rev: str | None = None) -> dict[str, Any]:
-    """Return the parameters that the outputs were made with, by dotted key, each as the first stage to read it has it.
+    """Return the parameters that the outputs were made with, by dotted key; see `params_of`."""
+    return params_of(locked_stages(root, rev))
+
+
+def params_of(stages: dict[str, Any]) -> dict[str, Any]:
+    """Return the parameters that stages were run with, by dotted key, each as the first of them to read it has it.
 
     The stages of reports/ come last, and an experiment leaves them as they were.
     """
     return {
         key: value
-        for stage in reversed(locked_stages(root, rev).values())
+        for stage in reversed(stages.values())
         for file in stage.get("params", {}).values()
         for section, values in file.items()
         for key, value in leaves({section: values})
     }
+
+
+def fresh_stages(stages: dict[str, Any]) -> dict[str, Any]:
+    """Return those of `locked_stages` that read what the others made last.
+
+    After an experiment the second pipeline's lock still tells of the run before: of another model and other parameters.
+    """
+    made = {output.path: output for output in outputs_of(stages)}
+    stale: set[str] = set()
+    while True:
+        found = {
+            name
+            for name, stage in stages.items()
+            for dep in stage.get("deps", ())
+            if (source := made.get(dep["path"])) and (source.md5 != dep.get("md5") or source.stage in stale)
+        }
+        if found == stale:
+            return {name: stage for name, stage in stages.items() if name not in stale}
+        stale = found
 
 
 def locked_stages(root: Path, rev: str | None = None) -> dict[str, Any]:
