@@ -6,16 +6,18 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from titanic.config import METRICS, leaves
+from titanic.config import METRICS, REPORTS, leaves
 from titanic.experiments.base import Base, private_folder
+from titanic.experiments.page import page
 from titanic.experiments.points import Axis, Point, count, grid, parse_axes
 from titanic.experiments.record import Recorder
 from titanic.experiments.snapshot import identity
 from titanic.experiments.summary import record, verdict, watch
 from titanic.experiments.sweep import Aim, Sweep
 from titanic.experiments.worker import Worker
-from titanic.stage import UserError
+from titanic.stage import UserError, write_bytes
 
+PAGE = REPORTS / "sweep.html"
 MANY = 10_000  # points, beyond which a grid must be meant
 
 
@@ -59,11 +61,12 @@ def _drive(sweep: Sweep, aim: Aim, points: Iterable[Point], total: int, root: Pa
         try:
             for outcome in sweep.outcomes(points, window=4 * sweep.jobs):
                 watched.see(outcome)
-        except (KeyboardInterrupt, UserError) as error:
+        except (KeyboardInterrupt, UserError, OSError) as error:
             stopped = error
     kept = sweep.keep_best(aim, watched.seen)
     record(root, aim, watched.seen)
-    print("\n".join(verdict(aim, watched.seen, kept)))
+    write_bytes(root / PAGE, page(aim, watched.seen).encode())
+    print("\n".join([*verdict(aim, watched.seen, kept), f"all of them: {PAGE}"]))
     if stopped:
         raise stopped
     return any(outcome.scores for outcome in watched.seen)

@@ -95,8 +95,8 @@ class Recorder:
     def commit(self, made: Unrecorded) -> None:
         """Make the experiment, unless another sweep has just made it."""
         message = f"dvc: commit experiment {made.exp_hash}"
-        told = ["commit-tree", made.tree, "-p", made.head, "-m", message]
-        commit = git(self.root, *told, environment=self.identity).strip()
+        told = ["commit-tree", made.tree, "-p", made.head]
+        commit = git(self.root, *told, given=message, environment=self.identity).strip()
         try:
             git(self.root, "update-ref", self.ref(made.name), commit, "")
         except UserError:

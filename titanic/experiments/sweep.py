@@ -5,7 +5,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 from typing import Any, Literal, NamedTuple, Protocol, Self
 
 from titanic.config import EVALUATION, METRICS, leaves
@@ -73,7 +73,6 @@ class Sweep:
         """Take how to start a runner, how many there are, and how many of the best are to be kept (None: all)."""
         self.base, self.recorder, self.keep = base, recorder, keep
         self._runner = runner
-        self._numbers = iter(range(1_000_000))
         self._existing = recorder.existing()
         self._found: dict[str, Future[Outcome]] = {}
         self._unrecorded: dict[str, Unrecorded] = recorder.finished() if keep else {}
@@ -85,21 +84,22 @@ class Sweep:
         self.jobs = jobs
 
     def __enter__(self) -> Self:
-        for _ in range(self.jobs):
-            self._idle.put(self._start())
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._ending = True
+        with self._lock:
+            self._ending = True
         for runner in self._runners:
             runner.end()
         self._pool.shutdown(cancel_futures=True)
 
     def _start(self) -> Runner:
+        """Start a runner, of which no more are needed than there are threads; one that has died is replaced."""
         with self._lock:
-            runner = self._runner(next(self._numbers))
-            self._runners.append(runner)
-            return runner
+            if self._ending:
+                raise UserError("the sweep is ending")
+            self._runners.append(self._runner(len(self._runners)))
+            return self._runners[-1]
 
     def outcomes(self, points: Iterable[Point], window: int) -> Iterator[Outcome]:
         """Run points, at most `window` of them begun, and give what came of each, in order; a point that recurs once."""
@@ -134,12 +134,14 @@ class Sweep:
         return self._told(name, point, "new", made.tree)
 
     def _trial(self, point: Point, stages: list[Stage]) -> Result | Failed:
-        runner = self._idle.get()
         try:
-            return runner.run(point, stages)
-        finally:
-            if not self._ending:
-                self._idle.put(runner if runner.alive() else self._start())
+            runner = self._idle.get_nowait()
+        except Empty:
+            runner = self._start()
+        found = runner.run(point, stages)
+        if runner.alive():
+            self._idle.put(runner)
+        return found
 
     def _told(self, name: str, point: Point, state: Literal["new", "there"], tree: str) -> Outcome:
         metrics, evaluation = (
