@@ -13,7 +13,6 @@ from pathlib import Path
 from statistics import fmean
 
 import psutil
-
 from conftest import copy_of_source
 
 AIM = 15

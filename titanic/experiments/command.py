@@ -42,7 +42,7 @@ def run(root: Path, options: Options) -> bool:
         aim = _aim(base, options.metric)
         for axis in axes:
             for assignment in axis.values:
-                base.values.of((assignment,))
+                base.stages((assignment,))
         recorder = Recorder(root, base.snapshot, base.cache, folder, identity(root, dirty=bool(base.snapshot.changed)))
         if options.dry:
             _list(base, recorder, grid(axes))
