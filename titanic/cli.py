@@ -80,12 +80,19 @@ def sweep(
     ] = None,
     dry: Annotated[bool, typer.Option("--dry", help="List the points and run none.")] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Run more than 10,000 points.")] = False,
+    trials: Annotated[
+        int | None, typer.Option(min=1, help="Search with so many trials instead; KEY=interval(3,15), too.")
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Draws the search.")] = 1,
+    storage: Annotated[
+        str | None, typer.Option(help="Database of the search, as an SQLAlchemy URL; by default a file in .dvc/tmp.")
+    ] = None,
 ) -> None:
-    """Run an experiment at every point of a grid; each stands in `dvc exp show` as if `dvc exp run` had made it."""
+    """Run an experiment at every point of a grid, or where a search looks for the best; each stands in `dvc exp show` as if `dvc exp run` had made it."""
     from titanic.experiments.command import Options, run
     from titanic.versions.repository import find_root
 
-    if not run(find_root(), Options(params, metric, keep, jobs, dry, yes)):
+    if not run(find_root(), Options(params, metric, keep, jobs, dry, yes, trials, seed, storage)):
         raise typer.Exit(1)
 
 

@@ -200,6 +200,10 @@ def test_a_clone_that_has_pulled_nothing_makes_the_same(small, tmp_path):
         (["-S", "train.seed=1", "--keep", "20"], "--keep is '20'; it must be all, or best:N"),
         (["-S", "train.max_depth=interval(1,3)"], "a grid cannot try every value of an interval"),
         (["-S", "dataset.path=nowhere"], "nowhere"),
+        (["-S", "train.max_depth=interval(0,3)", "--trials", "2"], "train.max_depth is 0; it must be greater than"),
+        (["-S", "train.max_depth=interval(5,3)", "--trials", "2"], "-S train.max_depth=interval(5,3): "),
+        (["-S", "train.seed=1", "--trials", "2", "--storage", "nothing://x"], "--storage nothing://x: "),
+        (["-S", "train.seed=1", "--storage", "sqlite://"], "--storage is for a search; add --trials N"),
     ],
 )
 def test_a_mistake_is_told_before_anything_runs(small, arguments, told):
@@ -288,3 +292,36 @@ def test_a_killed_sweep_goes_on(small):
     assert len(names) == 8
     assert done.items() <= experiments(small).items()
     assert list((small.root / ".dvc/tmp/sweep").glob("at-work-*")) == []
+
+
+SEARCH = ["-S", "train.max_depth=interval(1,9)", "-S", "train.test_size=interval(0.1,0.3)", "-S", "train.seed=1,2"]
+
+
+def points(project):
+    return [row["point"] for row in json.loads((project.root / "reports/sweep.json").read_text())["points"]]
+
+
+def test_a_search_goes_on_and_is_the_same_as_one_without_a_break(small):
+    small.ok("titanic", "sweep", "--trials", "2", "-j", "1", *SEARCH)
+    first = points(small)
+    said = small.ok("titanic", "sweep", "--trials", "5", "-j", "1", *SEARCH)
+    assert "5 points: 3 new, 2 there before, 0 failed" in said
+    whole = points(small)
+
+    small.ok("titanic", "sweep", "--trials", "5", "-j", "1", "--storage", "sqlite:///other.db", *SEARCH)
+
+    assert len(first) == 2
+    assert points(small) == whole
+    assert whole[:2] == first
+    assert len({tuple(point) for point in whole}) > 3
+    depths = {point[0] for point in whole}
+    assert depths <= {f"train.max_depth={depth}" for depth in range(1, 10)}
+
+
+def test_another_seed_is_another_search(small):
+    found = []
+    for seed in ("1", "2"):
+        small.ok("titanic", "sweep", "--trials", "2", "-j", "1", "--seed", seed, *SEARCH)
+        found.append(points(small))
+
+    assert found[0] != found[1]

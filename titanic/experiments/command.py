@@ -5,19 +5,22 @@ import os
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from titanic.config import METRICS, REPORTS, leaves
 from titanic.experiments.base import Base, private_folder
 from titanic.experiments.page import page
 from titanic.experiments.points import Axis, Point, count, grid, parse_axes
 from titanic.experiments.record import Recorder
+from titanic.experiments.search import Search, ends
 from titanic.experiments.snapshot import identity
 from titanic.experiments.summary import record, verdict, watch
-from titanic.experiments.sweep import Aim, Sweep
+from titanic.experiments.sweep import Aim, Outcome, Sweep
 from titanic.experiments.worker import Worker
 from titanic.stage import UserError, write_bytes
 
 PAGE = REPORTS / "sweep.html"
+STUDIES = Path(".dvc/tmp/sweep/studies.db")
 MANY = 10_000  # points, beyond which a grid must be meant
 
 
@@ -31,42 +34,69 @@ class Options:
     jobs: int | None
     dry: bool
     yes: bool
+    trials: int | None
+    seed: int
+    storage: str | None
+
+
+class Plan(NamedTuple):
+    """Points to run, how many these are, and whom to tell what came of each."""
+
+    points: Iterable[Point]
+    total: int
+    tell: Callable[[Outcome], None] | None
 
 
 def run(root: Path, options: Options) -> bool:
-    """Run a grid; return whether any point has a score. UserError before anything is recorded where an option is wrong."""
+    """Run a grid or a search; return whether any point has a score.
+
+    UserError before anything is recorded where an option is wrong.
+    """
     keep = _keep(options.keep)
     axes = _axes(options)
     with private_folder(root) as folder:
         base = Base(root, folder)
         aim = _aim(base, options.metric)
         for axis in axes:
-            for assignment in axis.values:
+            for assignment in axis.values or ends(axis, base.values.base.get(axis.key)):
                 base.stages((assignment,))
         recorder = Recorder(root, base.snapshot, base.cache, folder, identity(root, dirty=bool(base.snapshot.changed)))
         if options.dry:
             _list(base, recorder, grid(axes))
             return True
+        plan = _plan(base, axes, aim, options)
         if carried := base.carried():
             print(f"uncommitted changes go along, as with `dvc exp run`: {', '.join(carried)}")
         jobs = options.jobs or os.cpu_count() or 1
         with Sweep(base, recorder, _local(base), jobs, keep=keep) as sweep:
-            return _drive(sweep, aim, grid(axes), count(axes), root)
+            return _drive(sweep, aim, plan, root)
 
 
-def _drive(sweep: Sweep, aim: Aim, points: Iterable[Point], total: int, root: Path) -> bool:
+def _plan(base: Base, axes: list[Axis], aim: Aim, options: Options) -> Plan:
+    if options.trials is None:
+        return Plan(grid(axes), count(axes), None)
+    search = Search(axes, base.values.base, aim, trials=options.trials, seed=options.seed)
+    search.open(options.storage or f"sqlite:///{base.root / STUDIES}", base.name(()))
+    return Plan(search.points(), options.trials, search.tell)
+
+
+def _drive(sweep: Sweep, aim: Aim, plan: Plan, root: Path) -> bool:
     """Run points and tell of them; Ctrl-C ends that, not the last words."""
     stopped: BaseException | None = None
-    with watch(aim, total) as watched:
+    window = sweep.jobs if plan.tell else 4 * sweep.jobs
+    with watch(aim, plan.total) as watched:
         try:
-            for outcome in sweep.outcomes(points, window=4 * sweep.jobs):
+            for outcome in sweep.outcomes(plan.points, window, eager=plan.tell is None):
                 watched.see(outcome)
+                if plan.tell:
+                    plan.tell(outcome)
         except (KeyboardInterrupt, UserError, OSError) as error:
             stopped = error
     kept = sweep.keep_best(aim, watched.seen)
     record(root, aim, watched.seen)
     write_bytes(root / PAGE, page(aim, watched.seen).encode())
-    print("\n".join([*verdict(aim, watched.seen, kept), f"all of them: {PAGE}"]))
+    before = dict(leaves(json.loads((sweep.base.tree / METRICS).read_text(encoding="utf-8"))))[aim.metric]
+    print("\n".join([*verdict(aim, watched.seen, kept, before), f"all of them: {PAGE}"]))
     if stopped:
         raise stopped
     return any(outcome.scores for outcome in watched.seen)
@@ -76,9 +106,15 @@ def _axes(options: Options) -> list[Axis]:
     axes = parse_axes(options.params)
     if not axes:
         raise UserError("a sweep needs values to try: -S train.n_estimators=100,200")
+    if options.trials is not None:
+        if options.dry:
+            raise UserError("a search has no points to list before it runs; drop --dry or --trials")
+        return axes
+    if options.storage:
+        raise UserError("--storage is for a search; add --trials N")
     if intervals := [axis.written for axis in axes if axis.interval]:
         raise UserError(
-            f"-S {intervals[0]}: a grid cannot try every value of an interval; name values, or take range()"
+            f"-S {intervals[0]}: a grid cannot try every value of an interval; name values, or search with --trials N"
         )
     if count(axes) > MANY and not options.yes:
         raise UserError(f"that are {count(axes)} points; if you mean it, say --yes")

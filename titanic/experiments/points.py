@@ -67,7 +67,7 @@ def _axis(text: str, override: Override) -> Axis:
         return Axis(key, text, (), value)
     if not override.is_sweep_override():
         return Axis(key, text, (text,))
-    values = tuple(f"{key}={value}" for value in islice(override.sweep_string_iterator(), LONGEST + 1))
+    values = tuple(dict.fromkeys(f"{key}={text}" for text in islice(override.sweep_string_iterator(), LONGEST + 1)))
     if not values:
         raise UserError(f"-S {text} names no value")
     if len(values) > LONGEST:

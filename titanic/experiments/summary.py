@@ -46,8 +46,8 @@ def line(aim: Aim, outcome: Outcome) -> str:
     return f"{outcome.name}  {' '.join(outcome.point)}  {told}{there}"
 
 
-def verdict(aim: Aim, outcomes: list[Outcome], kept: list[Outcome]) -> list[str]:
-    """Return the last words of a sweep."""
+def verdict(aim: Aim, outcomes: list[Outcome], kept: list[Outcome], before: float) -> list[str]:
+    """Return the last words of a sweep; `before` is the score of what it started from."""
     states = {state: sum(outcome.state == state for outcome in outcomes) for state in ("new", "there", "failed")}
     said = [f"{len(outcomes)} points: {states['new']} new, {states['there']} there before, {states['failed']} failed"]
     if len(kept) < states["new"] + states["there"]:
@@ -59,6 +59,7 @@ def verdict(aim: Aim, outcomes: list[Outcome], kept: list[Outcome]) -> list[str]
     said.append(
         f"best {aim.metric}: {best.score:.6f}{_interval(best.low, best.high)}: {name} ({' '.join(best.outcome.point)})"
     )
+    said.append(f"what it started from: {before:.6f}")
     if best.low is not None:
         said.append(
             f"{best.rivals} of the {best.scored - 1} others lie in its interval: these folds cannot tell them from it"

@@ -101,15 +101,18 @@ class Sweep:
             self._runners.append(self._runner(len(self._runners)))
             return self._runners[-1]
 
-    def outcomes(self, points: Iterable[Point], window: int) -> Iterator[Outcome]:
-        """Run points, at most `window` of them begun, and give what came of each, in order; a point that recurs once."""
+    def outcomes(self, points: Iterable[Point], window: int, *, eager: bool) -> Iterator[Outcome]:
+        """Run points, at most `window` of them begun, and give what came of each, in order.
+
+        Eager: as soon as there is something to give; else not before the window is full, whatever the speed of workers.
+        """
         waiting: deque[Future[Outcome]] = deque()
         for point in points:
             name = self.base.name(point)
             if name not in self._found:
                 self._found[name] = self._pool.submit(self._outcome, name, point, self.base.stages(point))
-                waiting.append(self._found[name])
-            while len(waiting) >= window or (waiting and waiting[0].done()):
+            waiting.append(self._found[name])
+            while len(waiting) >= window or (eager and waiting and waiting[0].done()):
                 yield waiting.popleft().result()
         while waiting:
             yield waiting.popleft().result()
