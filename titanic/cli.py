@@ -87,12 +87,15 @@ def sweep(
     storage: Annotated[
         str | None, typer.Option(help="Database of the search, as an SQLAlchemy URL; by default a file in .dvc/tmp.")
     ] = None,
+    scheduler: Annotated[
+        str | None, typer.Option(metavar="ADDRESS", help="Run on the workers of this Dask scheduler; the extra `dask`.")
+    ] = None,
 ) -> None:
     """Run an experiment at every point of a grid, or where a search looks for the best; each stands in `dvc exp show` as if `dvc exp run` had made it."""
     from titanic.experiments.command import Options, run
     from titanic.versions.repository import find_root
 
-    if not run(find_root(), Options(params, metric, keep, jobs, dry, yes, trials, seed, storage)):
+    if not run(find_root(), Options(params, metric, keep, jobs, dry, yes, trials, seed, storage, scheduler)):
         raise typer.Exit(1)
 
 

@@ -33,21 +33,17 @@ class Base:
         with _unlocked(root) as repo:
             self.cache = Path(repo.cache.local.path).parents[1]
             self.snapshot = take(root, folder)
-        self.tree = self._copy("base")
+        self.tree = checkout(root, self.snapshot.tree, folder / "base")
+        configure(self.tree, self.cache)
         shutil.copyfile(self.tree / PARAMS, folder / PARAMS)
         self.values = Values(folder / PARAMS, folder / "base")
         self._keys = interpolated(self.tree)
         self._stages: dict[str, tuple[list[Stage], str]] = {}
         self.start = self._start()
 
-    def _copy(self, name: str) -> Path:
-        tree = checkout(self.root, self.snapshot.tree, self.folder / name)
-        configure(tree, self.cache)
-        return tree
-
     def worker(self, number: int) -> Path:
         """Make a copy of the project for a worker."""
-        return self._copy(str(number))
+        return checkout(self.root, self.snapshot.tree, self.folder / str(number))
 
     def stages(self, point: Point) -> list[Stage]:
         """Return the stages as a point's parameters resolve them."""

@@ -2,7 +2,8 @@
 
 import json
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -15,7 +16,7 @@ from titanic.experiments.record import Recorder
 from titanic.experiments.search import Search, ends
 from titanic.experiments.snapshot import identity
 from titanic.experiments.summary import record, verdict, watch
-from titanic.experiments.sweep import Aim, Outcome, Sweep
+from titanic.experiments.sweep import Aim, Outcome, Runner, Sweep
 from titanic.experiments.worker import Worker
 from titanic.stage import UserError, write_bytes
 
@@ -37,6 +38,7 @@ class Options:
     trials: int | None
     seed: int
     storage: str | None
+    scheduler: str | None
 
 
 class Plan(NamedTuple):
@@ -67,8 +69,7 @@ def run(root: Path, options: Options) -> bool:
         plan = _plan(base, axes, aim, options)
         if carried := base.carried():
             print(f"uncommitted changes go along, as with `dvc exp run`: {', '.join(carried)}")
-        jobs = options.jobs or os.cpu_count() or 1
-        with Sweep(base, recorder, _local(base), jobs, keep=keep) as sweep:
+        with _runners(base, options) as (runner, jobs), Sweep(base, recorder, runner, jobs, keep=keep) as sweep:
             return _drive(sweep, aim, plan, root)
 
 
@@ -141,11 +142,21 @@ def _aim(base: Base, metric: str) -> Aim:
     return Aim(metric)
 
 
-def _local(base: Base) -> Callable[[int], Worker]:
-    def start(number: int) -> Worker:
-        return Worker(base.worker(number), base.folder / str(number), base.start)
-
-    return start
+@contextmanager
+def _runners(base: Base, options: Options) -> Iterator[tuple[Callable[[int], Runner], int]]:
+    """Give what starts runners, processes here or a cluster's, and how many there are to be."""
+    if options.scheduler is None:
+        yield (
+            lambda number: Worker(base.worker(number), base.folder / str(number), base.start),
+            options.jobs or os.cpu_count() or 1,
+        )
+        return
+    try:
+        from titanic.experiments import cluster
+    except ImportError:
+        raise UserError("--scheduler needs Dask: uv sync --extra dask") from None
+    with cluster.connect(options.scheduler) as client:
+        yield cluster.remote(base, client), options.jobs or cluster.threads(client)
 
 
 def _list(base: Base, recorder: Recorder, points: Iterable[Point]) -> None:

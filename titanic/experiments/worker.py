@@ -16,7 +16,7 @@ from typing import IO, Any
 from titanic.experiments.pipeline import Stage
 from titanic.experiments.points import Point
 from titanic.experiments.trial import Failed, Result, Start, Trials
-from titanic.stage import UserError, pin_arithmetic
+from titanic.stage import ARITHMETIC, UserError
 
 
 class Worker:
@@ -29,6 +29,7 @@ class Worker:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "titanic.experiments.worker", str(folder / "memory")],
                 cwd=tree,
+                env={**os.environ, **ARITHMETIC},
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=said,
@@ -81,7 +82,6 @@ def answer(trials: Trials, point: Point, stages: list[Stage]) -> Result | Failed
 
 def main() -> None:
     """Answer points until stdin ends, which it does with the parent."""
-    pin_arithmetic()
     questions, answers = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # what stages print is no answer
     trials = Trials(pickle.load(questions), Path(sys.argv[1]))  # noqa: S301 - our parent
