@@ -61,7 +61,7 @@ def forget(project) -> None:
     """Remove all experiments, and what a run has left in the workspace."""
     project.ok("dvc", "exp", "remove", "--all-commits")
     project.ok("git", "reset", "--quiet", "--hard")
-    project.ok("dvc", "checkout", "--quiet")
+    project.ok("dvc", "checkout", "--quiet", "--force", "dvc.yaml")
 
 
 def swept(project, count, jobs) -> float:
@@ -96,7 +96,7 @@ def compare(project, few, many, jobs) -> None:
     """Print experiments a minute for each way, and the bookkeeping."""
     stages, fits = (float(line) for line in project.ok("python", "-c", WORK, str(few)).split())
     project.ok("git", "reset", "--quiet", "--hard")
-    project.ok("dvc", "checkout", "--quiet")
+    project.ok("dvc", "checkout", "--quiet", "--force", "dvc.yaml")
     ways = {
         f"titanic sweep -j {jobs}, {many} points": swept(project, many, jobs) / many,
         f"dvc exp run, {few} points": looped(project, few) / few,
@@ -146,7 +146,7 @@ def main() -> None:
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="titanic-bench-") as name:
         project = copy_of_source(Path(name) / "titanic")
-        project.ok("dvc", "repro", "--all-pipelines")
+        project.ok("dvc", "repro")
         project.commit("reproduced")
         compare(project, arguments.few, arguments.many, arguments.jobs)
         if arguments.growth:
