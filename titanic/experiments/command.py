@@ -13,7 +13,6 @@ from titanic.experiments.base import Base, private_folder
 from titanic.experiments.page import page
 from titanic.experiments.points import Axis, Point, count, grid, parse_axes
 from titanic.experiments.record import Recorder
-from titanic.experiments.search import Search, ends
 from titanic.experiments.snapshot import identity
 from titanic.experiments.summary import record, verdict, watch
 from titanic.experiments.sweep import Aim, Outcome, Runner, Sweep
@@ -60,7 +59,7 @@ def run(root: Path, options: Options) -> bool:
         base = Base(root, folder)
         aim = _aim(base, options.metric)
         for axis in axes:
-            for assignment in axis.values or ends(axis, base.values.base.get(axis.key)):
+            for assignment in axis.values:
                 base.stages((assignment,))
         recorder = Recorder(root, base.snapshot, base.cache, folder, identity(root, dirty=bool(base.snapshot.changed)))
         if options.dry:
@@ -76,7 +75,11 @@ def run(root: Path, options: Options) -> bool:
 def _plan(base: Base, axes: list[Axis], aim: Aim, options: Options) -> Plan:
     if options.trials is None:
         return Plan(grid(axes), count(axes), None)
+    from titanic.experiments.search import Search  # Optuna takes half a second to load
+
     search = Search(axes, base.values.base, aim, trials=options.trials, seed=options.seed)
+    for assignment in search.ends():
+        base.stages((assignment,))
     search.open(options.storage or f"sqlite:///{base.root / STUDIES}", base.name(()))
     return Plan(search.points(), options.trials, search.tell)
 

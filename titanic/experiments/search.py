@@ -40,14 +40,6 @@ def distribution(axis: Axis, current: Any) -> BaseDistribution:
         raise UserError(f"-S {axis.written}: {error}") from None
 
 
-def ends(axis: Axis, current: Any) -> tuple[str, ...]:
-    """Return the assignments by which an axis is checked: all of its values, or the ends of its interval."""
-    drawn = distribution(axis, current)
-    if isinstance(drawn, IntDistribution | FloatDistribution):
-        return tuple(f"{axis.key}={end}" for end in (drawn.low, drawn.high))
-    return axis.values
-
-
 class Search:
     """A study of so many trials. What is asked for must be told in the same order."""
 
@@ -70,6 +62,12 @@ class Search:
             self.study = optuna.create_study(storage=storage, study_name=name, direction=direction, load_if_exists=True)
         except (SQLAlchemyError, OptunaError, ImportError) as error:
             raise UserError(f"--storage {storage}: {' '.join(str(error).split())}") from None
+
+    def ends(self) -> Iterator[str]:
+        """Give the assignments of the ends of every interval."""
+        for key, drawn in self.drawn.items():
+            if isinstance(drawn, IntDistribution | FloatDistribution):
+                yield from (f"{key}={end}" for end in (drawn.low, drawn.high))
 
     def points(self) -> Iterator[Point]:
         """Give the points of trials: those done before, those that an interrupted search has left open, and new ones."""
