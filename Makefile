@@ -44,6 +44,7 @@ bench: env ## time commands and long lists, as ratios to the bare work in the sa
 	@$(RUN) python tests/bench_models.py
 	@$(RUN) python tests/bench_data.py
 	@$(RUN) python tests/bench_kills.py
+	@$(RUN) python tests/bench_sweep.py
 
 docs: env ## write what derives from the schema, and build the documentation into site/
 	@$(RUN) python -m titanic.dataset.metadata

@@ -125,6 +125,39 @@ def compare(
         compared.print_comparison(found.told)
 
 
+@app.command()
+def sweep(
+    params: Annotated[
+        list[str],
+        typer.Option("--set-param", "-S", help="KEY=VALUES in DVC's grammar: a,b or range(4,12).", show_default=False),
+    ],
+    *,
+    metric: Annotated[str, typer.Option(help="What decides, a key of reports/metrics.json.")] = "cv.roc_auc",
+    keep: Annotated[str, typer.Option(help="Which become experiments: all, or best:N.")] = "all",
+    jobs: Annotated[
+        int | None, typer.Option("--jobs", "-j", min=1, help="Workers; by default one for each core.")
+    ] = None,
+    dry: Annotated[bool, typer.Option("--dry", help="List the points and run none.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Run more than 10,000 points.")] = False,
+    trials: Annotated[
+        int | None, typer.Option(min=1, help="Search with so many trials instead; KEY=interval(3,15), too.")
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Draws the search.")] = 1,
+    storage: Annotated[
+        str | None, typer.Option(help="Database of the search, as an SQLAlchemy URL; by default a file in .dvc/tmp.")
+    ] = None,
+    scheduler: Annotated[
+        str | None, typer.Option(metavar="ADDRESS", help="Run on the workers of this Dask scheduler; the extra `dask`.")
+    ] = None,
+) -> None:
+    """Run an experiment at every point of a grid, or where a search looks for the best; each stands in `dvc exp show` as if `dvc exp run` had made it."""
+    from titanic.experiments.command import Options, run
+    from titanic.versions.repository import find_root
+
+    if not run(find_root(), Options(params, metric, keep, jobs, dry, yes, trials, seed, storage, scheduler)):
+        raise typer.Exit(1)
+
+
 @app.command("merge-lock", hidden=True)
 def merge_lock(base: Path, ours: Path, theirs: Path, path: str) -> None:
     """Merge the dvc.lock of two branches stage by stage. Git calls it, with three temporary files, after `make hooks`."""

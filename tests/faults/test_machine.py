@@ -136,3 +136,23 @@ def test_home_need_not_be_writable(small):
     small.ok("dvc", "repro", "--all-pipelines", "--force", HOME=str(home), XDG_CACHE_HOME=str(home))
 
     assert small.ok("git", "status", "--porcelain") == ""
+
+
+@pytest.mark.parametrize("kib", SPACE)
+def test_a_sweep_on_a_full_disk_is_answered_and_goes_on(disk, kib):
+    before, ballast = disk.outputs(), disk.root.parent / "ballast"
+    command = ["titanic", "sweep", "-S", "train.max_depth=range(1,9)"]
+    free = shutil.disk_usage(disk.root).free
+    with ballast.open("wb") as file:
+        os.posix_fallocate(file.fileno(), 0, free - kib * 1024)
+
+    done = disk.run(*command)
+
+    assert done.code == 1
+    assert sum(line.startswith("error: ") for line in done.said.splitlines()) == 1
+    assert "Traceback" not in done.said
+    assert disk.outputs() == before
+    ballast.unlink()
+    disk.ok(*command)
+    assert len(disk.ok("git", "for-each-ref", "refs/exps/*/*/*").splitlines()) == 8
+    assert disk.ok("git", "status", "--porcelain") == ""

@@ -1,0 +1,161 @@
+"""Benchmarks of `titanic sweep`: experiments a minute beside DVC's own ways and the bare fits, on the same points.
+
+The points are forests of the default size. Bookkeeping is what an experiment of a sweep with one worker costs beyond the
+same stage functions, called one after the other in one process.
+"""
+
+import argparse
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from statistics import fmean
+
+import psutil
+from conftest import copy_of_source
+
+AIM = 15
+# The stages that a point of train.max_depth touches, in one process; then the fits in them alone.
+WORK = """
+import sys, time
+from pathlib import Path
+from titanic.stage import pin_arithmetic
+pin_arithmetic()
+import pandas as pd
+from sklearn.model_selection import StratifiedKFold
+from titanic.config import PARAMS, PROCESSED, load_params
+from titanic.experiments.points import apply
+from titanic.modeling import evaluate, train
+from titanic.modeling.scoring import refitted
+from titanic.schema import TARGET
+def fits():
+    params, table = load_params(), pd.read_parquet(PROCESSED / "train.parquet")
+    model = train.fit(table, params.train)
+    for inside, _ in StratifiedKFold(params.evaluate.folds).split(table, table[TARGET]):
+        refitted(model, table.iloc[inside])
+def stages():
+    train.main()
+    evaluate.main()
+before = PARAMS.read_bytes()
+for work in (stages, fits):
+    spent = 0
+    for depth in range(1, int(sys.argv[1]) + 1):
+        PARAMS.write_bytes(before)
+        apply(PARAMS, (f"train.max_depth={depth}",))
+        started = time.perf_counter()
+        work()
+        spent += time.perf_counter() - started
+    print(spent)
+"""
+
+
+def seconds(project, *command) -> float:
+    """Return how long a command takes that must succeed."""
+    started = time.perf_counter()
+    project.ok(*command)
+    return time.perf_counter() - started
+
+
+def forget(project) -> None:
+    """Remove all experiments, and what a run has left in the workspace."""
+    project.ok("dvc", "exp", "remove", "--all-commits")
+    project.ok("git", "reset", "--quiet", "--hard")
+    project.ok("dvc", "checkout", "--quiet", "--force", "dvc.yaml")
+
+
+def swept(project, count, jobs) -> float:
+    """Return the seconds of a sweep with so many points."""
+    spent = seconds(project, "titanic", "sweep", "-S", f"train.max_depth=range(1,{count + 1})", "-j", str(jobs))
+    forget(project)
+    return spent
+
+
+def looped(project, count) -> float:
+    """Return the seconds of `dvc exp run`, one after the other."""
+    depths = range(1, count + 1)
+    spent = sum(seconds(project, "dvc", "exp", "run", "-S", f"train.max_depth={depth}") for depth in depths)
+    forget(project)
+    return spent
+
+
+def queued(project, count, jobs) -> float:
+    """Return the seconds of DVC's queue, from the first word to the last experiment."""
+    started = time.perf_counter()
+    project.ok("dvc", "exp", "run", "--queue", "-S", f"train.max_depth=range(1,{count + 1})")
+    project.ok("dvc", "queue", "start", "-j", str(jobs))
+    while len(project.ok("git", "for-each-ref", "refs/exps/*/*/*").splitlines()) < count:
+        time.sleep(0.5)
+    spent = time.perf_counter() - started
+    project.ok("dvc", "queue", "stop")
+    forget(project)
+    return spent
+
+
+def compare(project, few, many, jobs) -> None:
+    """Print experiments a minute for each way, and the bookkeeping."""
+    stages, fits = (float(line) for line in project.ok("python", "-c", WORK, str(few)).split())
+    project.ok("git", "reset", "--quiet", "--hard")
+    project.ok("dvc", "checkout", "--quiet", "--force", "dvc.yaml")
+    ways = {
+        f"titanic sweep -j {jobs}, {many} points": swept(project, many, jobs) / many,
+        f"dvc exp run, {few} points": looped(project, few) / few,
+        f"dvc queue -j {jobs}, {few} points": queued(project, few, jobs) / few,
+        "bare fits, one process": fits / few,
+    }
+    ours = next(iter(ways.values()))
+    print(f"{'':36} {'s each':>8} {'a minute':>9} {'sweep is':>9}  aim")
+    for what, each in ways.items():
+        aim = f">= {AIM}" if what.startswith("dvc") else ""
+        print(f"{what:36} {each:8.2f} {60 / each:9.1f} {each / ours:8.1f}x  {aim}".rstrip(), flush=True)
+    one = (swept(project, 1 + few, 1) - swept(project, 1, 1)) / few
+    print(
+        f"bookkeeping: {one - stages / few:.3f} s an experiment beyond the stage functions ({stages / few:.3f}); aim < 0.3"
+    )
+
+
+def grow(project, count, jobs) -> None:
+    """Print time and memory of the first and the last fifth of a long sweep of small forests, and DVC's own table."""
+    command = ["titanic", "sweep", "-S", "train.n_estimators=5", "-S", f"train.seed=range({count})", "-j", str(jobs)]
+    seen = []
+    with subprocess.Popen(
+        command, cwd=project.root, env=project.environment, stdout=subprocess.PIPE, text=True
+    ) as process:
+        family = psutil.Process(process.pid)
+        for line in process.stdout:
+            if line.startswith("["):
+                members = [family, *family.children(recursive=True)]
+                seen.append((time.perf_counter(), sum(member.memory_info().rss for member in members) / 1e6))
+    fifth = count // 5
+    for name, part in {"first": seen[5:fifth], "last": seen[-fifth - 1 :]}.items():
+        each = (part[-1][0] - part[0][0]) / (len(part) - 1)
+        print(f"{name} {len(part)} of {count}: {each:.3f} s an experiment, {fmean(size for _, size in part):.0f} MB")
+    print(f"dvc exp show of {count}: {seconds(project, 'dvc', 'exp', 'show', '--csv'):.1f} s, "
+          f"again {seconds(project, 'dvc', 'exp', 'show', '--csv'):.1f} s")  # fmt: skip
+
+
+def main() -> None:
+    """Print both."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--few", type=int, default=6, help="points of DVC's own ways (6)")
+    parser.add_argument("--many", type=int, default=40, help="points of the sweep (40)")
+    parser.add_argument(
+        "--growth", type=int, default=0, help="points of a long sweep, to see whether it slows down (none)"
+    )
+    parser.add_argument("-j", "--jobs", type=int, default=2, help="workers (2)")
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="titanic-bench-") as name:
+        project = copy_of_source(Path(name) / "titanic")
+        project.ok("dvc", "repro")
+        project.commit("reproduced")
+        compare(project, arguments.few, arguments.many, arguments.jobs)
+        if arguments.growth:
+            grow(project, arguments.growth, arguments.jobs)
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except KeyboardInterrupt:
+        print("interrupted: nothing was left behind", file=sys.stderr)
+        sys.exit(130)

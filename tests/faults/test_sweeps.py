@@ -1,0 +1,57 @@
+"""Kill at any moment of a sweep: the user's files as they were, experiments whole, and the same command goes on."""
+
+import os
+import random
+import signal
+import subprocess
+import time
+
+import pytest
+
+pytestmark = pytest.mark.faults
+
+ARGUMENTS = ["-S", "train.n_estimators=3", "-S", "train.max_depth=range(1,61)"]
+
+
+def experiments(project):
+    listed = project.ok("git", "for-each-ref", "--format=%(refname:lstrip=4) %(objectname)", "refs/exps/*/*/*")
+    return dict(line.split() for line in listed.splitlines())
+
+
+def files(project):
+    """What git and DVC hold, and git's own state."""
+    state = [
+        project.ok("git", *command)
+        for command in (["status", "--porcelain"], ["stash", "list"], ["show-ref", "--heads"])
+    ]
+    return state, project.outputs()
+
+
+def test_kills_at_twenty_moments_lose_nothing(small):
+    before = files(small)
+    draws = random.Random(1)
+    found = {}
+    for _ in range(20):
+        with subprocess.Popen(
+            ["titanic", "sweep", *ARGUMENTS],
+            cwd=small.root,
+            env=small.environment,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        ) as process:
+            time.sleep(draws.uniform(0.2, 8))
+            os.kill(process.pid, signal.SIGKILL)
+
+        assert files(small) == before
+        assert found.items() <= experiments(small).items()
+        found = experiments(small)
+        small.ok("git", "fsck", "--connectivity-only", *found.values())
+    assert len(found) > 3
+
+    said = small.ok("titanic", "sweep", *ARGUMENTS)
+
+    assert f"60 points: {60 - len(found)} new, {len(found)} there before, 0 failed" in said
+    assert files(small) == before
+    assert list((small.root / ".dvc/tmp/sweep").glob("at-work-*")) == []
+    small.ok("dvc", "exp", "apply", min(found))
+    assert "Data and pipelines are up to date." in small.ok("dvc", "repro")

@@ -1,0 +1,162 @@
+"""`titanic sweep`: many points run by workers, and each result recorded as an experiment."""
+
+import json
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from queue import Empty, SimpleQueue
+from typing import Any, Literal, NamedTuple, Protocol, Self
+
+from titanic.config import EVALUATION, METRICS, leaves
+from titanic.experiments.base import Base
+from titanic.experiments.pipeline import Stage
+from titanic.experiments.points import Point
+from titanic.experiments.record import Recorder, Unrecorded
+from titanic.experiments.snapshot import git
+from titanic.experiments.trial import Failed, Result
+from titanic.stage import UserError
+
+MINIMISED = ("log_loss", "accuracy_sd")  # every other metric is the better the higher
+
+
+class Outcome(NamedTuple):
+    """What came of a point; `scores` and `intervals` as in reports/metrics.json and reports/evaluation.json, by dotted key."""
+
+    name: str
+    point: Point
+    state: Literal["new", "there", "failed"]
+    reason: str
+    scores: dict[str, float]
+    intervals: dict[str, Any]
+
+
+class Aim(NamedTuple):
+    """The metric that decides."""
+
+    metric: str
+
+    @property
+    def minimised(self) -> bool:
+        """Tell whether less is better."""
+        return self.metric.rpartition(".")[2] in MINIMISED
+
+    def order(self, outcome: Outcome) -> float:
+        """Return a number that is the higher the better."""
+        score = outcome.scores[self.metric]
+        return -score if self.minimised else score
+
+    def ranked(self, outcomes: Iterable[Outcome]) -> list[Outcome]:
+        """Return those with a score, the best first; of equals the one that was first."""
+        return sorted((found for found in outcomes if found.scores), key=self.order, reverse=True)
+
+
+class Runner(Protocol):
+    """Runs one trial at a time, wherever it is."""
+
+    def run(self, point: Point, stages: list[Stage]) -> Result | Failed:
+        """Return what the trial made, or why it made nothing."""
+
+    def alive(self) -> bool:
+        """Tell whether it can run another trial."""
+
+    def end(self) -> None:
+        """Stop it, whatever it does."""
+
+
+class Sweep:
+    """Points of one base on their way to being experiments. Use it as a context: at its end no worker is left."""
+
+    def __init__(
+        self, base: Base, recorder: Recorder, runner: Callable[[int], Runner], jobs: int, *, keep: int | None = None
+    ) -> None:
+        """Take how to start a runner, how many there are, and how many of the best are to be kept (None: all)."""
+        self.base, self.recorder, self.keep = base, recorder, keep
+        self._runner = runner
+        self._existing = recorder.existing()
+        self._found: dict[str, Future[Outcome]] = {}
+        self._unrecorded: dict[str, Unrecorded] = recorder.finished() if keep else {}
+        self._idle: SimpleQueue[Runner] = SimpleQueue()
+        self._runners: list[Runner] = []
+        self._lock = threading.Lock()
+        self._ending = False
+        self._pool = ThreadPoolExecutor(jobs)
+        self.jobs = jobs
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        with self._lock:
+            self._ending = True
+        for runner in self._runners:
+            runner.end()
+        self._pool.shutdown(cancel_futures=True)
+
+    def _start(self) -> Runner:
+        """Start a runner, of which no more are needed than there are threads; one that has died is replaced."""
+        with self._lock:
+            if self._ending:
+                raise UserError("the sweep is ending")
+            self._runners.append(self._runner(len(self._runners)))
+            return self._runners[-1]
+
+    def outcomes(self, points: Iterable[Point], window: int, *, eager: bool) -> Iterator[Outcome]:
+        """Run points, at most `window` of them begun, and give what came of each, in order.
+
+        Eager: as soon as there is something to give; else not before the window is full, whatever the speed of workers.
+        """
+        waiting: deque[Future[Outcome]] = deque()
+        for point in points:
+            name = self.base.name(point)
+            if name not in self._found:
+                self._found[name] = self._pool.submit(self._outcome, name, point, self.base.stages(point))
+            waiting.append(self._found[name])
+            while len(waiting) >= window or (eager and waiting and waiting[0].done()):
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+
+    def _outcome(self, name: str, point: Point, stages: list[Stage]) -> Outcome:
+        if name in self._existing:
+            return self._told(name, point, "there", self._existing[name])
+        if name in self._unrecorded:
+            return self._told(name, point, "new", self._unrecorded[name].tree)
+        result = self._trial(point, stages)
+        if isinstance(result, Failed):
+            if result.fatal:
+                raise UserError(
+                    f"{result.reason}; what has been recorded stays, and the same command goes on from there"
+                )
+            return Outcome(name, point, "failed", result.reason, {}, {})
+        made = self.recorder.store(name, result)
+        if self.keep:
+            self._unrecorded[name] = self.recorder.remember(made)
+        else:
+            self.recorder.commit(made)
+        return self._told(name, point, "new", made.tree)
+
+    def _trial(self, point: Point, stages: list[Stage]) -> Result | Failed:
+        try:
+            runner = self._idle.get_nowait()
+        except Empty:
+            runner = self._start()
+        found = runner.run(point, stages)
+        if runner.alive():
+            self._idle.put(runner)
+        return found
+
+    def _told(self, name: str, point: Point, state: Literal["new", "there"], tree: str) -> Outcome:
+        metrics, evaluation = (
+            json.loads(git(self.base.root, "show", f"{tree}:{self.recorder.prefix}{file}"))
+            for file in (METRICS, EVALUATION)
+        )
+        return Outcome(name, point, state, "", dict(leaves(metrics)), dict(leaves(evaluation)))
+
+    def keep_best(self, aim: Aim, outcomes: Iterable[Outcome]) -> list[Outcome]:
+        """Make experiments of the best, where not all are kept; return those that stand as experiments."""
+        ranked = aim.ranked(outcomes)[: self.keep]
+        for outcome in ranked:
+            if outcome.name in self._unrecorded:
+                self.recorder.commit(self._unrecorded[outcome.name])
+        return ranked
