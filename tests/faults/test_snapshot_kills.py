@@ -6,6 +6,7 @@ import shutil
 import signal
 import subprocess
 import time
+from contextlib import suppress
 
 import pytest
 
@@ -54,8 +55,9 @@ def signalled(project, number, delay, *, group=True):
     with subprocess.Popen(
         WHY, cwd=project.root, env=project.environment, text=True, start_new_session=True, **pipes
     ) as process:
-        time.sleep(delay)
-        if process.poll() is None:
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(delay)
+        if process.returncode is None:
             (os.killpg if group else os.kill)(process.pid, number)
         said = process.stdout.read()
     return process.returncode, said
