@@ -25,7 +25,7 @@ test: env ## the tests (at most 10 minutes on two cores)
 faults: env ## the long tests: full disk, read-only tree, Ctrl-C and kill in every stage, other machines
 	@$(RUN) pytest -m faults --numprocesses 2 --dist loadgroup
 
-system: env ## tests with real servers and a browser; Debian: apt install chromium chromium-driver openssh-server
+system: env ## tests with real servers, trackers and a browser; Debian: apt install chromium chromium-driver openssh-server
 	@$(RUN) pytest -m system --numprocesses 2 --dist loadgroup
 
 image: env ## build the container image and test it, with docker or the tool that IMAGE_TOOL names

@@ -14,7 +14,7 @@ from titanic.experiments.facts import collect
 from titanic.stage import UserError
 from titanic.versions.repository import git, locked_outputs, locked_params
 
-pytestmark = pytest.mark.xdist_group("mirrors")
+pytestmark = [pytest.mark.xdist_group("mirrors"), pytest.mark.system]
 FEATURES = "data/features/test.parquet"
 
 
