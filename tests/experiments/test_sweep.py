@@ -276,6 +276,7 @@ def test_ctrl_c_keeps_what_is_finished(small):
     assert list((small.root / ".dvc/tmp/sweep").glob("at-work-*")) == []
 
 
+@pytest.mark.faults
 def test_a_killed_sweep_goes_on(small):
     before = state(small)
     arguments = ["-S", "train.max_depth=range(1,9)"]
@@ -301,6 +302,7 @@ def points(project):
     return [row["point"] for row in json.loads((project.root / "reports/sweep.json").read_text())["points"]]
 
 
+@pytest.mark.faults
 def test_a_search_goes_on_and_is_the_same_as_one_without_a_break(small):
     small.ok("titanic", "sweep", "--trials", "2", "-j", "1", *SEARCH)
     first = points(small)
@@ -318,6 +320,7 @@ def test_a_search_goes_on_and_is_the_same_as_one_without_a_break(small):
     assert depths <= {f"train.max_depth={depth}" for depth in range(1, 10)}
 
 
+@pytest.mark.faults
 def test_another_seed_is_another_search(small):
     found = []
     for seed in ("1", "2"):

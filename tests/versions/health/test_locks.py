@@ -187,6 +187,7 @@ def test_a_lock_that_git_does_not_have_is_made_anew(small):
 
 
 def test_a_lock_that_is_a_folder_is_put_aside(small):
+    (small.root / "reports/dvc.lock").unlink()
     (small.root / "reports/dvc.lock").mkdir()
 
     said = small.ok("titanic", "doctor", "--fix")

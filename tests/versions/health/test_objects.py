@@ -1,4 +1,5 @@
 import os
+import re
 import shutil
 from itertools import cycle, product
 
@@ -161,7 +162,7 @@ def test_a_local_remote_is_looked_into(small, tmp_path):
 def test_where_time_runs_out_the_rest_is_told(small):
     found = [str(finding) for finding in objects(Clone(small.root, until=0))]
 
-    assert found[0].startswith("advice  cache: there was no time for 17 of 17 objects; --fix takes all the time")
+    assert re.match(r"advice  cache: there was no time for (\d+) of \1 objects; --fix takes all the time", found[0])
 
 
 def test_raw_data_edited_in_place_is_told_with_its_cure(small):
