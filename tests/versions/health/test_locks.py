@@ -54,6 +54,17 @@ def test_an_rwlock_of_ended_processes_is_told(small, ended):
     assert f"names processes that have ended ({ended})" in wrong(waiting, small)[0]
 
 
+def test_a_killed_process_that_nobody_has_asked_about_is_no_holder(small):
+    """DVC waits for that one, too: it keeps its number until its parent has asked how it ended."""
+    with subprocess.Popen(["sleep", "60"]) as process:
+        process.kill()
+        os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+        path = hold(small, process.pid)
+
+        assert "fixed" in small.ok("titanic", "doctor", "--fix")
+        assert not path.exists()
+
+
 def test_a_number_that_another_process_has_by_now_is_no_holder(small):
     """DVC itself waits for that process: it only asks whether there is one."""
     path = hold(small, os.getpid(), age=10_000_000)

@@ -179,12 +179,14 @@ def _rwlock(path: Path) -> Iterator[Finding]:
 def _wrote(pid: int, path: Path) -> bool:
     """Whether a process lives that was there when the file was written: a number may be another process's by now."""
     try:
-        created: float = psutil.Process(pid).create_time()
+        process = psutil.Process(pid)
+        # one that was killed and that nobody has asked about still has its number, for which DVC takes it for alive
+        ended: bool = process.status() == psutil.STATUS_ZOMBIE
+        return not ended and process.create_time() < path.stat().st_mtime + 2
     except psutil.NoSuchProcess:
         return False
     except psutil.Error:
         return True
-    return created < path.stat().st_mtime + 2
 
 
 def _remove_rwlock(path: Path) -> str:
