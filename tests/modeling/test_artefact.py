@@ -7,6 +7,7 @@ import random
 import subprocess
 import sys
 import zipfile
+import zlib
 
 import numpy as np
 import pytest
@@ -21,6 +22,7 @@ from titanic.modeling.train import fit
 from titanic.schema import MODEL_INPUT
 from titanic.stage import UserError
 
+zlib_compressobj = zlib.compressobj
 FIT_AND_HASH = """
 import hashlib, sys
 from titanic.stage import pin_arithmetic
@@ -102,6 +104,27 @@ def test_plain_skops_can_read_the_file(table, params):
 def test_the_archive_holds_neither_time_nor_machine(table, params):
     with zipfile.ZipFile(io.BytesIO(dump(fit(table, params())))) as archive:
         assert {(info.date_time, info.create_system) for info in archive.infolist()} == {((1980, 1, 1, 0, 0, 0), 3)}
+
+
+def test_the_zlib_of_the_machine_takes_no_part(table, params, monkeypatch):
+    model = fit(table, params())
+    content = dump(model)
+    # another zlib: the same stream to whoever unpacks it, in other bytes
+    monkeypatch.setattr(zipfile.zlib, "compressobj", lambda *_: zlib_compressobj(0, zlib.DEFLATED, -15))
+
+    assert dump(model) == content
+
+
+def test_what_is_stored_is_what_skops_would_store(table, params):
+    model = fit(table, params())
+    with zipfile.ZipFile(io.BytesIO(skops.io.dumps(model))) as plain:
+        size = sum(len(without_padding(plain.read(name))) for name in plain.namelist() if name != "schema.json")
+        told = {key: json.loads(plain.read("schema.json"))[key] for key in ("protocol", "_skops_version")}
+
+    with zipfile.ZipFile(io.BytesIO(dump(model))) as ours:
+        assert ours.testzip() is None
+        assert sum(info.file_size for info in ours.infolist() if info.filename != "schema.json") == size
+        assert json.loads(ours.read("schema.json")).items() >= told.items()
 
 
 def test_500_random_bit_flips_are_refused(table, params, store):

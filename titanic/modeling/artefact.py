@@ -2,7 +2,8 @@
 
 skops numbers objects and members by memory address and stamps the time, so that no two dumps are alike. Here objects
 are numbered by first appearance, members are named and ordered by those numbers, the bytes between the fields of a
-tree's nodes are zeroed (they hold whatever was in memory), and the time is fixed. Members are packed with bzip2, which has one implementation with one output, where deflate's bytes depend on the zlib at hand.
+tree's nodes are zeroed (they hold whatever was in memory), and the time is fixed. Members are deflated by the zlib
+inside pyarrow, which `uv.lock` fixes: Python's is the machine's, and other ones give other bytes.
 """
 
 import hashlib
@@ -14,9 +15,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import skops
 import skops.io
 from numpy.lib import format as npy
 from sklearn.pipeline import Pipeline
+from skops.io._utils import SaveContext, get_state
 from skops.io.exceptions import UntrustedTypesFoundException
 
 from titanic.modeling.transformers import GroupFate
@@ -33,13 +37,16 @@ TRUSTED = [
 ]
 LIBRARIES = ("numpy", "pandas", "scikit-learn", "skops")
 SCHEMA = "schema.json"
+GZIP_HEAD, GZIP_TAIL = 10, 8  # bytes around what is deflated (RFC 1952)
 MOST_PACKED = 200  # times that a model may be larger than its archive; a forest is some 5 times as large
 
 
 def dump(model: Pipeline) -> bytes:
     """Return the model as the bytes of a .skops file: equal models give equal bytes."""
-    with zipfile.ZipFile(io.BytesIO(skops.io.dumps(model))) as raw:
-        schema = json.loads(raw.read(SCHEMA))
+    with zipfile.ZipFile(io.BytesIO(), "w") as raw:
+        # what `skops.io.dumps` does before it writes the schema out in lines, which takes twice as long as all the rest
+        context = SaveContext(raw)
+        schema = get_state(model, context) | {"protocol": context.protocol, "_skops_version": skops.__version__}
         members = _renumber(schema, {}, {})
         contents = {new: without_padding(raw.read(old)) for old, new in members.items()}
     contents[SCHEMA] = json.dumps(schema, separators=(",", ":")).encode()
@@ -54,34 +61,47 @@ def _renumber(node: Any, ids: dict[int, int], members: dict[str, str]) -> dict[s
         if node.get("__loader__") and isinstance(node.get("file"), str):
             suffix = Path(node["file"]).suffix
             node["file"] = members.setdefault(node["file"], f"{len(members)}{suffix}")
-    for child in node.values() if isinstance(node, dict) else node if isinstance(node, list) else ():
+    for child in node.values() if isinstance(node, dict) else node if isinstance(node, list | tuple) else ():
         _renumber(child, ids, members)
     return members
 
 
 def without_padding(member: bytes) -> bytes:
     """Return a .npy member with zeros between the fields of its records, where a tree leaves what was in memory."""
-    if not member.startswith(npy.MAGIC_PREFIX):
+    if not member.startswith(npy.MAGIC_PREFIX) or b"'descr': [" not in member[:32]:  # nothing but records has a list
         return member
     array = npy.read_array(io.BytesIO(member), allow_pickle=False)
-    if array.dtype.names is None:
-        return member
     clean = np.zeros(array.shape, array.dtype)  # zeros_like leaves the padding as it finds it
-    for name in array.dtype.names:
+    for name in array.dtype.names or ():
         clean[name] = array[name]
     buffer = io.BytesIO()
     npy.write_array(buffer, clean, allow_pickle=False)
     return buffer.getvalue()
 
 
+class _Deflate:
+    """What zipfile takes for a compressor of one member, given at once."""
+
+    codec = pa.Codec("gzip", compression_level=6)
+
+    def compress(self, content: memoryview) -> bytes:
+        packed: bytes = self.codec.compress(content, asbytes=True)
+        return packed[GZIP_HEAD:-GZIP_TAIL]
+
+    def flush(self) -> bytes:
+        return b""
+
+
 def _pack(contents: dict[str, bytes]) -> bytes:
     buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_BZIP2, compresslevel=1) as archive:
+    with zipfile.ZipFile(buffer, "w") as archive:
         for name, content in contents.items():
             member = zipfile.ZipInfo(name)  # its time is 1980-01-01 and its system is set by the platform
             member.create_system = 3
-            member.compress_type = zipfile.ZIP_BZIP2
-            archive.writestr(member, content)
+            member.compress_type = zipfile.ZIP_DEFLATED
+            with archive.open(member, "w") as writer:
+                writer._compressor = _Deflate()  # type: ignore[attr-defined] # noqa: SLF001 - zipfile lets nobody choose
+                writer.write(content)
     return buffer.getvalue()
 
 
