@@ -116,7 +116,7 @@ def test_the_end_tells_the_best_how_sure_it_is_and_what_to_do(small):
     rows = json.loads((small.root / "reports/sweep.json").read_text())["points"]
     best = min(rows, key=lambda row: row["scores"]["cv.log_loss"])
     assert f"best cv.log_loss: {best['scores']['cv.log_loss']:.6f} (95 % interval" in said
-    assert "of the 2 others lie in its interval" in said
+    assert "of the 2 others are indistinguishable from it, fold by fold" in said
     assert f"{best['scores']['holdout.log_loss']:.6f}" in said
     assert f"dvc exp apply {best['name']}" in said
     assert f"titanic compare HEAD {best['name']}" in said
@@ -177,6 +177,42 @@ def test_a_folder_outside_of_the_repository_is_found(small):
     found = experiments(small)
     assert told_commit(small, found[ours]) == told_commit(small, found["theirs"])
     assert "Doe, Miss. Jane" in (small.root / "data/raw/train.csv").read_text()
+
+
+@pytest.fixture
+def added(small):
+    """The project with a list that `titanic data add` has put under DVC, as the one that it is trained on."""
+    small.ok("titanic", "data", "add", "data/raw", "--name", "mine")
+    small.edit("params.yaml", ("source: synthetic", "source: files"))
+    small.edit("params.yaml", ("path: data/external/titanic", "path: data/external/mine"))
+    small.commit("a list of my own")
+    return small
+
+
+def test_data_that_were_added_are_found(added):
+    (ours,), _ = sweep(added, "train.max_depth=2")
+
+    added.ok("dvc", "exp", "run", "--name", "theirs", "-S", "train.max_depth=2")
+    found = experiments(added)
+    assert told_commit(added, found[ours]) == told_commit(added, found["theirs"])
+
+
+@pytest.mark.parametrize("how", ["edited", "not there"])
+def test_added_data_that_are_not_those_of_the_commit_are_answered(added, how):
+    folder = added.root / "data/external/mine"
+    if how == "edited":
+        (folder / "test.csv").unlink()
+        shutil.copy(added.root / "data/raw/train.csv", folder / "test.csv")
+    else:
+        shutil.rmtree(folder)
+
+    done = added.run("titanic", "sweep", "-S", "train.max_depth=2")
+
+    assert done.code == 1
+    assert done.said.startswith("error: data/external/mine ")
+    assert "mine.dvc" in done.said
+    assert len(done.said.splitlines()) == 1
+    assert experiments(added) == {}
 
 
 def test_a_clone_that_has_pulled_nothing_makes_the_same(small, tmp_path):
@@ -298,26 +334,30 @@ def test_a_killed_sweep_goes_on(small):
 SEARCH = ["-S", "train.max_depth=interval(1,9)", "-S", "train.test_size=interval(0.1,0.3)", "-S", "train.seed=1,2"]
 
 
-def points(project):
-    return [row["point"] for row in json.loads((project.root / "reports/sweep.json").read_text())["points"]]
+def told(project):
+    return json.loads((project.root / "reports/sweep.json").read_text())["points"]
 
 
 @pytest.mark.faults
 def test_a_search_goes_on_and_is_the_same_as_one_without_a_break(small):
-    small.ok("titanic", "sweep", "--trials", "2", "-j", "1", *SEARCH)
-    first = points(small)
-    said = small.ok("titanic", "sweep", "--trials", "5", "-j", "1", *SEARCH)
-    assert "5 points: 3 new, 2 there before, 0 failed" in said
-    whole = points(small)
+    small.edit("params.yaml", ("folds: 2 ", "folds: 4 "))
+    small.ok("titanic", "sweep", "--trials", "9", *SEARCH)
+    first = told(small)
+    said = small.ok("titanic", "sweep", "--trials", "14", *SEARCH)
+    whole = told(small)
+    pruned = sum(row["state"] == "pruned" for row in whole)
 
-    small.ok("titanic", "sweep", "--trials", "5", "-j", "1", "--storage", "sqlite:///other.db", *SEARCH)
+    small.ok("titanic", "sweep", "--trials", "14", "--storage", "sqlite:///other.db", *SEARCH)
 
-    assert len(first) == 2
-    assert points(small) == whole
-    assert whole[:2] == first
-    assert len({tuple(point) for point in whole}) > 3
-    depths = {point[0] for point in whole}
-    assert depths <= {f"train.max_depth={depth}" for depth in range(1, 10)}
+    assert len(first) == 9
+    assert [row["point"] for row in whole[:9]] == [row["point"] for row in first]
+    assert f"there before, {pruned} pruned, 0 failed" in said
+    assert 0 < pruned < 10
+    # what was run whole the first time is there now; what was pruned is pruned again
+    assert [(row["point"], row["scores"], row["means"]) for row in told(small)] == [
+        (row["point"], row["scores"], row["means"]) for row in whole
+    ]
+    assert len(experiments(small)) == len({row["name"] for row in whole if row["scores"]})
 
 
 @pytest.mark.faults
@@ -325,6 +365,6 @@ def test_another_seed_is_another_search(small):
     found = []
     for seed in ("1", "2"):
         small.ok("titanic", "sweep", "--trials", "2", "-j", "1", "--seed", seed, *SEARCH)
-        found.append(points(small))
+        found.append([row["point"] for row in told(small)])
 
     assert found[0] != found[1]

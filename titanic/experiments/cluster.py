@@ -17,7 +17,7 @@ from distributed import Client, Future, get_worker
 from titanic.experiments.base import Base
 from titanic.experiments.pipeline import Entry, Stage
 from titanic.experiments.points import Point
-from titanic.experiments.trial import Failed, Result, Start
+from titanic.experiments.trial import Failed, Floor, Pruned, Result, Start
 from titanic.experiments.worker import Worker
 from titanic.stage import UserError
 
@@ -57,14 +57,14 @@ def unpack(shipped: Shipment, folder: Path) -> Worker:
     return Worker(tree, folder, Start(shipped.lock, sources))
 
 
-def trial(shipped: Shipment, point: Point, stages: list[Stage]) -> Result | Failed:
+def trial(shipped: Shipment, point: Point, stages: list[Stage], floor: Floor | None) -> Result | Pruned | Failed:
     """Run a trial in this process, a Dask worker, whose threads each take an idle worker of ours or start one."""
     idle = _IDLE.setdefault(shipped.name, SimpleQueue())
     try:
         worker = idle.get_nowait()
     except Empty:
         worker = unpack(shipped, Path(mkdtemp(dir=get_worker().local_directory)))
-    found = worker.run(point, stages)
+    found = worker.run(point, stages, floor)
     if worker.alive():
         idle.put(worker)
     return found
@@ -77,13 +77,13 @@ class Remote:
         """Take the cluster, and what trials start from, which is there."""
         self.client = client
         self.shipped = shipped
-        self.running: Future[Result | Failed] | None = None
+        self.running: Future[Result | Pruned | Failed] | None = None
 
-    def run(self, point: Point, stages: list[Stage]) -> Result | Failed:
+    def run(self, point: Point, stages: list[Stage], floor: Floor | None) -> Result | Pruned | Failed:
         """Return what the trial made, or why it made nothing."""
-        self.running = self.client.submit(trial, self.shipped, point, stages, pure=False)
+        self.running = self.client.submit(trial, self.shipped, point, stages, floor, pure=False)
         try:
-            found: Result | Failed = self.running.result()
+            found: Result | Pruned | Failed = self.running.result()
         except Exception as error:  # noqa: BLE001 - Dask gives up a trial that has cost it several workers
             return Failed(f"{type(error).__name__}: {' '.join(str(error).split())}")
         return found

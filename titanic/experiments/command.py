@@ -15,7 +15,7 @@ from titanic.experiments.points import Axis, Point, count, grid, parse_axes
 from titanic.experiments.record import Recorder
 from titanic.experiments.snapshot import identity
 from titanic.experiments.summary import record, verdict, watch
-from titanic.experiments.sweep import Aim, Outcome, Runner, Sweep
+from titanic.experiments.sweep import Aim, Ask, Outcome, Runner, Sweep
 from titanic.experiments.worker import Worker
 from titanic.stage import UserError, write_bytes
 
@@ -43,7 +43,7 @@ class Options:
 class Plan(NamedTuple):
     """Points to run, how many these are, and whom to tell what came of each."""
 
-    points: Iterable[Point]
+    asked: Iterable[Ask]
     total: int
     tell: Callable[[Outcome], None] | None
 
@@ -74,14 +74,14 @@ def run(root: Path, options: Options) -> bool:
 
 def _plan(base: Base, axes: list[Axis], aim: Aim, options: Options) -> Plan:
     if options.trials is None:
-        return Plan(grid(axes), count(axes), None)
+        return Plan(map(Ask, grid(axes)), count(axes), None)
     from titanic.experiments.search import Search  # Optuna takes half a second to load
 
     search = Search(axes, base.values.base, aim, trials=options.trials, seed=options.seed)
     for assignment in search.ends():
         base.stages((assignment,))
     search.open(options.storage or f"sqlite:///{base.root / STUDIES}", base.name(()))
-    return Plan(search.points(), options.trials, search.tell)
+    return Plan(search.asked(), options.trials, search.tell)
 
 
 def _drive(sweep: Sweep, aim: Aim, plan: Plan, root: Path) -> bool:
@@ -90,7 +90,7 @@ def _drive(sweep: Sweep, aim: Aim, plan: Plan, root: Path) -> bool:
     window = sweep.jobs if plan.tell else 4 * sweep.jobs
     with watch(aim, plan.total) as watched:
         try:
-            for outcome in sweep.outcomes(plan.points, window, eager=plan.tell is None):
+            for outcome in sweep.outcomes(plan.asked, window, eager=plan.tell is None):
                 watched.see(outcome)
                 if plan.tell:
                     plan.tell(outcome)

@@ -116,7 +116,7 @@ def page(aim: Aim, outcomes: list[Outcome]) -> str:
         "lines": lines,
         "ends": (f"{low:.4f}", f"{high:.4f}"),
         "scored": scored,
-        "failed": [outcome for outcome in outcomes if outcome.state == "failed"],
+        "unscored": [outcome for outcome in outcomes if not outcome.scores],
         "listed": LISTED,
         "drawn": DRAWN,
     }

@@ -59,15 +59,29 @@ def interpolated(tree: Path) -> list[str]:
 def resolve(root: Path, tree: Path) -> list[Stage]:
     """Return the stages of dvc.yaml in a copy of the project at `tree`, in the order in which `dvc repro` runs them.
 
-    UserError where DVC refuses them, or a file that they read is not there.
+    UserError where DVC refuses them, or a file that they read is not there, or not as its .dvc file has it.
     """
     try:
         with Repo(str(tree)) as repo:
             steps = plan_repro(get_active_graph(repo.index.graph), repo.stage.collect(str(tree / "dvc.yaml")))
-            made = {out.fs_path for stage in steps for out in stage.outs}
-            return [_stage(root, tree, stage, made) for stage in steps]
+            for added in (out for stage in steps if stage.is_data_source for out in stage.outs):
+                _take_along(root, tree, added)
+            stages = [stage for stage in steps if not stage.is_data_source]
+            made = {out.fs_path for stage in stages for out in stage.outs}
+            return [_stage(root, tree, stage, made) for stage in stages]
     except DvcException as error:
         raise UserError(" ".join(str(error).replace(f"{tree}/", "").split())) from None
+
+
+def _take_along(root: Path, tree: Path, added: Any) -> None:
+    """Let what `dvc add` tracks lead to the user's own, if that is what the .dvc file names."""
+    path = os.path.relpath(added.fs_path, tree)
+    own = (root / path).resolve()
+    link(tree, {path: str(own)})
+    if not own.exists() or added.changed_checksum():
+        raise UserError(
+            f"{path} is not what {path}.dvc names; run `dvc pull {path}.dvc`, or take it as it is with `dvc add {path}`"
+        )
 
 
 def _stage(root: Path, tree: Path, stage: Any, made: set[str]) -> Stage:

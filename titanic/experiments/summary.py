@@ -1,22 +1,29 @@
-"""What is said of a sweep: a line for each point, the best with how sure that is, and a page."""
+"""What is said of a sweep: of each point, of the best, and how sure that is."""
 
+from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import NamedTuple
 
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.console import Console, Group
+from rich.live import Live
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeElapsedColumn, TimeRemainingColumn
+from rich.table import Table
 
 from titanic.config import REPORTS
 from titanic.experiments.sweep import Aim, Outcome
 from titanic.stage import write_json
 
 RECORD = REPORTS / "sweep.json"
+SHOWN = 5  # of the best, while the sweep runs
+FOLD_BY_FOLD = "fold by fold (corrected t test, each at 5 %)"
+BY_INTERVAL = "by its interval where the folds are others"
 
 
 class Best(NamedTuple):
-    """The best of a sweep and its rivals: those whose score lies in its interval."""
+    """The best of a sweep and how many others are indistinguishable from it, the `rivals`; `how` tells by what."""
 
     outcome: Outcome
     score: float
@@ -24,6 +31,7 @@ class Best(NamedTuple):
     high: float | None
     rivals: int
     scored: int
+    how: str
 
 
 def best_of(aim: Aim, outcomes: list[Outcome]) -> Best | None:
@@ -31,26 +39,54 @@ def best_of(aim: Aim, outcomes: list[Outcome]) -> Best | None:
     ranked = aim.ranked(outcomes)
     if not ranked:
         return None
-    first = ranked[0]
-    low, high = (first.intervals.get(f"{aim.metric}.{end}") for end in ("low", "high"))
-    rivals = 0
+    first, *others = ranked
+    low, high = (first.evaluation.get(f"{aim.metric}.{end}") for end in ("low", "high"))
+    beside = [other for other in others if _same_folds(aim, first, other)]
+    apart = [other.scores[aim.metric] for other in others if other not in beside]
+    rivals = _indistinguishable(aim, first, beside)
     if low is not None and high is not None:
-        rivals = sum(low <= other.scores[aim.metric] <= high for other in ranked[1:])
-    return Best(first, first.scores[aim.metric], low, high, rivals, len(ranked))
+        rivals += sum(low <= score <= high for score in apart)
+    how = [FOLD_BY_FOLD] * bool(beside) + [BY_INTERVAL] * bool(apart)
+    return Best(first, first.scores[aim.metric], low, high, rivals, len(ranked), ", or ".join(how))
+
+
+def _same_folds(aim: Aim, one: Outcome, other: Outcome) -> bool:
+    rows = [outcome.evaluation.get("folds.rows") for outcome in (one, other) if _folds(aim, outcome)]
+    return len(rows) == 2 and rows[0] == rows[1]
+
+
+def _folds(aim: Aim, outcome: Outcome) -> list[float]:
+    folds: list[float] = outcome.evaluation.get(f"folds.{aim.over_folds}", [])
+    return folds
+
+
+def _indistinguishable(aim: Aim, best: Outcome, others: list[Outcome]) -> int:
+    """Count those that the t test of `titanic compare` cannot tell from the best on the folds that they share.
+
+    Each is judged by itself: held to 5 % all together, five folds would tell nothing from anything.
+    """
+    if not others:
+        return 0
+    import pandas as pd  # and scipy: a second that only the end of a sweep needs
+
+    from titanic.modeling.significance import SIGNIFICANT, resampled_t
+
+    scores = pd.DataFrame([_folds(aim, outcome) for outcome in (best, *others)])
+    differences = (scores - scores.iloc[0]).iloc[1:]
+    return sum(resampled_t(row, scores.shape[1]).p_value >= SIGNIFICANT for _, row in differences.iterrows())
 
 
 def line(aim: Aim, outcome: Outcome) -> str:
     """Return a point in one line."""
-    told = f"failed: {outcome.reason}" if outcome.state == "failed" else f"{outcome.scores[aim.metric]:.6f}"
+    told = f"{outcome.scores[aim.metric]:.6f}" if outcome.scores else outcome.reason
     there = " (there before)" if outcome.state == "there" else ""
     return f"{outcome.name}  {' '.join(outcome.point)}  {told}{there}"
 
 
 def verdict(aim: Aim, outcomes: list[Outcome], kept: list[Outcome], before: float) -> list[str]:
     """Return the last words of a sweep; `before` is the score of what it started from."""
-    states = {state: sum(outcome.state == state for outcome in outcomes) for state in ("new", "there", "failed")}
-    said = [f"{len(outcomes)} points: {states['new']} new, {states['there']} there before, {states['failed']} failed"]
-    if len(kept) < states["new"] + states["there"]:
+    said = [f"{len(outcomes)} points: {_counts(outcomes)}"]
+    if len(kept) < sum(bool(outcome.scores) for outcome in outcomes):
         said.append(f"kept as experiments: the best {len(kept)}, and those that were there before")
     best = best_of(aim, outcomes)
     if best is None:
@@ -60,13 +96,17 @@ def verdict(aim: Aim, outcomes: list[Outcome], kept: list[Outcome], before: floa
         f"best {aim.metric}: {best.score:.6f}{_interval(best.low, best.high)}: {name} ({' '.join(best.outcome.point)})"
     )
     said.append(f"what it started from: {before:.6f}")
-    if best.low is not None:
-        said.append(
-            f"{best.rivals} of the {best.scored - 1} others lie in its interval: these folds cannot tell them from it"
-        )
+    if best.how:
+        said.append(f"{best.rivals} of the {best.scored - 1} others are indistinguishable from it, {best.how}")
     if optimism := _holdout(aim, best.outcome):
         said.append(optimism)
     return [*said, f"apply it:    dvc exp apply {name}", f"compare it:  titanic compare HEAD {name}"]
+
+
+def _counts(outcomes: list[Outcome]) -> str:
+    states = Counter[str](outcome.state for outcome in outcomes)
+    words = {"new": "new", "there": "there before", "pruned": "pruned", "failed": "failed"}
+    return ", ".join(f"{states[state]} {word}" for state, word in words.items() if states[state] or state != "pruned")
 
 
 def _interval(low: float | None, high: float | None) -> str:
@@ -78,7 +118,7 @@ def _holdout(aim: Aim, best: Outcome) -> str:
     other = aim.metric.replace("cv.", "holdout.", 1)
     if not aim.metric.startswith("cv.") or other not in best.scores:
         return ""
-    interval = _interval(*(best.intervals.get(f"{other}.{end}") for end in ("low", "high")))
+    interval = _interval(*(best.evaluation.get(f"{other}.{end}") for end in ("low", "high")))
     return f"the best of many is partly luck; on the hold-out, which took no part in the choice: {best.scores[other]:.6f}{interval}"
 
 
@@ -89,34 +129,38 @@ def record(root: Path, aim: Aim, outcomes: list[Outcome]) -> None:
 
 
 class Watch:
-    """Shows how far a sweep is: a bar with the best so far on a terminal, else a line for each point."""
+    """Shows how far a sweep is: on a terminal a table of the best so far and a bar, else a line for each point."""
 
-    def __init__(self, aim: Aim, total: int, progress: Progress | None) -> None:
-        self.aim, self.total, self.progress = aim, total, progress
+    def __init__(self, aim: Aim, total: int, console: Console) -> None:
+        self.aim, self.total, self.console = aim, total, console
         self.seen: list[Outcome] = []
-        self.best: Outcome | None = None
-        self.task = progress.add_task("", total=total) if progress else None
+        self.best: list[Outcome] = []
+        self.progress = Progress(
+            BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), "passed,", TimeRemainingColumn(), "left"
+        )
+        self.task = self.progress.add_task("", total=total)
 
     def see(self, outcome: Outcome) -> None:
         """Take note of a finished point."""
         self.seen.append(outcome)
-        self.best = next(iter(self.aim.ranked(filter(None, [self.best, outcome]))), None)
-        if self.progress and self.task is not None:
-            if outcome.state == "failed":
-                self.progress.console.print(line(self.aim, outcome), markup=False, highlight=False)
-            told = f"best so far: {line(self.aim, self.best)}" if self.best else ""
-            self.progress.update(self.task, advance=1, description=told)
-        else:
+        self.best = self.aim.ranked([*self.best, outcome])[:SHOWN]
+        self.progress.advance(self.task)
+        if not self.console.is_terminal:
             print(f"[{len(self.seen)}/{self.total}] {line(self.aim, outcome)}", flush=True)
+        elif outcome.state == "failed":
+            self.console.print(line(self.aim, outcome), markup=False, highlight=False)
+
+    def __rich__(self) -> Group:
+        table = Table("best so far", self.aim.metric, "point", caption=_counts(self.seen))
+        for outcome in self.best:
+            table.add_row(outcome.name, f"{outcome.scores[self.aim.metric]:.6f}", escape(" ".join(outcome.point)))
+        return Group(table, self.progress)
 
 
 @contextmanager
 def watch(aim: Aim, total: int) -> Iterator[Watch]:
     """Give a watch for so many points."""
     console = Console()
-    if not console.is_terminal:
-        yield Watch(aim, total, None)
-        return
-    columns = BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), TextColumn("{task.description}", markup=False)
-    with Progress(*columns, console=console) as progress:
-        yield Watch(aim, total, progress)
+    watched = Watch(aim, total, console)
+    with Live(watched, console=console) if console.is_terminal else nullcontext():
+        yield watched

@@ -14,21 +14,33 @@ from titanic.experiments.pipeline import Stage
 from titanic.experiments.points import Point
 from titanic.experiments.record import Recorder, Unrecorded
 from titanic.experiments.snapshot import git
-from titanic.experiments.trial import Failed, Result
+from titanic.experiments.trial import Failed, Floor, Pruned, Result
 from titanic.stage import UserError
 
 MINIMISED = ("log_loss", "accuracy_sd")  # every other metric is the better the higher
 
 
+class Ask(NamedTuple):
+    """A point to run, to its end or as long as it stays above the floor; `pruned`: its means, where that has been found."""
+
+    point: Point
+    floor: Floor | None = None
+    pruned: tuple[float, ...] = ()
+
+
 class Outcome(NamedTuple):
-    """What came of a point; `scores` and `intervals` as in reports/metrics.json and reports/evaluation.json, by dotted key."""
+    """What came of a point; `scores` as in reports/metrics.json, `evaluation` as its namesake there, both by dotted key.
+
+    `means`: of a pruned one its mean score after each fold that was run.
+    """
 
     name: str
     point: Point
-    state: Literal["new", "there", "failed"]
-    reason: str
-    scores: dict[str, float]
-    intervals: dict[str, Any]
+    state: Literal["new", "there", "pruned", "failed"]
+    reason: str = ""
+    scores: dict[str, float] = {}  # noqa: RUF012 - nobody writes to it
+    evaluation: dict[str, Any] = {}  # noqa: RUF012
+    means: tuple[float, ...] = ()
 
 
 class Aim(NamedTuple):
@@ -40,6 +52,12 @@ class Aim(NamedTuple):
     def minimised(self) -> bool:
         """Tell whether less is better."""
         return self.metric.rpartition(".")[2] in MINIMISED
+
+    @property
+    def over_folds(self) -> str:
+        """Return the metric's name among the scores of each fold; nothing where it is not a mean over folds."""
+        part, _, name = self.metric.partition(".")
+        return name if part == "cv" else ""
 
     def order(self, outcome: Outcome) -> float:
         """Return a number that is the higher the better."""
@@ -54,7 +72,7 @@ class Aim(NamedTuple):
 class Runner(Protocol):
     """Runs one trial at a time, wherever it is."""
 
-    def run(self, point: Point, stages: list[Stage]) -> Result | Failed:
+    def run(self, point: Point, stages: list[Stage], floor: Floor | None) -> Result | Pruned | Failed:
         """Return what the trial made, or why it made nothing."""
 
     def alive(self) -> bool:
@@ -101,34 +119,38 @@ class Sweep:
             self._runners.append(self._runner(len(self._runners)))
             return self._runners[-1]
 
-    def outcomes(self, points: Iterable[Point], window: int, *, eager: bool) -> Iterator[Outcome]:
+    def outcomes(self, asked: Iterable[Ask], window: int, *, eager: bool) -> Iterator[Outcome]:
         """Run points, at most `window` of them begun, and give what came of each, in order.
 
         Eager: as soon as there is something to give; else not before the window is full, whatever the speed of workers.
         """
         waiting: deque[Future[Outcome]] = deque()
-        for point in points:
-            name = self.base.name(point)
+        for ask in asked:
+            name = self.base.name(ask.point)
             if name not in self._found:
-                self._found[name] = self._pool.submit(self._outcome, name, point, self.base.stages(point))
+                self._found[name] = self._pool.submit(self._outcome, name, ask, self.base.stages(ask.point))
             waiting.append(self._found[name])
             while len(waiting) >= window or (eager and waiting and waiting[0].done()):
                 yield waiting.popleft().result()
         while waiting:
             yield waiting.popleft().result()
 
-    def _outcome(self, name: str, point: Point, stages: list[Stage]) -> Outcome:
+    def _outcome(self, name: str, ask: Ask, stages: list[Stage]) -> Outcome:
+        point = ask.point
         if name in self._existing:
             return self._told(name, point, "there", self._existing[name])
         if name in self._unrecorded:
             return self._told(name, point, "new", self._unrecorded[name].tree)
-        result = self._trial(point, stages)
+        result = Pruned(ask.pruned) if ask.pruned else self._trial(ask, stages)
+        if isinstance(result, Pruned):
+            reason = f"pruned after fold {len(result.means)}, at {result.means[-1]:.6f}"
+            return Outcome(name, point, "pruned", reason, means=result.means)
         if isinstance(result, Failed):
             if result.fatal:
                 raise UserError(
                     f"{result.reason}; what has been recorded stays, and the same command goes on from there"
                 )
-            return Outcome(name, point, "failed", result.reason, {}, {})
+            return Outcome(name, point, "failed", f"failed: {result.reason}")
         made = self.recorder.store(name, result)
         if self.keep:
             self._unrecorded[name] = self.recorder.remember(made)
@@ -136,12 +158,12 @@ class Sweep:
             self.recorder.commit(made)
         return self._told(name, point, "new", made.tree)
 
-    def _trial(self, point: Point, stages: list[Stage]) -> Result | Failed:
+    def _trial(self, ask: Ask, stages: list[Stage]) -> Result | Pruned | Failed:
         try:
             runner = self._idle.get_nowait()
         except Empty:
             runner = self._start()
-        found = runner.run(point, stages)
+        found = runner.run(ask.point, stages, ask.floor)
         if runner.alive():
             self._idle.put(runner)
         return found
@@ -151,7 +173,7 @@ class Sweep:
             json.loads(git(self.base.root, "show", f"{tree}:{self.recorder.prefix}{file}"))
             for file in (METRICS, EVALUATION)
         )
-        return Outcome(name, point, state, "", dict(leaves(metrics)), dict(leaves(evaluation)))
+        return Outcome(name, point, state, scores=dict(leaves(metrics)), evaluation=dict(leaves(evaluation)))
 
     def keep_best(self, aim: Aim, outcomes: Iterable[Outcome]) -> list[Outcome]:
         """Make experiments of the best, where not all are kept; return those that stand as experiments."""

@@ -12,6 +12,7 @@ import shutil
 import subprocess
 from collections import OrderedDict
 from pathlib import Path
+from statistics import fmean
 from typing import Any, NamedTuple
 
 from dvc.utils import dict_sha256
@@ -24,6 +25,7 @@ from titanic.stage import UserError
 
 LOCK = Path("dvc.lock")
 IN_PROCESS = ["python", "-m", "titanic.stage"]
+WATCHED = "modeling.evaluate"  # the stage whose main() lets a watcher see each fold
 REMEMBERED = 32  # runs of stages, for points that share them
 
 
@@ -49,6 +51,24 @@ class Failed(NamedTuple):
     fatal: bool = False
 
 
+class Floor(NamedTuple):
+    """What a trial's mean score must reach after each fold, from the first on, to be run to its end."""
+
+    score: str  # as the folds name it: roc_auc
+    minimised: bool
+    means: tuple[float, ...]
+
+
+class Pruned(NamedTuple):
+    """A trial that was ended below the floor, with its mean score after each fold that was run."""
+
+    means: tuple[float, ...]
+
+
+class _Hopeless(Exception):  # noqa: N818 - no error
+    """Ends a trial in the midst of its folds."""
+
+
 class Made(NamedTuple):
     """An out as dvc.lock tells of it, and a file with its content."""
 
@@ -68,8 +88,15 @@ class Trials:
         self.places: dict[str, str] = {}  # the md5 of each file that trials have put in place
         self.runs: OrderedDict[str, dict[str, Made]] = OrderedDict()
 
-    def run(self, point: Point, stages: list[Stage]) -> Result:
-        """Run a point; what a stage raises is raised."""
+    def run(self, point: Point, stages: list[Stage], floor: Floor | None) -> Result | Pruned:
+        """Run a point, unless its folds stay below the floor; what a stage raises is raised."""
+        watch = _Watch(floor)
+        try:
+            return self._result(point, stages, watch)
+        except _Hopeless:
+            return Pruned(tuple(watch.means))
+
+    def _result(self, point: Point, stages: list[Stage], watch: "_Watch") -> Result:
         PARAMS.write_bytes(self.params)
         apply(PARAMS, point)
         params = load_yaml(PARAMS)
@@ -80,7 +107,7 @@ class Trials:
             if _unchanged(self.start.lock.get(stage.name), entry, stage):
                 made |= self._kept(stage)
                 continue
-            outs = self._outs(stage, entry, made)
+            outs = self._outs(stage, entry, made, watch)
             made |= outs
             ran[stage.name] = entry | {"outs": [out.entry for out in outs.values()]}
         written = [out for stage in stages if stage.name in ran for out in stage.outs]
@@ -92,18 +119,18 @@ class Trials:
         entries = {entry["path"]: entry for entry in self.start.lock[stage.name].get("outs", ())}
         return {out.path: Made(entries[out.name], Path(self.start.sources[out.path])) for out in stage.outs}
 
-    def _outs(self, stage: Stage, entry: Entry, made: dict[str, Made]) -> dict[str, Made]:
+    def _outs(self, stage: Stage, entry: Entry, made: dict[str, Made], watch: "_Watch") -> dict[str, Made]:
         """Return the outs of a stage for its deps and parameters, from memory or from a run."""
         key = dict_sha256({stage.name: entry})
         if key not in self.runs:
-            self._run(stage, made)
+            self._run(stage, made, watch)
             self.runs[key] = self._remember(stage, self.memory / key)
             if len(self.runs) > REMEMBERED:
                 shutil.rmtree(self.memory / self.runs.popitem(last=False)[0])
         self.runs.move_to_end(key)
         return self.runs[key]
 
-    def _run(self, stage: Stage, made: dict[str, Made]) -> None:
+    def _run(self, stage: Stage, made: dict[str, Made], watch: "_Watch") -> None:
         link(Path.cwd(), stage.links)
         for path in stage.deps.values():
             if path in made and self.places.get(path) != made[path].entry["md5"]:
@@ -114,7 +141,7 @@ class Trials:
             Path(out.path).parent.mkdir(parents=True, exist_ok=True)
             if not out.persist:
                 Path(out.path).unlink(missing_ok=True)
-        _call(stage)
+        _call(stage, watch)
 
     def _remember(self, stage: Stage, folder: Path) -> dict[str, Made]:
         """Copy the outs of a run, in the order of dvc.lock; UserError where the stage did not write one."""
@@ -138,6 +165,22 @@ class Trials:
         lock["stages"].clear()
         lock["stages"].update(before)
         return text.encode()
+
+
+class _Watch:
+    """Sees the scores of each fold, and ends the trial where their mean is worse than the floor."""
+
+    def __init__(self, floor: Floor | None) -> None:
+        self.floor = floor
+        self.means: list[float] = []
+
+    def __call__(self, scores: list[dict[str, float]]) -> None:
+        if self.floor is None or len(scores) > len(self.floor.means):
+            return
+        self.means.append(fmean(fold[self.floor.score] for fold in scores))
+        above = self.means[-1] - self.floor.means[len(scores) - 1]
+        if (above > 0) if self.floor.minimised else (above < 0):
+            raise _Hopeless
 
 
 def _entry(stage: Stage, params: dict[str, Any], made: dict[str, Made]) -> Entry:
@@ -170,11 +213,12 @@ def _hashes(entry: Entry) -> dict[str, str]:
     return {dep["path"]: dep["md5"] for dep in entry.get("deps", ())}
 
 
-def _call(stage: Stage) -> None:
+def _call(stage: Stage, watch: _Watch) -> None:
     """Run a stage: one of ours in this process, another as DVC would."""
     *start, module = shlex.split(stage.cmd)
     if start == IN_PROCESS and stage.folder == os.curdir:
-        importlib.import_module(f"titanic.{module}").main()
+        run = importlib.import_module(f"titanic.{module}").main
+        run(watch) if module == WATCHED else run()
         return
     done = subprocess.run(stage.cmd, shell=True, cwd=stage.folder, capture_output=True, text=True, check=False)  # noqa: S602 - as DVC does
     if done.returncode:

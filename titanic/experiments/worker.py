@@ -15,7 +15,7 @@ from typing import IO, Any
 
 from titanic.experiments.pipeline import Stage
 from titanic.experiments.points import Point
-from titanic.experiments.trial import Failed, Result, Start, Trials
+from titanic.experiments.trial import Failed, Floor, Pruned, Result, Start, Trials
 from titanic.stage import ARITHMETIC, UserError
 
 
@@ -42,11 +42,11 @@ class Worker:
         with suppress(BrokenPipeError):  # `run` tells of it
             _send(self.questions, start)
 
-    def run(self, point: Point, stages: list[Stage]) -> Result | Failed:
+    def run(self, point: Point, stages: list[Stage], floor: Floor | None) -> Result | Pruned | Failed:
         """Return what the trial made, or why it made nothing."""
         try:
-            _send(self.questions, (point, stages))
-            answered: Result | Failed = pickle.load(self.answers)  # noqa: S301 - our own process
+            _send(self.questions, (point, stages, floor))
+            answered: Result | Pruned | Failed = pickle.load(self.answers)  # noqa: S301 - our own process
         except (EOFError, BrokenPipeError, pickle.UnpicklingError):
             code = self.process.wait()
             last = self.said.read_text(encoding="utf-8", errors="replace").strip().splitlines() or ["no word"]
@@ -68,10 +68,10 @@ def _send(stream: IO[bytes], what: Any) -> None:
     stream.flush()
 
 
-def answer(trials: Trials, point: Point, stages: list[Stage]) -> Result | Failed:
+def answer(trials: Trials, point: Point, stages: list[Stage], floor: Floor | None) -> Result | Pruned | Failed:
     """Return the result of a trial, or why there is none."""
     try:
-        return trials.run(point, stages)
+        return trials.run(point, stages, floor)
     except UserError as error:
         return Failed(str(error))
     except OSError as error:

@@ -5,6 +5,7 @@ reports/metrics.json has the scores that experiments are compared by; reports/ev
 An experiment waits for this stage, so it does what every experiment needs and no more.
 """
 
+import hashlib
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from titanic.modeling import leaks
 from titanic.modeling.artefact import load
 from titanic.modeling.scoring import (
     DIGITS,
+    Watcher,
     cross_validation,
     fold_scores,
     holdout_scores,
@@ -61,6 +63,19 @@ def folds_evaluation(over_folds: pd.DataFrame, folds: int, *, least: float = 0.0
     return {"fits": len(over_folds), **means}
 
 
+def each_fold(over_folds: pd.DataFrame, table: pd.DataFrame, folds: int, seed: int) -> dict[str, Any]:
+    """Return the scores of each fold, and in `rows` a hash of the labelled rows and how they were dealt.
+
+    Two models that were scored on the same rows can be compared fold by fold.
+    """
+    rows = hashlib.sha256(f"{folds} {seed} ".encode())
+    rows.update(pd.util.hash_pandas_object(table[[KEY, TARGET]], index=False).to_numpy().tobytes())
+    return {
+        "rows": rows.hexdigest()[:16],
+        **{str(name): scores.tolist() for name, scores in over_folds.round(DIGITS).items()},
+    }
+
+
 def baselines(train: pd.DataFrame, holdout: pd.DataFrame) -> dict[str, float]:
     """Return the hold-out accuracy of two rules: the commoner label of the training rows; women and girls survive."""
     commoner = int(train[TARGET].mean() > 0.5)
@@ -92,15 +107,15 @@ def check_reproduced(truth: pd.Series, chance: np.ndarray, told: dict[str, Any])
         )
 
 
-def main() -> None:
-    """Run the stage."""
+def main(watcher: Watcher | None = None) -> None:
+    """Run the stage; a watcher of the folds may end it."""
     params = load_params().evaluate
     model, card = load(MODEL, MODEL_CARD)
     train, holdout, test = (pd.read_parquet(PROCESSED / f"{name}.parquet") for name in ("train", "holdout", "test"))
     every = survival_chance(model, pd.concat([train, holdout, test]))  # a call costs more than its rows
     of_train, chance, of_test = np.split(every, [len(train), len(train) + len(holdout)])
     check_reproduced(train[TARGET], of_train, card.get("training", {}))
-    over_folds = fold_scores(model, train, folds=params.folds, seed=params.seed)
+    over_folds = fold_scores(model, train, folds=params.folds, seed=params.seed, watcher=watcher)
     metrics = {
         "holdout": rounded(holdout_scores(holdout[TARGET], chance)),
         "cv": rounded(cross_validation(over_folds)),
@@ -109,6 +124,7 @@ def main() -> None:
     evaluation = {
         "holdout": holdout_evaluation(holdout[TARGET], chance),
         "cv": folds_evaluation(over_folds, params.folds),
+        "folds": each_fold(over_folds, train, params.folds, params.seed),
     }
     evaluation["checks"] = leaks.checked(
         holdout_rows_in_training=leaks.in_both(train, holdout),

@@ -1,5 +1,7 @@
 """Scores of a model on rows that it has not seen: a hold-out, and folds of the training rows."""
 
+from collections.abc import Callable
+
 import numpy as np
 import pandas as pd
 from sklearn.base import clone
@@ -11,6 +13,9 @@ from titanic.schema import MODEL_INPUT, TARGET
 from titanic.stage import UserError
 
 DIGITS = 6  # that are stored
+
+Scores = dict[str, float]
+Watcher = Callable[[list[Scores]], None]  # takes the scores of the folds so far, after each; what it raises ends them
 
 
 def survival_chance(model: Pipeline, table: pd.DataFrame) -> np.ndarray:
@@ -24,7 +29,7 @@ def labels(chance: np.ndarray) -> np.ndarray:
     return (chance > 0.5).astype("int64")
 
 
-def scores(truth: pd.Series, chance: np.ndarray) -> dict[str, float]:
+def scores(truth: pd.Series, chance: np.ndarray) -> Scores:
     """Return the scores that are compared everywhere."""
     return {
         "accuracy": accuracy_score(truth, labels(chance)),
@@ -33,7 +38,7 @@ def scores(truth: pd.Series, chance: np.ndarray) -> dict[str, float]:
     }
 
 
-def holdout_scores(truth: pd.Series, chance: np.ndarray) -> dict[str, float]:
+def holdout_scores(truth: pd.Series, chance: np.ndarray) -> Scores:
     """Score predictions for rows that the model has not seen."""
     common = scores(truth, chance)
     precision, recall, f1, _ = precision_recall_fscore_support(
@@ -50,7 +55,14 @@ def holdout_scores(truth: pd.Series, chance: np.ndarray) -> dict[str, float]:
 
 
 def fold_scores(
-    model: Pipeline, table: pd.DataFrame, *, folds: int, repeats: int = 1, seed: int, share: float = 1.0
+    model: Pipeline,
+    table: pd.DataFrame,
+    *,
+    folds: int,
+    repeats: int = 1,
+    seed: int,
+    share: float = 1.0,
+    watcher: Watcher | None = None,
 ) -> pd.DataFrame:
     """Refit the model's recipe on stratified folds; return accuracy, roc_auc and log_loss, a row for each fold.
 
@@ -61,12 +73,15 @@ def fold_scores(
     if rarest < folds:
         raise UserError(f"{folds} folds need as many training rows of each label, and one has {rarest}; lower `folds`")
     parts = RepeatedStratifiedKFold(n_splits=folds, n_repeats=repeats, random_state=seed).split(table, table[TARGET])
-    return pd.DataFrame([_refit_scores(model, table.iloc[i], table.iloc[o], share, seed) for i, o in parts])
+    told: list[Scores] = []
+    for inside, outside in parts:
+        told.append(_refit_scores(model, table.iloc[inside], table.iloc[outside], share, seed))
+        if watcher:
+            watcher(told)
+    return pd.DataFrame(told)
 
 
-def _refit_scores(
-    model: Pipeline, inside: pd.DataFrame, outside: pd.DataFrame, share: float, seed: int
-) -> dict[str, float]:
+def _refit_scores(model: Pipeline, inside: pd.DataFrame, outside: pd.DataFrame, share: float, seed: int) -> Scores:
     if share < 1:
         rows = inside.groupby(TARGET)
         inside = pd.concat([part.sample(max(1, round(share * len(part))), random_state=seed) for _, part in rows])
@@ -78,7 +93,7 @@ def refitted(model: Pipeline, table: pd.DataFrame) -> Pipeline:
     return clone(model).fit(table[list(MODEL_INPUT)], table[TARGET])
 
 
-def cross_validation(over_folds: pd.DataFrame) -> dict[str, float]:
+def cross_validation(over_folds: pd.DataFrame) -> Scores:
     """Average scores over folds; `accuracy_sd` is the standard deviation between folds."""
     mean = over_folds.mean()
     return {
@@ -89,6 +104,6 @@ def cross_validation(over_folds: pd.DataFrame) -> dict[str, float]:
     }
 
 
-def rounded(scores: dict[str, float]) -> dict[str, float]:
+def rounded(scores: Scores) -> Scores:
     """Round to the digits that are stored."""
     return {name: round(float(score), DIGITS) for name, score in scores.items()}

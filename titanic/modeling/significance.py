@@ -15,6 +15,7 @@ from titanic.modeling.uncertainty import LEVEL, Floats, delong, folds_interval
 if TYPE_CHECKING:
     import pandas as pd
 
+SIGNIFICANT = 0.05  # a p value below it
 RESAMPLES = 10_000
 SEED = 1912  # of the resamples: the same models get the same answer
 CELLS = 1 << 18  # drawn at once: what a processor keeps at hand

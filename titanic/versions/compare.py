@@ -15,12 +15,19 @@ from sklearn.base import clone
 from sklearn.model_selection import RepeatedStratifiedKFold
 
 from titanic.modeling.scoring import DIGITS, labels, scores
-from titanic.modeling.significance import Difference, bootstrap_paired, delong_paired, holm, mcnemar, resampled_t
+from titanic.modeling.significance import (
+    SIGNIFICANT,
+    Difference,
+    bootstrap_paired,
+    delong_paired,
+    holm,
+    mcnemar,
+    resampled_t,
+)
 from titanic.stage import UserError
 from titanic.versions.changes import changes
 from titanic.versions.contenders import WORKSPACE, Contender, contenders, features, truth, unseen
 
-SIGNIFICANT = 0.05
 ENOUGH = 100  # rows that no model has seen, for the stored models to be compared on them
 FEWEST = 10  # rows of either label, for any comparison
 FOLDS, REPEATS, SEED = 5, 5, 1

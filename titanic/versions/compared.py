@@ -7,8 +7,9 @@ from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from titanic.modeling.significance import SIGNIFICANT
 from titanic.stage import UserError, write_bytes
-from titanic.versions.compare import BETTER, ENOUGH, FEWEST, INDISTINGUISHABLE, SIGNIFICANT, WORSE, Found
+from titanic.versions.compare import BETTER, ENOUGH, FEWEST, INDISTINGUISHABLE, WORSE, Found
 
 if TYPE_CHECKING:
     import pandas as pd
