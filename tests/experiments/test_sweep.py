@@ -6,6 +6,7 @@ import shutil
 import signal
 import subprocess
 import time
+from datetime import datetime
 
 import pytest
 
@@ -36,6 +37,18 @@ def state(project):
     )
 
 
+def shown(project, rev):
+    """What `dvc exp show` has of an experiment: what the sweep noted, or else what DVC reads now."""
+    code = "import sys; from dvc.repo import Repo; from dvc.repo.experiments.collect import collect_rev as c; "
+    noted = (project.root / f".dvc/tmp/exps/cache/{rev[:2]}/{rev[2:]}").is_file()
+    told = json.loads(project.ok("python", "-c", code + "print(c(Repo(), sys.argv[1]).data.as_bytes().decode())", rev))
+    assert datetime.fromisoformat(told.pop("timestamp")).timestamp() == int(
+        project.ok("git", "show", "--no-patch", "--format=%ct", rev)
+    )
+    assert told.pop("rev") == rev
+    return told, noted
+
+
 def told_commit(project, rev):
     return project.ok("git", "log", "-1", "--format=%T %P %an %ae %B", rev)
 
@@ -60,6 +73,7 @@ def test_an_experiment_is_the_one_that_dvc_makes_to_the_byte(small, point):
     small.ok("dvc", "exp", "run", "--name", "theirs", *(word for value in point for word in ("-S", value)))
 
     found = experiments(small)
+    assert shown(small, found[ours]) == (shown(small, found["theirs"])[0], True)
     assert small.ok("git", "show", f"{found[ours]}:dvc.lock") == small.ok("git", "show", f"{found['theirs']}:dvc.lock")
     assert told_commit(small, found[ours]) == told_commit(small, found["theirs"])
 

@@ -8,6 +8,7 @@ from tempfile import NamedTemporaryFile, TemporaryDirectory
 from typing import NamedTuple
 
 from dvc.repo.experiments.refs import ExpRefInfo
+from dvc.utils import dict_sha256
 
 from titanic.experiments.snapshot import Snapshot, git
 from titanic.experiments.trial import Result, md5_of
@@ -90,10 +91,10 @@ class Recorder:
             given = "".join(f"{self.prefix}{path}\0" for path in paths)
             git(self.root, *where, "update-index", "--add", "-z", "--stdin", index=index, given=given)
             tree = git(self.root, "write-tree", index=index).strip()
-        return Unrecorded(name, self.snapshot.head, tree, result.exp_hash, objects)
+        return Unrecorded(name, self.snapshot.head, tree, dict_sha256(result.ran), objects)
 
-    def commit(self, made: Unrecorded) -> None:
-        """Make the experiment, unless another sweep has just made it."""
+    def commit(self, made: Unrecorded) -> str:
+        """Make the experiment, unless another sweep has just made it; return its commit."""
         message = f"dvc: commit experiment {made.exp_hash}"
         told = ["commit-tree", made.tree, "-p", made.head]
         commit = git(self.root, *told, given=message, environment=self.identity).strip()
@@ -102,6 +103,7 @@ class Recorder:
         except UserError:
             if made.name not in self.existing():
                 raise
+        return commit
 
     def remember(self, made: Unrecorded) -> Unrecorded:
         """Note a result, so that the next sweep need not run it again."""

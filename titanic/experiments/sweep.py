@@ -13,6 +13,7 @@ from titanic.experiments.base import Base
 from titanic.experiments.pipeline import Stage
 from titanic.experiments.points import Point
 from titanic.experiments.record import Recorder, Unrecorded
+from titanic.experiments.shown import Shown
 from titanic.experiments.snapshot import git
 from titanic.experiments.trial import Failed, Floor, Pruned, Result
 from titanic.stage import UserError
@@ -90,6 +91,7 @@ class Sweep:
     ) -> None:
         """Take how to start a runner, how many there are, and how many of the best are to be kept (None: all)."""
         self.base, self.recorder, self.keep = base, recorder, keep
+        self.shown = Shown(base.root, base.tree)
         self._runner = runner
         self._existing = recorder.existing()
         self._found: dict[str, Future[Outcome]] = {}
@@ -155,7 +157,7 @@ class Sweep:
         if self.keep:
             self._unrecorded[name] = self.recorder.remember(made)
         else:
-            self.recorder.commit(made)
+            self.shown.put(self.recorder.commit(made), result)
         return self._told(name, point, "new", made.tree)
 
     def _trial(self, ask: Ask, stages: list[Stage]) -> Result | Pruned | Failed:

@@ -37,11 +37,11 @@ class Start(NamedTuple):
 
 
 class Result(NamedTuple):
-    """What a trial made: files by path, params.yaml and dvc.lock among them; those for the cache; DVC's hash of it all."""
+    """What a trial made: files by path, params.yaml and dvc.lock among them; those for the cache; the stages that ran."""
 
     files: dict[str, bytes]
     cached: list[str]
-    exp_hash: str
+    ran: dict[str, Entry]
 
 
 class Failed(NamedTuple):
@@ -113,7 +113,7 @@ class Trials:
         written = [out for stage in stages if stage.name in ran for out in stage.outs]
         files = {out.path: made[out.path].source.read_bytes() for out in written}
         files |= {str(PARAMS): PARAMS.read_bytes(), str(LOCK): self._dumped(ran)}
-        return Result(files, [out.path for out in written if out.cached], dict_sha256(ran))
+        return Result(files, [out.path for out in written if out.cached], ran)
 
     def _kept(self, stage: Stage) -> dict[str, Made]:
         entries = {entry["path"]: entry for entry in self.start.lock[stage.name].get("outs", ())}
