@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from titanic.experiments.summary import Best, best_of
+from titanic.experiments.summary import Best, best_of, counts
 from titanic.experiments.sweep import Aim, Outcome
 
 DRAWN = 1_000  # points, the best, in a drawing
@@ -110,6 +110,7 @@ def page(aim: Aim, outcomes: list[Outcome]) -> str:
     told: dict[str, Any] = {
         "aim": aim,
         "best": best,
+        "counts": counts(outcomes),
         "slices": sorted(slices, key=lambda part: -part.importance),
         "axes": [(part.key, part.scale.labels) for part in slices]
         + [(aim.metric, [(0, f"{low:.4f}"), (1, f"{high:.4f}")])],

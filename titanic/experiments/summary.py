@@ -85,7 +85,7 @@ def line(aim: Aim, outcome: Outcome) -> str:
 
 def verdict(aim: Aim, outcomes: list[Outcome], kept: list[Outcome], before: float) -> list[str]:
     """Return the last words of a sweep; `before` is the score of what it started from."""
-    said = [f"{len(outcomes)} points: {_counts(outcomes)}"]
+    said = [f"{len(outcomes)} points: {counts(outcomes)}"]
     if len(kept) < sum(bool(outcome.scores) for outcome in outcomes):
         said.append(f"kept as experiments: the best {len(kept)}, and those that were there before")
     best = best_of(aim, outcomes)
@@ -103,7 +103,8 @@ def verdict(aim: Aim, outcomes: list[Outcome], kept: list[Outcome], before: floa
     return [*said, f"apply it:    dvc exp apply {name}", f"compare it:  titanic compare HEAD {name}"]
 
 
-def _counts(outcomes: list[Outcome]) -> str:
+def counts(outcomes: list[Outcome]) -> str:
+    """Return how many points came to what."""
     states = Counter[str](outcome.state for outcome in outcomes)
     words = {"new": "new", "there": "there before", "pruned": "pruned", "failed": "failed"}
     return ", ".join(f"{states[state]} {word}" for state, word in words.items() if states[state] or state != "pruned")
@@ -151,7 +152,7 @@ class Watch:
             self.console.print(line(self.aim, outcome), markup=False, highlight=False)
 
     def __rich__(self) -> Group:
-        table = Table("best so far", self.aim.metric, "point", caption=_counts(self.seen))
+        table = Table("best so far", self.aim.metric, "point", caption=counts(self.seen))
         for outcome in self.best:
             table.add_row(outcome.name, f"{outcome.scores[self.aim.metric]:.6f}", escape(" ".join(outcome.point)))
         return Group(table, self.progress)
