@@ -90,13 +90,13 @@ class Trials:
 
     def run(self, point: Point, stages: list[Stage], floor: Floor | None) -> Result | Pruned:
         """Run a point, unless its folds stay below the floor; what a stage raises is raised."""
-        watch = _Watch(floor)
+        self.watch = _Watch(floor)
         try:
-            return self._result(point, stages, watch)
+            return self._result(point, stages)
         except _Hopeless:
-            return Pruned(tuple(watch.means))
+            return Pruned(tuple(self.watch.means))
 
-    def _result(self, point: Point, stages: list[Stage], watch: "_Watch") -> Result:
+    def _result(self, point: Point, stages: list[Stage]) -> Result:
         PARAMS.write_bytes(self.params)
         apply(PARAMS, point)
         params = load_yaml(PARAMS)
@@ -107,7 +107,7 @@ class Trials:
             if _unchanged(self.start.lock.get(stage.name), entry, stage):
                 made |= self._kept(stage)
                 continue
-            outs = self._outs(stage, entry, made, watch)
+            outs = self._outs(stage, entry, made)
             made |= outs
             ran[stage.name] = entry | {"outs": [out.entry for out in outs.values()]}
         written = [out for stage in stages if stage.name in ran for out in stage.outs]
@@ -119,18 +119,18 @@ class Trials:
         entries = {entry["path"]: entry for entry in self.start.lock[stage.name].get("outs", ())}
         return {out.path: Made(entries[out.name], Path(self.start.sources[out.path])) for out in stage.outs}
 
-    def _outs(self, stage: Stage, entry: Entry, made: dict[str, Made], watch: "_Watch") -> dict[str, Made]:
+    def _outs(self, stage: Stage, entry: Entry, made: dict[str, Made]) -> dict[str, Made]:
         """Return the outs of a stage for its deps and parameters, from memory or from a run."""
         key = dict_sha256({stage.name: entry})
         if key not in self.runs:
-            self._run(stage, made, watch)
+            self._run(stage, made)
             self.runs[key] = self._remember(stage, self.memory / key)
             if len(self.runs) > REMEMBERED:
                 shutil.rmtree(self.memory / self.runs.popitem(last=False)[0])
         self.runs.move_to_end(key)
         return self.runs[key]
 
-    def _run(self, stage: Stage, made: dict[str, Made], watch: "_Watch") -> None:
+    def _run(self, stage: Stage, made: dict[str, Made]) -> None:
         link(Path.cwd(), stage.links)
         for path in stage.deps.values():
             if path in made and self.places.get(path) != made[path].entry["md5"]:
@@ -141,7 +141,7 @@ class Trials:
             Path(out.path).parent.mkdir(parents=True, exist_ok=True)
             if not out.persist:
                 Path(out.path).unlink(missing_ok=True)
-        _call(stage, watch)
+        _call(stage, self.watch)
 
     def _remember(self, stage: Stage, folder: Path) -> dict[str, Made]:
         """Copy the outs of a run, in the order of dvc.lock; UserError where the stage did not write one."""
