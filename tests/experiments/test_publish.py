@@ -5,6 +5,7 @@ import sqlite3
 import zipfile
 from contextlib import closing
 from io import StringIO
+from time import monotonic
 
 import pandas as pd
 import pytest
@@ -229,12 +230,25 @@ def test_without_the_extra_there_is_one_sentence(published, extra, name):
     assert done == (1, f"error: {name} is not installed; run `uv sync --extra {extra}`\n")
 
 
-def test_a_wrong_store_is_answered_in_a_sentence(published):
-    done = published.run("titanic", "publish", "mlflow", "v1", "--uri", "nonsense://x")
+@pytest.mark.parametrize(
+    "store", ["nonsense://x", "sqlite:////proc/x.db", "sqlite:///params.yaml", "http://[bad", "oracle://x"]
+)
+def test_a_wrong_store_is_answered_in_a_sentence(published, store):
+    began = monotonic()
+    done = published.run("titanic", "publish", "mlflow", "v1", "--uri", store)
 
     assert done.code == 1
-    assert done.said.startswith("error: MLflow at nonsense://x: ")
+    assert done.said.startswith("error: ")
+    assert store in done.said
     assert done.said.count("\n") == 1
+    assert monotonic() - began < 30  # MLflow's own ten attempts take 100 s
+
+
+def test_a_password_is_not_shown(published):
+    done = published.run("titanic", "publish", "mlflow", "v1", "--uri", "oracle://someone:secret@127.0.0.1:9/x")
+
+    assert done.said.startswith("error: MLflow at oracle://127.0.0.1:9/x: ")
+    assert "secret" not in done.said
 
 
 def test_nothing_named_and_unknown_revisions_are_answered(small):

@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 from titanic.config import METRICS, MODEL, MODEL_CARD, leaves
+from titanic.experiments.server import without_password
 from titanic.stage import UserError
 from titanic.versions.repository import fresh_stages, git, locked_stages, params_of
 from titanic.versions.tables import read_output, resolve
@@ -149,7 +149,5 @@ def facts(root: Path, name: str, commit: str) -> Facts:
 def _repository(root: Path) -> str:
     """Return the URL of the repository that this is a clone of, without a user's name or password."""
     with suppress(UserError):
-        url = git(root, "config", "--get", "remote.origin.url").strip()
-        parts = urlsplit(url)
-        return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
+        return without_password(git(root, "config", "--get", "remote.origin.url").strip())
     return ""

@@ -13,14 +13,22 @@ import tarfile
 import tempfile
 import warnings
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 from titanic.config import MODEL, MODEL_CARD, PLOTS, PROCESSED
 from titanic.experiments.facts import MODEL_NAME, PROJECT, Facts
+from titanic.experiments.server import answering, without_password
 from titanic.stage import UserError
 
-# Nothing of MLflow's own goes out, and the packages of a model are named here, not guessed from the folder it runs in.
-SETTINGS = {"MLFLOW_DISABLE_TELEMETRY": "true", "DO_NOT_TRACK": "true", "MLFLOW_UV_AUTO_DETECT": "false"}
+# Nothing of MLflow's own goes out or is printed, and the packages of a model are named here, not guessed from the folder it
+# runs in.
+SETTINGS = {
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "DO_NOT_TRACK": "true",
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
+    "MLFLOW_UV_AUTO_DETECT": "false",
+}
 os.environ.update(SETTINGS)
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")  # MLflow's seven take minutes
 try:
@@ -29,7 +37,9 @@ try:
     from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, Run
     from mlflow.exceptions import MlflowException
     from mlflow.models import ModelSignature
+    from mlflow.store.db import utils as stores
     from mlflow.types import ColSpec, Schema, TensorSpec
+    from sqlalchemy.exc import SQLAlchemyError
 except ImportError:
     raise UserError("MLflow is not installed; run `uv sync --extra mlflow`") from None
 
@@ -46,20 +56,31 @@ def publish(root: Path, revisions: Sequence[Facts], uri: str | None, say: Callab
     UserError where the server, the database or a file of a revision is out of reach.
     """
     uri = uri or os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{root / DATABASE}"
+    shown = without_password(uri)
     for noisy in ("alembic", "mlflow"):
         logging.getLogger(noisy).setLevel(logging.ERROR)
     warnings.filterwarnings("ignore", ".*An input example was not provided")
+    stores.MAX_RETRY_COUNT = 3  # MLflow's ten attempts to open a database take 100 s
     try:
-        mlflow.set_tracking_uri(uri)
-        client = MlflowClient()
-        if not client.search_registered_models(f"name = '{MODEL_NAME}'"):
-            client.create_registered_model(MODEL_NAME)
-        experiment = _experiment(client, uri)
-        for facts in revisions:
-            say(f"{facts}: {_mirror(client, experiment, facts)}")
-    except MlflowException as error:
-        raise UserError(f"MLflow at {uri}: {str(error).splitlines()[0]}") from None
-    say(f"to see them: {uri if uri.startswith('http') else f'mlflow ui --backend-store-uri {uri}'}")
+        with _answering(uri):
+            mlflow.set_tracking_uri(uri)
+            client = MlflowClient()
+            if not client.search_registered_models(f"name = '{MODEL_NAME}'"):
+                client.create_registered_model(MODEL_NAME)
+            experiment = _experiment(client, uri)
+            for facts in revisions:
+                say(f"{facts}: {_mirror(client, experiment, facts)}")
+    except (MlflowException, SQLAlchemyError, ModuleNotFoundError) as error:
+        raise UserError(f"MLflow at {shown}: {str(error).splitlines()[0].replace(uri, shown)}") from None
+    say(f"to see them: {shown if uri.startswith('http') else f'mlflow ui --backend-store-uri {shown}'}")
+
+
+def _answering(uri: str) -> AbstractContextManager[None]:
+    """Watch a server, if that is what is named; its certificate is checked as MLflow does."""
+    if not uri.startswith("http"):
+        return nullcontext()
+    unchecked = os.environ.get("MLFLOW_TRACKING_INSECURE_TLS", "").lower() in ("true", "1")
+    return answering("MLflow", uri, verify=os.environ.get("MLFLOW_TRACKING_SERVER_CERT_PATH") or not unchecked)
 
 
 def _experiment(client: MlflowClient, uri: str) -> str:
