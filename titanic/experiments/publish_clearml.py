@@ -6,28 +6,33 @@ ClearML changes the process that loads it (signals, exit, standard output): noth
 
 import io
 import json
+import logging
 import os
-import socket
 import tempfile
 import zipfile
 from collections.abc import Callable, Sequence
 from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import pandas as pd
 
 from titanic.config import MODEL, MODEL_CARD, PLOTS
 from titanic.experiments.facts import PROJECT, Facts
+from titanic.experiments.server import answering
 from titanic.stage import UserError, write_bytes
 
 try:
     from clearml import Logger, Task
     from clearml.backend_api import Session
+    from clearml.backend_api.session.defs import ENV_HOST_VERIFY_CERT
+    from clearml.backend_api.session.session import LoginError
+    from clearml.backend_interface.session import SendError
+    from clearml.config import config_obj
 except ImportError:
     raise UserError("ClearML is not installed; run `uv sync --extra clearml`") from None
 
+FINISHED = ("completed", "published")  # the states of a task that was imported to its end
 SESSIONS = "clearml"  # in the project's root: COMMIT.zip for each revision
 # What ClearML would otherwise do by itself: read the command line, patch libraries, look for a repository, watch the machine.
 QUIET: dict[str, Any] = {
@@ -47,19 +52,25 @@ def publish(root: Path, revisions: Sequence[Facts], say: Callable[[str], None]) 
             _record(session, facts)
         say(f"{facts}: {session.relative_to(root)}{' is there already' if there else ''}")
     if _configured():
-        _reach(Session.get_api_server_host())
-        Task.set_offline(offline_mode=False)
-        for session, facts in sessions.items():
-            say(f"{facts}: {_import(session, facts)}")
+        _send(sessions, say)
 
 
-def _reach(server: str) -> None:
-    """Refuse a server that cannot be connected to (UserError): ClearML would try for ever."""
-    parts = urlsplit(server)
+def _send(sessions: dict[Path, Facts], say: Callable[[str], None]) -> None:
+    """Import sessions to the server; UserError where it does not answer, or refuses."""
+    server = Session.get_api_server_host()
+    checked = ENV_HOST_VERIFY_CERT.get(default=config_obj.get("api.verify_certificate", default=True))
+    logging.getLogger("clearml").setLevel(logging.CRITICAL)
     try:
-        socket.create_connection((parts.hostname, parts.port or (443 if parts.scheme == "https" else 80)), 10).close()
-    except OSError as error:
-        told = f"the ClearML server {server} is out of reach ({error.strerror or error})"
+        files = Session.get_files_server_host()
+        servers = [server, files] if files.startswith("http") else [server]
+        with answering("ClearML", *servers, verify=str(checked).lower() not in ("false", "0", "no")):
+            Task.set_offline(offline_mode=False)
+            for session, facts in sessions.items():
+                say(f"{facts}: {_import(session, facts)}")
+    except UserError as error:
+        raise UserError(f"{error}; the sessions are in {SESSIONS}/") from None
+    except (LoginError, SendError, ValueError) as error:
+        told = f"the ClearML server {server}: {str(error).splitlines()[0]}"
         raise UserError(f"{told}; the sessions are in {SESSIONS}/") from None
 
 
@@ -121,11 +132,13 @@ def _plot(logger: Logger, file: Path) -> None:
 
 
 def _import(session: Path, facts: Facts) -> str:
-    """Import a session to the server, unless a task with its commit and content is there."""
+    """Import a session to the server, unless all of it is there; what was cut short, or has less, goes to the archive."""
     with redirect_stdout(io.StringIO()):
-        tasks: list[Task] = Task.get_tasks(project_name=PROJECT, tags=[facts.commit])
+        tasks: list[Task] = Task.get_tasks(project_name=PROJECT, tags=[facts.commit], allow_archived=False)
         for task in tasks:
-            if task.get_parameter("revision/content") == facts.digest:
+            origin = {name: str(task.get_parameter(f"revision/{name}")) for name in facts.origin}
+            if task.get_status() in FINISHED and facts.held(origin):
                 return "is there already, on the server"
+            task.set_archived(archive=True)
         Task.import_offline_session(str(session))
     return "published to the server"
