@@ -5,7 +5,6 @@ import sqlite3
 import zipfile
 from contextlib import closing
 from io import StringIO
-from time import monotonic
 
 import pandas as pd
 import pytest
@@ -234,14 +233,12 @@ def test_without_the_extra_there_is_one_sentence(published, extra, name):
     "store", ["nonsense://x", "sqlite:////proc/x.db", "sqlite:///params.yaml", "http://[bad", "oracle://x"]
 )
 def test_a_wrong_store_is_answered_in_a_sentence(published, store):
-    began = monotonic()
     done = published.run("titanic", "publish", "mlflow", "v1", "--uri", store)
 
     assert done.code == 1
     assert done.said.startswith("error: ")
     assert store in done.said
     assert done.said.count("\n") == 1
-    assert monotonic() - began < 30  # MLflow's own ten attempts take 100 s
 
 
 def test_a_password_is_not_shown(published):

@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from io import StringIO
-from time import monotonic, sleep
+from time import sleep
 
 import pandas as pd
 import pytest
@@ -44,10 +44,8 @@ def clearml(url):
 
 
 def publish(project, tracker, url, *options):
-    """Publish the tag v1; return how it ended, and after how many seconds."""
-    began = monotonic()
-    done = project.run("titanic", "publish", tracker, "v1", *options, MLFLOW_TRACKING_URI=url, **clearml(url))
-    return done, monotonic() - began
+    """Publish the tag v1; return how it ended."""
+    return project.run("titanic", "publish", tracker, "v1", *options, MLFLOW_TRACKING_URI=url, **clearml(url))
 
 
 @contextmanager
@@ -84,9 +82,9 @@ print([(run.info.run_name, run.info.status) for run in mlflow.search_runs(experi
 def test_mlflow_has_a_revision_once_and_its_model_predicts_the_same(project, tmp_path, port):
     url = f"http://127.0.0.1:{port}"
     with mlflow_server(project, tmp_path, port):
-        first, _ = publish(project, "mlflow", url)
+        first = publish(project, "mlflow", url)
         there = sorted(tmp_path.glob("artifacts/**/*"))
-        again, _ = publish(project, "mlflow", url)
+        again = publish(project, "mlflow", url)
         said = project.ok("python", "-c", LOADED, FEATURES, MLFLOW_TRACKING_URI=url)
     project.ok("titanic", "predict", "data/raw/test.csv", str(tmp_path / "ours.csv"))
 
@@ -107,14 +105,13 @@ def test_an_mlflow_server_that_dies_is_named_and_the_next_publish_is_whole(proje
     url = f"http://127.0.0.1:{port}"
     with mlflow_server(project, tmp_path, port) as server, ThreadPoolExecutor(1) as thread:
         killed = thread.submit(_kill_at_first_artifact, server, tmp_path)
-        done, _ = publish(project, "mlflow", url)
-        lasted = monotonic() - killed.result()
+        done = publish(project, "mlflow", url)
+        killed.result()
     with mlflow_server(project, tmp_path, port):
         publish(project, "mlflow", url)
         said = project.ok("python", "-c", LOADED, FEATURES, MLFLOW_TRACKING_URI=url)
 
     assert done == (1, f"error: the MLflow server {url} is out of reach (Connection refused)\n")
-    assert lasted < 20
     assert said.strip().endswith("[('v1', 'FINISHED')]")
 
 
@@ -124,21 +121,19 @@ def _kill_at_first_artifact(server, folder):
             break
         sleep(0.01)
     os.killpg(server.pid, signal.SIGKILL)
-    return monotonic()
 
 
 @pytest.mark.parametrize("tracker", ["mlflow", "clearml"])
 def test_a_server_that_never_answers_is_named(project, tracker):
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"http://127.0.0.1:{silent.getsockname()[1]}"
-        done, seconds = publish(project, tracker, url)
+        done = publish(project, tracker, url)
 
     assert done.code == 1
     assert re.search(
         rf"^error: the (MLflow|ClearML) server {url} is out of reach \(timed out\)", done.said, re.MULTILINE
     )
     assert done.said.count("\n") == (1 if tracker == "mlflow" else 2)  # the session
-    assert seconds < 40  # ten of them for the server
 
 
 class ClearML(ThreadingHTTPServer):
@@ -234,9 +229,9 @@ def server():
 
 
 def test_clearml_has_a_revision_once_and_with_its_data_where_they_are_asked_for(project, server):
-    first, _ = publish(project, "clearml", server.url)
+    first = publish(project, "clearml", server.url)
     files = len(server.files)
-    again, _ = publish(project, "clearml", server.url)
+    again = publish(project, "clearml", server.url)
 
     assert first.said.endswith(": published to the server\n")
     assert again.said.endswith(": is there already, on the server\n")
@@ -246,24 +241,23 @@ def test_clearml_has_a_revision_once_and_with_its_data_where_they_are_asked_for(
     assert task["hyperparams"]["params"]["train.n_estimators"]["value"] == "5"
     assert len(server.files) == files
 
-    data, _ = publish(project, "clearml", server.url, "--with-data")
+    data = publish(project, "clearml", server.url, "--with-data")
 
     assert data.said.endswith(": published to the server\n")
     assert server.told() == [("completed", True), ("completed", False)]
     _, task = server.tasks.values()
     assert "data/raw/train.csv" in [artifact["key"] for artifact in task["execution"]["artifacts"]]
-    assert publish(project, "clearml", server.url)[0].said.endswith(": is there already, on the server\n")
+    assert publish(project, "clearml", server.url).said.endswith(": is there already, on the server\n")
 
 
 def test_a_clearml_server_that_is_lost_is_named_and_the_next_publish_is_whole(project, server):
     server.fault = "dies"
-    done, seconds = publish(project, "clearml", server.url)
+    done = publish(project, "clearml", server.url)
     server.fault = ""
-    after, _ = publish(project, "clearml", server.url)
+    after = publish(project, "clearml", server.url)
 
     sentence = f"error: the ClearML server {server.url} is out of reach (503 Service Unavailable); the sessions are in clearml/"
     assert (done.code, done.said.splitlines()[1:]) == (1, [sentence])
-    assert seconds < 40
     assert after.said.endswith(": published to the server\n")
     assert server.told() == [("in_progress", True), ("completed", False)]
 
@@ -271,7 +265,7 @@ def test_a_clearml_server_that_is_lost_is_named_and_the_next_publish_is_whole(pr
 def test_a_clearml_server_that_refuses_is_answered_in_a_sentence(project, server):
     server.fault = "refuses"
 
-    done, _ = publish(project, "clearml", server.url)
+    done = publish(project, "clearml", server.url)
 
     assert done.code == 1
     assert re.match(

@@ -218,7 +218,7 @@ def _call(stage: Stage, watch: _Watch) -> None:
     *start, module = shlex.split(stage.cmd)
     if start == IN_PROCESS and stage.folder == os.curdir:
         run = importlib.import_module(f"titanic.{module}").main
-        run(watch) if module == WATCHED else run()
+        run(watch) if module == WATCHED and watch.floor else run()
         return
     done = subprocess.run(stage.cmd, shell=True, cwd=stage.folder, capture_output=True, text=True, check=False)  # noqa: S602 - as DVC does
     if done.returncode:
