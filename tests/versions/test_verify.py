@@ -2,7 +2,8 @@ import shutil
 
 from ruamel.yaml import YAML
 
-from titanic.versions.repository import locked_outputs, missing_in_remote
+from titanic.versions.remote import missing_in_remote
+from titanic.versions.repository import locked_outputs
 
 
 def test_a_project_that_reproduces_is_verified(small):

@@ -9,8 +9,8 @@ from typing import NamedTuple
 
 from titanic.stage import UserError
 from titanic.versions.health import environment, locks, objects, remotes, secrets
-from titanic.versions.health.clone import ADVICE, FIXED, WRONG, Clone, Finding, one_line
-from titanic.versions.repository import find_root
+from titanic.versions.health.clone import ADVICE, FIXED, WRONG, Clone, Finding
+from titanic.versions.repository import find_root, one_line
 
 LIMIT = 7.0  # seconds for all checks, which run beside each other; starting takes some more
 ROUNDS = 3  # of mending: what a mended lock names can be looked at only then

@@ -8,7 +8,8 @@ from typing import Any
 from titanic.config import METRICS
 from titanic.stage import UserError
 from titanic.versions.facts import REQUIRED, WIDE, artifact, differing
-from titanic.versions.repository import git, git_files, locked_outputs, locked_stages, missing_in_remote
+from titanic.versions.remote import missing_in_remote
+from titanic.versions.repository import git, git_files, locked_outputs, locked_stages
 from titanic.versions.tables import STORAGE, resolve
 from titanic.versions.tags import STAGE, Bump, Version, assign, find_version, next_version, tag_version, versions
 

@@ -1,6 +1,5 @@
 """The git and DVC repository of a project, as the commands see it: both programs, and what dvc.lock names."""
 
-import json
 import os
 import subprocess
 import sys
@@ -62,6 +61,11 @@ def run(
         told = [line for line in lines if "ERROR" in line or line.startswith(("error", "fatal"))] or lines[-1:]
         raise UserError(f"`{said}` failed: {'; '.join(told)}")
     return done.stdout
+
+
+def one_line(error: object) -> str:
+    """Return what an error says, on one line."""
+    return " ".join(str(error).split())
 
 
 def git(root: Path, *arguments: str) -> str:
@@ -167,7 +171,7 @@ def read_lock(lock: str, text: str, where: str = "") -> dict[str, Any]:
         stages = {prefix + name: dict(told) for name, told in _parsed(text)["stages"].items()}
         outputs_of(stages)
     except (YAMLError, KeyError, TypeError, ValueError, AttributeError) as error:
-        raise UserError(f"{lock} cannot be read{where}: {' '.join(str(error).split())}") from None
+        raise UserError(f"{lock} cannot be read{where}: {one_line(error)}") from None
     return stages
 
 
@@ -187,10 +191,3 @@ def _lock_files(root: Path, rev: str | None) -> list[str]:
         return git(root, "ls-files", "--", "dvc.lock", "*/dvc.lock").splitlines()
     paths = git(root, "ls-tree", "-r", "--name-only", rev).splitlines()
     return [path for path in paths if path.rpartition("/")[2] == "dvc.lock"]
-
-
-def missing_in_remote(root: Path) -> list[str]:
-    """Return the outputs that DVC keeps and whose objects the default remote does not have."""
-    states: dict[str, str] = json.loads(dvc(root, "status", "--cloud", "--json", timeout=120))
-    # "new": in the cache alone; "missing": in neither; "deleted": in the remote alone
-    return sorted(path for path, state in states.items() if state in {"new", "missing"})

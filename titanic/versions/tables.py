@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from titanic.config import FEATURES, INTERIM, PROCESSED, RAW, REJECTED, SUBMISSION
 from titanic.stage import UserError
+from titanic.versions.remote import check_remote, default_remote
 from titanic.versions.repository import dvc, find_root, git, git_file, locked_outputs
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ AS_TEXT = ("raw", "raw/test", "rejected")
 # An experiment: refs/exps/ab/cdef…/NAME, where abcdef… is the commit that it was run on.
 NAMED = ("refs/heads", "refs/tags", "refs/remotes", "refs/exps/*/*/*")
 STORAGE = ".dvc/storage"  # the embedded remote
-REMOTE_TIMEOUT = 300.0  # seconds; a gdrive remote without credentials waits for a browser for ever
+REMOTE_TIMEOUT = 300.0  # seconds for an object
 
 
 def load(table: str, rev: str | None = None) -> "pd.DataFrame":
@@ -108,8 +109,12 @@ def _object(root: Path, commit: str, md5: str, said: str) -> bytes:
         if _intact(content, md5):
             return content
     places = f"the cache, {STORAGE}"
-    remote = config["core"].get("remote")
-    if remote and config["remote"].get(remote, {}).get("url") != str(root / STORAGE):
+    remote, about = default_remote(root)
+    if about and about["url"] != str(root / STORAGE):
+        try:
+            check_remote(root)
+        except UserError as error:
+            raise UserError(f"{said} is in none of: {places}; {error}") from None
         try:
             content = _download(root, f"remote://{remote}/{name}")
         except UserError as error:

@@ -7,7 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from titanic.stage import UserError
-from titanic.versions.repository import Output, dvc, git, locked_outputs, missing_in_remote
+from titanic.versions.remote import missing_in_remote
+from titanic.versions.repository import Output, dvc, git, locked_outputs
 
 Say = Callable[[str], None]
 

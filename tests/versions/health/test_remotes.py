@@ -10,7 +10,8 @@ from threading import Thread
 import pytest
 
 from titanic.versions.health.clone import Clone, object_in
-from titanic.versions.health.remotes import config, credentials, folder, plain_words, server
+from titanic.versions.health.remotes import config, credentials, folder, server
+from titanic.versions.remote import plain_words
 from titanic.versions.repository import locked_outputs
 
 FEATURES = "data/features/train.parquet"

@@ -18,7 +18,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from titanic.stage import UserError
-from titanic.versions.repository import Output, git, outputs_of, read_lock
+from titanic.versions.repository import Output, git, one_line, outputs_of, read_lock
 from titanic.versions.tables import STORAGE
 
 OK, ADVICE, WRONG, FIXED = "ok", "advice", "WRONG", "fixed"
@@ -213,8 +213,3 @@ def some(names: Iterable[str]) -> str:
     listed = list(names)
     more = [f"and {len(listed) - NAMED} more"] if len(listed) > NAMED else []
     return ", ".join(listed[:NAMED] + more)
-
-
-def one_line(error: object) -> str:
-    """Return what an error says, on one line."""
-    return " ".join(str(error).split())

@@ -23,14 +23,13 @@ from titanic.versions.health.clone import (
     Clone,
     Finding,
     lock_files,
-    one_line,
     parse_lock,
     put_aside,
     read_added,
     some,
     tracked,
 )
-from titanic.versions.repository import git, git_file
+from titanic.versions.repository import git, git_file, one_line
 
 MARKERS = re.compile(r"^(<{7}|={7}|>{7})( |$)", flags=re.MULTILINE)
 

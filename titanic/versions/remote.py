@@ -1,0 +1,218 @@
+"""One remote: whether it can be used, and what it has.
+
+A remote that asks (for a password, for a browser) would ask for ever where nobody sits: DVC is started without a
+terminal and for a few seconds only, and a Google Drive without credentials is found before DVC is started at all.
+"""
+
+import importlib.util
+import json
+import os
+import re
+import socket
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import Future
+from functools import cache
+from pathlib import Path
+from threading import Thread
+from typing import Any, NamedTuple
+from urllib.parse import urlsplit
+
+from titanic.stage import UserError
+from titanic.versions.health.gdrive import gdrive
+from titanic.versions.repository import dvc, one_line, run
+
+ANSWER = 5.0  # seconds that a remote has to answer
+CONNECT = 4.0  # seconds that its address has
+NOTHING = "d41d8cd98f00b204e9800998ecf8427e"  # the md5 of no bytes, to ask for where any answer will do
+PORTS = {"ssh": 22, "http": 80, "https": 443, "webdav": 80, "webdavs": 443}
+
+# What failures of remotes mean; the first that fits. The text is DVC's or the server's.
+MEANING = {
+    r"app (is|has been) blocked|access_denied|admin_policy_enforced": "Google refuses DVC's own app: make an OAuth client "
+    "of your own and set gdrive_client_id and gdrive_client_secret with `dvc remote modify --local`",
+    r"do not have storage quota|storageQuotaExceeded": "a service account has no storage of its own: let the remote's url "
+    "be a folder in a shared drive of which the account is a member",
+    r"invalid_grant|expired or revoked|invalid_client|Failed to authenticate GDrive": "Google does not take the "
+    "credentials (expired, revoked, or of another client): make new ones at a terminal with `dvc pull -r`",
+    r"cannotDownloadAbusiveFile|acknowledgeAbuse": "Google takes a file for harmful: set gdrive_acknowledge_abuse to true",
+    r"NoCredentials|Unable to locate credentials": "there are no credentials",
+    r"InvalidAccessKeyId|SignatureDoesNotMatch|AccessDenied|\b40[13]\b|Forbidden|Unauthorized": "the credentials are refused",
+    r"NoSuchBucket|bucket does not exist": "there is no such bucket",
+    r"PermissionDenied|Permission denied": "access is denied",
+    r"[Hh]ost key": "the server's key is not known: connect once with `ssh`, and compare the key",
+    r"gave no answer": f"no answer within {ANSWER:.0f} s",
+    r"Connect call failed|Connection refused|Could not connect": "the connection is refused",
+}
+
+
+class Kind(NamedTuple):
+    """What a kind of remote needs: a library, and one of these options, variables or files of the home folder."""
+
+    library: str
+    options: tuple[str, ...] = ()
+    variables: tuple[str, ...] = ()
+    files: tuple[str, ...] = ()
+
+
+KINDS = {
+    "s3": Kind(
+        "dvc_s3",
+        ("secret_access_key", "profile", "credentialpath", "allow_anonymous_login"),
+        (
+            "AWS_SECRET_ACCESS_KEY",
+            "AWS_PROFILE",
+            "AWS_WEB_IDENTITY_TOKEN_FILE",
+            "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
+        ),
+        (".aws/credentials", ".aws/config"),
+    ),
+    "gs": Kind(
+        "dvc_gs",
+        ("credentialpath", "allow_anonymous_login"),
+        ("GOOGLE_APPLICATION_CREDENTIALS",),
+        (".config/gcloud/application_default_credentials.json",),
+    ),
+    "azure": Kind(
+        "dvc_azure",
+        ("connection_string", "account_key", "sas_token", "client_secret", "allow_anonymous_login"),
+        ("AZURE_STORAGE_CONNECTION_STRING", "AZURE_STORAGE_KEY", "AZURE_STORAGE_SAS_TOKEN", "AZURE_CLIENT_SECRET"),
+        (".azure",),
+    ),
+    "ssh": Kind("dvc_ssh"),
+    "webdav": Kind("dvc_webdav"),
+    "webdavs": Kind("dvc_webdav"),
+}
+
+
+def plain_words(said: str) -> str:
+    """Return what a failure of a remote means, in plain words; what was said where it is not known."""
+    return next((meaning for pattern, meaning in MEANING.items() if re.search(pattern, said)), one_line(said))
+
+
+def problems(name: str, remote: Mapping[str, Any], environ: Mapping[str, str], home: Path) -> Iterator[tuple[str, str]]:
+    """Yield what keeps a remote from being used, each with its cure."""
+    scheme = urlsplit(remote.get("url", "")).scheme
+    if scheme == "gdrive":
+        yield from gdrive(name, remote, environ)
+    kind = KINDS.get(scheme)
+    if kind is None:
+        return
+    if importlib.util.find_spec(kind.library) is None:
+        yield f"the library for {scheme} is not installed", f"uv sync --extra {kind.library.removeprefix('dvc_')}"
+    given = [remote.get(option) for option in kind.options] + [environ.get(variable) for variable in kind.variables]
+    if kind.options and not any(given) and not any((home / file).exists() for file in kind.files):
+        yield "no credentials are here", f"dvc remote modify --local {name} {kind.options[0]} SECRET"
+    key = remote.get("keyfile")
+    if key and not Path(key).expanduser().is_file():
+        yield f"there is no key file {key}", f"dvc remote modify --local {name} keyfile PATH"
+    for asked in ("password", "passphrase"):
+        if remote.get(f"ask_{asked}") and not remote.get(asked):
+            yield f"it asks for a {asked} at each use", f"dvc remote modify --local {name} {asked} SECRET"
+
+
+class UnreachableError(UserError):
+    """No connection can be made to the address of a remote."""
+
+
+def named(name: str, remote: Mapping[str, Any]) -> str:
+    """Return what a sentence calls a remote: its name, and where it is, without a password."""
+    return f"remote {name} ({re.sub(r'(?<=//)[^/@]*:[^/@]*@', '', remote['url'])})"
+
+
+def ask(root: Path, name: str, remote: Mapping[str, Any], md5s: Iterable[str]) -> set[str]:
+    """Return which of these objects a remote behind a network has.
+
+    UserError, with the remote's name and in plain words, where it cannot be used or gives no answer within ANSWER.
+    """
+    for problem, cure in problems(name, remote, os.environ, Path.home()):
+        raise UserError(f"remote {name}: {problem}; run `{cure}`")
+    wanted, connection = set(md5s), _connection(remote)
+    command = [sys.executable, "-m", __name__, str(root), name]
+    try:
+        there, said = set(run(command, root, ANSWER, given="\n".join(wanted)).split()), ""
+    except UserError as error:
+        there, said = set(), plain_words(str(error))
+    # DVC takes a dead HTTP server for an empty one
+    if wanted - there and (problem := connection()):
+        raise UnreachableError(f"{named(name, remote)}: {problem}")
+    if said:
+        raise UserError(f"{named(name, remote)}: {said}")
+    return there
+
+
+def default_remote(root: Path) -> tuple[str, Mapping[str, Any]]:
+    """Return the name of the default remote and its options, its url as an absolute path where it is a folder."""
+    from dvc.config import Config
+
+    config = Config(dvc_dir=str(root / ".dvc"))
+    name = config["core"].get("remote", "")
+    return name, config["remote"].get(name, {})
+
+
+@cache
+def check_remote(root: Path) -> None:
+    """See that the default remote can be used, once for all; UserError, with its name, where it cannot."""
+    name, remote = default_remote(root)
+    url = remote.get("url", "")
+    if "://" in url:
+        ask(root, name, remote, [NOTHING])
+    elif not Path(url).is_dir() and not Path(url).is_relative_to(root):  # DVC makes the one in the project
+        raise UserError(f"{named(name, remote)}: the folder is not there")
+
+
+def missing_in_remote(root: Path) -> list[str]:
+    """Return the outputs that DVC keeps and whose objects the default remote does not have; UserError as `check_remote`."""
+    check_remote(root)
+    states: dict[str, str] = json.loads(dvc(root, "status", "--cloud", "--json", timeout=120))
+    # "new": in the cache alone; "missing": in neither; "deleted": in the remote alone
+    return sorted(path for path, state in states.items() if state in {"new", "missing"})
+
+
+def _connection(remote: Mapping[str, Any]) -> Callable[[], str]:
+    """Try the address of a remote meanwhile; the function returned says why it cannot be reached, or nothing.
+
+    In a thread that may be left behind: nothing limits the time in which a host's name is looked up.
+    """
+    told: Future[str] = Future()
+    Thread(target=lambda: told.set_result(_unreachable(remote)), daemon=True).start()
+    until = time.monotonic() + ANSWER
+
+    def problem() -> str:
+        try:
+            return told.result(max(0.0, until - time.monotonic()))
+        except TimeoutError:
+            return ""
+
+    return problem
+
+
+def _unreachable(remote: Mapping[str, Any]) -> str:
+    """Return why no connection to a remote can be made, or nothing."""
+    address = urlsplit(remote.get("endpointurl") or remote["url"])
+    port = remote.get("port") or address.port or PORTS.get(address.scheme)
+    if not port or not address.hostname:
+        return ""
+    try:
+        socket.create_connection((address.hostname, int(port)), CONNECT).close()
+    except OSError as error:
+        return f"{address.hostname}:{port} cannot be reached ({error.strerror or error})"
+    return ""
+
+
+def main() -> None:
+    """Print which of the objects that stdin names a remote has, a line for each: in a process that can be ended."""
+    from dvc.repo import Repo
+
+    root, name = sys.argv[1:]
+    try:
+        odb = Repo(root).cloud.get_remote_odb(name)
+        print("\n".join(odb.oids_exist(sys.stdin.read().split())))
+    except Exception as error:  # noqa: BLE001 - whatever a remote's library raises
+        causes = [error, error.__cause__, error.__context__]
+        sys.exit("ERROR: " + ": ".join(dict.fromkeys(one_line(cause) for cause in causes if cause)))
+
+
+if __name__ == "__main__":
+    main()
