@@ -154,7 +154,9 @@ def test_objects_that_did_not_reach_the_commit_are_refused(small):
     small.ok("git", "rm", "--quiet", "--cached", "-r", ".dvc/storage")
     small.ok("git", "commit", "--quiet", "--message", "no storage")
 
-    with pytest.raises(UserError, match=r"default remote does not have .*model\.skops.* of HEAD; run `dvc push` \(and"):
+    with pytest.raises(
+        UserError, match=r"default remote embedded does not have .*model\.skops.* of HEAD; run `dvc push` \(and"
+    ):
         register(small.root, None, "minor")
     assert small.ok("git", "tag") == ""
 
@@ -164,7 +166,7 @@ def test_a_real_remote_is_asked_also_where_it_stands_in_the_local_config(small, 
     url = str(tmp_path / "remote") if url == "absolute" else url
     small.ok("dvc", "remote", "add", "--local", "--default", "real", url)
     (tmp_path / "remote").mkdir()
-    with pytest.raises(UserError, match=r"default remote does not have .*data/models/model\.skops"):
+    with pytest.raises(UserError, match=r"default remote real does not have .*data/models/model\.skops"):
         register(small.root, None, "minor")
 
     small.ok("dvc", "push")

@@ -3,6 +3,8 @@ import shutil
 import socket
 import time
 from contextlib import closing
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
 
 import pytest
 
@@ -14,7 +16,20 @@ COMMANDS = {
     "data diff": ("titanic", "data", "diff", "HEAD~1", "HEAD"),
     "register": ("titanic", "models", "register"),
     "verify": ("titanic", "verify"),
+    "snapshot": ("titanic", "snapshot", "--message", "why"),
 }
+
+
+class Refusing(BaseHTTPRequestHandler):
+    """Refuses every password."""
+
+    def do_PROPFIND(self):
+        self.send_error(401)
+
+    do_GET = do_HEAD = do_OPTIONS = do_PROPFIND  # noqa: N815 - as the library calls them
+
+    def log_message(self, *_):
+        """Say nothing."""
 
 
 @pytest.fixture
@@ -52,14 +67,14 @@ def use(project, url, **options):
 
 
 def refused(project, command):
-    """Run a command without a terminal; it must end in time, with one sentence, which is returned."""
+    """Run a command without a terminal; it must end in time; return what it says."""
     started = time.monotonic()
     done = project.run(
         "setsid", "--wait", "timeout", "20", *(word.format(list="list.csv") for word in COMMANDS[command])
     )
     assert time.monotonic() - started < PATIENCE
     assert done.code == 1, done.said
-    return done.said.splitlines()[-1]
+    return done.said
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -71,7 +86,7 @@ def test_a_drive_without_credentials_is_told_before_dvc_waits_for_a_browser(else
     assert "remote far: no credentials are here; DVC's own app is refused by Google" in said
 
 
-@pytest.mark.parametrize(("scheme", "command"), [("http", "data diff"), ("ssh", "register")])
+@pytest.mark.parametrize(("scheme", "command"), [("http", "data diff"), ("ssh", "register"), ("http", "snapshot")])
 def test_a_server_that_never_answers_is_told_by_name_in_time(elsewhere, deaf, scheme, command):
     use(elsewhere, f"{scheme}://127.0.0.1:{deaf}/path")
 
@@ -86,6 +101,24 @@ def test_a_dead_server_is_told_by_name_in_time(elsewhere, dead, scheme, command)
     said = refused(elsewhere, command)
 
     assert f"remote far ({scheme}://127.0.0.1:{dead}/path): 127.0.0.1:{dead} cannot be reached" in said
+
+
+def test_a_remote_is_asked_by_the_code_that_runs_not_by_that_of_the_commit(elsewhere, dead):
+    elsewhere.ok("git", "rm", "--quiet", "titanic/versions/remote.py")
+    use(elsewhere, f"webdav://127.0.0.1:{dead}/path")
+
+    assert f"127.0.0.1:{dead} cannot be reached" in refused(elsewhere, "register")
+
+
+@pytest.mark.parametrize("command", ["data diff", "register"])
+def test_a_wrong_password_is_not_taken_for_an_empty_remote(elsewhere, command):
+    with ThreadingHTTPServer(("127.0.0.1", 0), Refusing) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        use(elsewhere, f"webdav://127.0.0.1:{server.server_port}/path", user="ada", password="wrong")
+        said = refused(elsewhere, command)
+        server.shutdown()
+
+    assert f"remote far (webdav://127.0.0.1:{server.server_port}/path): the credentials are refused" in said
 
 
 @pytest.mark.parametrize("command", ["predict", "verify"])

@@ -75,6 +75,18 @@ def test_a_clone_knows_what_its_remote_lacks_without_a_cache(small, tmp_path):
     assert {objects[path] for path in missing_in_remote(clone.root)} == set(objects.values())
 
 
+def test_a_remote_is_asked_as_the_local_config_has_it(small, tmp_path):
+    """As docs/docs/remotes.md sets it up: the address, and a password, stand in the local config, which no clone has."""
+    small.ok("dvc", "remote", "add", "--default", "real", str(tmp_path / "unplugged"))
+    small.commit("a real remote")
+    small.ok("dvc", "remote", "modify", "--local", "real", "url", str(tmp_path / "real"))
+    small.ok("dvc", "push")
+
+    said = small.ok("titanic", "verify")
+
+    assert "MISSING" not in said
+
+
 def test_a_pipeline_that_does_not_run_is_told(small):
     small.edit("titanic/modeling/split.py", ("import pandas as pd", "import pandas as pd\nimport pandsa"))
     small.commit("broken")

@@ -8,9 +8,9 @@ from typing import Any
 from titanic.config import METRICS
 from titanic.stage import UserError
 from titanic.versions.facts import REQUIRED, WIDE, artifact, differing
-from titanic.versions.remote import missing_in_remote
+from titanic.versions.remote import STORAGE, default_remote, missing_in_remote, take_remotes
 from titanic.versions.repository import git, git_files, locked_outputs, locked_stages
-from titanic.versions.tables import STORAGE, resolve
+from titanic.versions.tables import resolve
 from titanic.versions.tags import STAGE, Bump, Version, assign, find_version, next_version, tag_version, versions
 
 SCORES = ("accuracy", "roc_auc")  # of the hold-out, what the list shows
@@ -76,25 +76,13 @@ def _refuse_missing(root: Path, commit: str, said: str) -> None:
         clone = Path(folder) / "clone"
         git(root, "clone", "--quiet", "--no-checkout", "--", str(root), str(clone))
         git(clone, "checkout", "--quiet", commit)
-        _take_remotes(root, clone)
-        missing = missing_in_remote(clone)
+        take_remotes(root, clone)
+        missing, (remote, _) = missing_in_remote(clone), default_remote(clone)
     if missing:
         raise UserError(
-            f"the default remote does not have {', '.join(missing)} of {said}; "
+            f"the default remote {remote} does not have {', '.join(missing)} of {said}; "
             f"run `dvc push` (and commit {STORAGE}, if it is the embedded one)"
         )
-
-
-def _take_remotes(root: Path, clone: Path) -> None:
-    """Give a clone the remotes of `root`, with what stands in its local config, but leave the embedded one its own."""
-    from dvc.config import Config
-
-    ours = Config(dvc_dir=str(root / ".dvc"))
-    with Config(dvc_dir=str(clone / ".dvc")).edit("local") as config:
-        config["core"] = {key: value for key, value in ours["core"].items() if key == "remote"}
-        config["remote"] = {
-            name: about for name, about in ours["remote"].items() if Path(about.get("url", "")) != root / STORAGE
-        }
 
 
 def promote(root: Path, wanted: str, stage: str, *, accept_equal: bool) -> str:

@@ -23,9 +23,11 @@ from titanic.stage import UserError
 from titanic.versions.health.gdrive import gdrive
 from titanic.versions.repository import dvc, one_line, run
 
+STORAGE = ".dvc/storage"  # the embedded remote
 ANSWER = 5.0  # seconds that a remote has to answer
 CONNECT = 4.0  # seconds that its address has
-NOTHING = "d41d8cd98f00b204e9800998ecf8427e"  # the md5 of no bytes, to ask for where any answer will do
+# Asked for where any answer will do; of one object alone WebDAV takes a refusal for its absence.
+NOTHING = ("d41d8cd98f00b204e9800998ecf8427e", "0" * 32)
 PORTS = {"ssh": 22, "http": 80, "https": 443, "webdav": 80, "webdavs": 443}
 
 # What failures of remotes mean; the first that fits. The text is DVC's or the server's.
@@ -130,10 +132,12 @@ def ask(root: Path, name: str, remote: Mapping[str, Any], md5s: Iterable[str]) -
         raise UserError(f"remote {name}: {problem}; run `{cure}`")
     wanted, connection = set(md5s), _connection(remote)
     command = [sys.executable, "-m", __name__, str(root), name]
+    there, said = set[str](), ""
     try:
-        there, said = set(run(command, root, ANSWER, given="\n".join(wanted)).split()), ""
+        # by the code that runs now, not by that of the commit in `root`
+        there = set(run(command, root, ANSWER, {"PYTHONSAFEPATH": "1"}, "\n".join(wanted)).split())
     except UserError as error:
-        there, said = set(), plain_words(str(error))
+        said = plain_words(str(error))
     # DVC takes a dead HTTP server for an empty one
     if wanted - there and (problem := connection()):
         raise UnreachableError(f"{named(name, remote)}: {problem}")
@@ -157,9 +161,21 @@ def check_remote(root: Path) -> None:
     name, remote = default_remote(root)
     url = remote.get("url", "")
     if "://" in url:
-        ask(root, name, remote, [NOTHING])
+        ask(root, name, remote, NOTHING)
     elif not Path(url).is_dir() and not Path(url).is_relative_to(root):  # DVC makes the one in the project
         raise UserError(f"{named(name, remote)}: the folder is not there")
+
+
+def take_remotes(root: Path, clone: Path) -> None:
+    """Give a clone the remotes of `root`, with what stands in its local config, but leave the embedded one its own."""
+    from dvc.config import Config
+
+    ours = Config(dvc_dir=str(root / ".dvc"))
+    with Config(dvc_dir=str(clone / ".dvc")).edit("local") as config:
+        config["core"] = {key: value for key, value in ours["core"].items() if key == "remote"}
+        config["remote"] = {
+            name: about for name, about in ours["remote"].items() if Path(about.get("url", "")) != root / STORAGE
+        }
 
 
 def missing_in_remote(root: Path) -> list[str]:

@@ -22,8 +22,8 @@ from titanic.versions.commits import Index, check_branch, commit, copied_index, 
 from titanic.versions.doctor import look, mend
 from titanic.versions.health import objects, remotes
 from titanic.versions.health.clone import MD5, OK, WRONG, Clone, Finding, lock_files, some, tracked
+from titanic.versions.remote import STORAGE
 from titanic.versions.repository import dvc, git, read_lock
-from titanic.versions.tables import STORAGE
 from titanic.versions.tags import Bump
 
 PATIENCE = 60.0  # seconds that the checks have, which hash every object
@@ -84,12 +84,18 @@ def _interrupt_all(*_: object) -> None:
 def _check(root: Path, say: Say) -> None:
     """Mend what a kill has left; UserError where git could not commit, or something is wrong."""
     check_branch(root)
-    mend(root, say)
-    wrong = [finding for finding in look(root, PATIENCE) if finding.level == WRONG]
+    wrong = _wrong(root)
+    if any(finding.mend for finding in wrong):
+        mend(root, say)
+        wrong = _wrong(root)
     for finding in wrong:
         say(str(finding))
     if wrong:
         raise UserError("nothing was done; mend first what is wrong")
+
+
+def _wrong(root: Path) -> list[Finding]:
+    return [finding for finding in look(root, PATIENCE) if finding.level == WRONG]
 
 
 def _reproduce(root: Path, say: Say) -> None:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from titanic.config import FEATURES, INTERIM, PROCESSED, RAW, REJECTED, SUBMISSION
 from titanic.stage import UserError
-from titanic.versions.remote import check_remote, default_remote
+from titanic.versions.remote import STORAGE, check_remote, default_remote
 from titanic.versions.repository import dvc, find_root, git, git_file, locked_outputs
 
 if TYPE_CHECKING:
@@ -33,7 +33,6 @@ AS_TEXT = ("raw", "raw/test", "rejected")
 
 # An experiment: refs/exps/ab/cdef…/NAME, where abcdef… is the commit that it was run on.
 NAMED = ("refs/heads", "refs/tags", "refs/remotes", "refs/exps/*/*/*")
-STORAGE = ".dvc/storage"  # the embedded remote
 REMOTE_TIMEOUT = 300.0  # seconds for an object
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from titanic.stage import UserError
-from titanic.versions.remote import missing_in_remote
+from titanic.versions.remote import default_remote, missing_in_remote, take_remotes
 from titanic.versions.repository import Output, dvc, git, locked_outputs
 
 Say = Callable[[str], None]
@@ -24,6 +24,7 @@ def verify(root: Path, say: Say) -> bool:
     with tempfile.TemporaryDirectory(prefix="titanic-verify-") as folder:
         clone = Path(folder) / "clone"
         git(root, "clone", "--quiet", "--", str(root), str(clone))
+        take_remotes(root, clone)
         dvc(clone, "config", "--local", "cache.dir", str(Path(folder) / "cache"))
         promised = locked_outputs(clone)
         if not promised:
@@ -53,9 +54,9 @@ def _tell_edited(clone: Path, promised: list[Output], say: Say) -> bool:
 
 
 def _tell_missing(clone: Path, say: Say) -> bool:
-    missing = missing_in_remote(clone)
+    missing, (remote, _) = missing_in_remote(clone), default_remote(clone)
     for path in missing:
-        say(f"MISSING    {path}: the default remote does not have it; run `dvc push`, and commit .dvc/storage")
+        say(f"MISSING    {path}: the default remote {remote} does not have it; run `dvc push`, and commit .dvc/storage")
     return not missing
 
 

@@ -261,8 +261,13 @@ def test_objects_behind_a_server_are_counted(small):
         all_there = lines(server, small)
         object_in(storage, next(o.md5 for o in locked_outputs(small.root) if o.path == FEATURES)).unlink()
         one_gone = lines(server, small)
+        remote(small, f"http://127.0.0.1:{http.server_port}/elsewhere")
+        all_gone = lines(server, small)
         http.shutdown()
 
     name = f"remote far (http://127.0.0.1:{http.server_port})"
     assert all_there == [f"ok      {name} has what the locks name"]
     assert [line for line in one_gone if FEATURES in line and f"{name} lacks " in line] == one_gone
+    assert all_gone == [
+        f"WRONG   {name[:-1]}/elsewhere) has nothing of what the locks name; run `dvc remote modify far url URL`"
+    ]

@@ -18,8 +18,8 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from titanic.stage import UserError
+from titanic.versions.remote import STORAGE
 from titanic.versions.repository import Output, git, one_line, outputs_of, read_lock
-from titanic.versions.tables import STORAGE
 
 OK, ADVICE, WRONG, FIXED = "ok", "advice", "WRONG", "fixed"
 MD5 = re.compile(r"[0-9a-f]{32}(\.dir)?")

@@ -25,8 +25,8 @@ from titanic.versions.health.clone import (
     put_aside,
     some,
 )
+from titanic.versions.remote import STORAGE
 from titanic.versions.repository import Output, git_file
-from titanic.versions.tables import STORAGE
 
 
 def objects(clone: Clone) -> Iterator[Finding]:

@@ -8,9 +8,8 @@ from typing import Any
 
 from titanic.stage import UserError, write_bytes
 from titanic.versions.health.clone import ADVICE, OK, WRONG, Clone, Finding, object_in, read_config, some
-from titanic.versions.remote import UnreachableError, ask, named, problems
+from titanic.versions.remote import STORAGE, UnreachableError, ask, named, problems
 from titanic.versions.repository import Output, dvc, git
-from titanic.versions.tables import STORAGE
 
 
 def config(clone: Clone) -> Iterator[Finding]:
@@ -84,7 +83,10 @@ def server(clone: Clone) -> Iterator[Finding]:
         yield Finding(WRONG, str(error), f"dvc status --cloud --verbose -r {name}")
     else:
         lacking = [output for md5, output in clone.kept.items() if md5 not in there]
-        yield from _told(clone, named(name, remote), lacking)
+        if lacking and not there and url.startswith("http"):  # which is read only: another remote has filled it
+            yield Finding(WRONG, f"{named(name, remote)} has nothing of what the locks name", _other_url(name))
+        else:
+            yield from _told(clone, named(name, remote), lacking)
 
 
 def _default(clone: Clone) -> tuple[str, Mapping[str, Any]]:
