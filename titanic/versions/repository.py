@@ -170,8 +170,10 @@ def read_lock(lock: str, text: str, where: str = "") -> dict[str, Any]:
     try:
         stages = {prefix + name: dict(told) for name, told in _parsed(text)["stages"].items()}
         outputs_of(stages)
-    except (YAMLError, KeyError, TypeError, ValueError, AttributeError) as error:
+    except YAMLError as error:
         raise UserError(f"{lock} cannot be read{where}: {one_line(error)}") from None
+    except (KeyError, TypeError, ValueError, AttributeError):
+        raise UserError(f"{lock} cannot be read{where}: it is not what DVC writes") from None
     return stages
 
 

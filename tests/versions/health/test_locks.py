@@ -5,8 +5,11 @@ import subprocess
 import time
 
 import pytest
+from dvc.schema import COMPILED_LOCKFILE_SCHEMA
+from dvc.utils.serialize import parse_yaml
 
-from titanic.versions.health.clone import Clone
+from titanic.stage import UserError
+from titanic.versions.health.clone import Clone, parse_lock
 from titanic.versions.health.locks import pipelines, waiting
 
 
@@ -166,6 +169,35 @@ def test_a_lock_that_is_none_is_told(small, content):
     (small.root / "dvc.lock").write_bytes(content)
 
     assert len(wrong(pipelines, small)) == 1
+
+
+def test_a_lock_that_is_cut_anywhere_is_told_or_is_one_that_dvc_reads(small):
+    whole = (small.root / "reports/dvc.lock").read_text()
+
+    for length in range(len(whole)):
+        text = whole[:length]
+        try:
+            parse_lock("reports/dvc.lock", text)
+        except UserError as error:
+            assert "reports/dvc.lock cannot be read: " in str(error)  # noqa: PT017 - most lengths end here
+        else:
+            assert text.endswith("\n")
+            COMPILED_LOCKFILE_SCHEMA(parse_yaml(text, "reports/dvc.lock"))
+
+
+def test_a_pipeline_that_is_gone_comes_back_by_the_command_that_is_told(small):
+    (small.root / "dvc.yaml").unlink()
+
+    (found,) = wrong(pipelines, small)
+    small.ok("sh", "-c", found.rpartition("; run `")[2].rstrip("`"))
+
+    assert wrong(pipelines, small) == []
+
+
+def test_an_empty_lock_is_told_in_plain_words(small):
+    (small.root / "dvc.lock").write_text("")
+
+    assert "dvc.lock cannot be read: it is not what DVC writes; run `git" in wrong(pipelines, small)[0]
 
 
 def test_a_cut_lock_is_that_of_head_again(small):

@@ -244,6 +244,13 @@ def test_a_clone_that_was_moved_points_to_its_own_storage_again(small):
     assert "fixed   the embedded remote is .dvc/storage of this clone" in small.ok("titanic", "doctor", "--fix")
 
 
+def test_a_configuration_that_cannot_be_read_is_told_once(small):
+    (small.root / ".dvc/config").write_text("[core")
+
+    assert len(wrong(config, small)) == 1
+    assert wrong(folder, small) == []
+
+
 @pytest.mark.parametrize("name", ["nobody", ""])
 def test_a_default_remote_that_is_none_is_told(small, name):
     small.edit(".dvc/config", ("remote = embedded", f"remote = {name}" if name else "autostage = false"))

@@ -115,11 +115,19 @@ def _inner(root: Path) -> list[Path]:
 
 
 def parse_lock(lock: str, text: str) -> list[Output]:
-    """Return the outputs in the text of a lock; UserError also where a kill has cut a hash."""
+    """Return the outputs in the text of a lock; UserError also where DVC would refuse it, and where a kill has cut it."""
+    from dvc.schema import COMPILED_LOCKFILE_SCHEMA
+    from dvc.utils.serialize import ParseError, parse_yaml
+    from voluptuous import Invalid
+
     outputs = outputs_of(read_lock(lock, text))
-    for md5 in re.findall(r"^ *(?:- )?md5:(.*)$", text, flags=re.MULTILINE):
-        if not MD5.fullmatch(md5.strip()):
-            raise UserError(f"{lock} cannot be read: it ends in a hash that is cut off")
+    try:
+        COMPILED_LOCKFILE_SCHEMA(parse_yaml(text, lock))
+    except (ParseError, Invalid) as error:
+        raise UserError(f"{lock} cannot be read: DVC refuses it: {one_line(error)}") from None
+    hashes = re.findall(r"^ *(?:- )?md5:(.*)$", text, flags=re.MULTILINE)
+    if not text.endswith("\n") or not all(MD5.fullmatch(md5.strip()) for md5 in hashes):
+        raise UserError(f"{lock} cannot be read: it is cut off")
     return outputs
 
 

@@ -49,7 +49,8 @@ def _pipeline(root: Path, lock: str) -> Iterator[Finding]:
     try:
         stages = set(YAML(typ="safe", pure=True).load((root / pipeline).read_text(encoding="utf-8"))["stages"])
     except (YAMLError, OSError, UnicodeDecodeError, KeyError, TypeError) as error:
-        yield Finding(WRONG, f"{pipeline} cannot be read: {one_line(error)}", f"git diff HEAD -- {pipeline}")
+        cure = f"git {'diff HEAD' if (root / pipeline).is_file() else 'checkout HEAD'} -- {pipeline}"
+        yield Finding(WRONG, f"{pipeline} cannot be read: {one_line(error)}", cure)
         return
     if not os.path.lexists(root / lock):
         yield Finding(ADVICE, f"there is no {lock}: nothing was run", "dvc repro --all-pipelines")

@@ -53,6 +53,8 @@ def folder(clone: Clone) -> Iterator[Finding]:
     """See that there is a default remote, and, where it is a folder, that it has what the locks name."""
     name, remote = _default(clone)
     url = remote.get("url", "")
+    if not clone.config:
+        return  # told with the configuration
     if not url:
         said = f"the default remote {name} is not configured" if name else "there is no default remote"
         yield Finding(WRONG, said, "dvc remote default embedded")
