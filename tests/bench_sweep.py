@@ -43,7 +43,7 @@ def stages():
 before = PARAMS.read_bytes()
 for work in (stages, fits):
     spent = 0
-    for depth in range(1, int(sys.argv[1]) + 1):
+    for depth in range(2, int(sys.argv[1]) + 2):
         PARAMS.write_bytes(before)
         apply(PARAMS, (f"train.max_depth={depth}",))
         started = time.process_time()

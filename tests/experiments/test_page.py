@@ -4,8 +4,9 @@ import re
 
 import pytest
 
+from titanic.experiments.best import BY_INTERVALS, FOLD_BY_FOLD, best_of
 from titanic.experiments.page import importance, page, scale, varied
-from titanic.experiments.summary import BY_INTERVAL, FOLD_BY_FOLD, best_of
+from titanic.experiments.summary import counts, verdict
 from titanic.experiments.sweep import Aim, Outcome
 
 AIM = Aim("cv.roc_auc")
@@ -18,6 +19,7 @@ def outcome(depth, seed, score, state="new"):
     return Outcome(f"sweep-{depth}-{seed}", point, state, "no <rows>" if state == "failed" else "", scores, sure)
 
 
+START = Outcome("", (), "there", scores={"cv.roc_auc": 0.5})
 GRID = [outcome(depth, seed, depth / 10) for depth in (2, 4, 9) for seed in (1, 2)]
 
 
@@ -39,10 +41,11 @@ def test_importance_is_the_share_between_groups(groups, share):
 
 
 def test_the_page_tells_the_best_and_what_failed_and_needs_no_network():
-    html = page(AIM, [*GRID, outcome(3, 3, 0.0, "failed")])
+    points = [*GRID, outcome(3, 3, 0.0, "failed")]
+    html = page(AIM, points, best_of(AIM, points, START))
 
     assert "<strong>sweep-9-1</strong> is the highest with 0.9000" in html
-    assert "1 of the 5 others are indistinguishable from it, by its interval where the folds are others" in html
+    assert f"1 of 5 others are indistinguishable from it, {BY_INTERVALS}" in html
     assert "no &lt;rows&gt;" in html
     assert html.count("<polyline") == len(GRID) + 2
     assert re.search(r"train.max_depth</th><td>1.00</td>", html)
@@ -64,19 +67,41 @@ def over_folds(name, *scores, rows="the same"):
     )
 
 
-def test_rivals_are_judged_fold_by_fold_where_the_folds_are_the_same():
+def test_rivals_are_judged_fold_by_fold_where_the_folds_hold_the_same_rows():
     best = over_folds("best", 0.90, 0.91, 0.92, 0.89, 0.90)
     worse_everywhere = over_folds("worse", 0.88, 0.89, 0.90, 0.87, 0.88)  # inside of the best's interval
     now_and_then = over_folds("rival", 0.92, 0.89, 0.93, 0.87, 0.90)
     elsewhere = over_folds("elsewhere", 0.86, 0.86, 0.86, 0.86, 0.86, rows="others")
+    start = over_folds("", 0.85, 0.86, 0.87, 0.84, 0.85)
 
-    alone = best_of(AIM, [now_and_then, best, worse_everywhere])
-    mixed = best_of(AIM, [now_and_then, best, worse_everywhere, elsewhere])
+    alone = best_of(AIM, [now_and_then, best, worse_everywhere, best], start)
+    mixed = best_of(AIM, [now_and_then, best, worse_everywhere, elsewhere], elsewhere)
 
-    assert (alone.outcome, alone.rivals, alone.how) == (best, 1, FOLD_BY_FOLD)
-    assert (mixed.rivals, mixed.how) == (2, f"{FOLD_BY_FOLD}, or {BY_INTERVAL}")
+    assert (alone.outcome, alone.rivals, alone.judged, alone.how) == (best, 1, 2, FOLD_BY_FOLD)
+    assert (alone.gain.value, alone.gain.low) == pytest.approx((0.05, 0.05))
+    assert (mixed.rivals, mixed.judged, mixed.how) == (2, 3, f"{FOLD_BY_FOLD}, or {BY_INTERVALS}")
+    assert mixed.gain is None
+
+
+def test_where_nothing_can_be_judged_nothing_is_said_of_others():
+    points = [Outcome(f"point-{f1}", (), "new", scores={"holdout.f1": f1}) for f1 in (0.5, 0.6)]
+    aim = Aim("holdout.f1")
+    start = Outcome("", (), "there", scores={"holdout.f1": 0.4})
+
+    said = verdict(aim, points, points, start, best_of(aim, points, start))
+
+    assert "best holdout.f1: 0.600000: point-0.6 ()" in said
+    assert not [line for line in said if "others" in line]
+
+
+def test_a_point_that_was_asked_for_twice_counts_once():
+    points = [GRID[0], GRID[1], GRID[0], outcome(3, 3, 0.0, "failed")]
+
+    assert counts(points) == "2 new, 0 there before, 1 failed, 1 asked for again"
+    assert len(AIM.ranked(points)) == 2
+    assert best_of(AIM, points, START).judged == 1
 
 
 @pytest.mark.parametrize("outcomes", [[], [outcome(2, 1, 0.0, "failed")], [GRID[0]]])
 def test_little_makes_a_page_too(outcomes):
-    assert "</html>" in page(AIM, outcomes)
+    assert "</html>" in page(AIM, outcomes, best_of(AIM, outcomes, START))

@@ -11,8 +11,8 @@ from titanic.experiments.trial import Floor, _Hopeless, _Watch
 
 @pytest.fixture
 def search(tmp_path):
-    def search(trials, metric="cv.roc_auc"):
-        axes = parse_axes(["train.max_depth=interval(1,1000)"])
+    def search(trials, metric="cv.roc_auc", *, also="train.n_estimators=interval(1,1000)"):
+        axes = parse_axes(["train.max_depth=interval(1,1000)", also])
         made = Search(axes, {"train.max_depth": 3}, Aim(metric), trials=trials, seed=1)
         made.open(f"sqlite:///{tmp_path}/studies.db", "base")
         return made
@@ -43,7 +43,7 @@ def test_a_pruned_trial_is_no_measure_for_others_and_is_not_run_again(search):
 
     assert next(asked).floor.means == (0.8,)
     again = list(search(STARTUP + 1).asked())
-    assert [ask.pruned for ask in again] == [()] * STARTUP + [(0.1,)]
+    assert [ask.pruned_means for ask in again] == [()] * STARTUP + [(0.1,)]
     assert [trial.state for trial in study.study.trials[-2:]] == [TrialState.PRUNED, TrialState.RUNNING]
 
 

@@ -10,6 +10,8 @@ from datetime import datetime
 
 import pytest
 
+from titanic.config import leaves
+
 
 def experiments(project):
     """The commit of each experiment by name."""
@@ -37,16 +39,23 @@ def state(project):
     )
 
 
-def shown(project, rev):
+def noted(project, rev):
     """What `dvc exp show` has of an experiment: what the sweep noted, or else what DVC reads now."""
     code = "import sys; from dvc.repo import Repo; from dvc.repo.experiments.collect import collect_rev as c; "
-    noted = (project.root / f".dvc/tmp/exps/cache/{rev[:2]}/{rev[2:]}").is_file()
+    there = (project.root / f".dvc/tmp/exps/cache/{rev[:2]}/{rev[2:]}").is_file()
     told = json.loads(project.ok("python", "-c", code + "print(c(Repo(), sys.argv[1]).data.as_bytes().decode())", rev))
     assert datetime.fromisoformat(told.pop("timestamp")).timestamp() == int(
         project.ok("git", "show", "--no-patch", "--format=%ct", rev)
     )
     assert told.pop("rev") == rev
-    return told, noted
+    return {(key, repr(value)) for key, value in leaves(told)}, there
+
+
+def unlike(project, ours, theirs):
+    """Return what the note of a sweep says otherwise than DVC's own; it must be there before DVC has looked."""
+    (our_note, there), (their_note, _) = noted(project, ours), noted(project, theirs)
+    assert there
+    return sorted(our_note ^ their_note)
 
 
 def told_commit(project, rev):
@@ -73,7 +82,7 @@ def test_an_experiment_is_the_one_that_dvc_makes_to_the_byte(small, point):
     small.ok("dvc", "exp", "run", "--name", "theirs", *(word for value in point for word in ("-S", value)))
 
     found = experiments(small)
-    assert shown(small, found[ours]) == (shown(small, found["theirs"])[0], True)
+    assert unlike(small, found[ours], found["theirs"]) == []
     assert small.ok("git", "show", f"{found[ours]}:dvc.lock") == small.ok("git", "show", f"{found['theirs']}:dvc.lock")
     assert told_commit(small, found[ours]) == told_commit(small, found["theirs"])
 
@@ -85,12 +94,11 @@ def test_after_apply_nothing_is_left_to_do(small):
     small.ok("dvc", "exp", "apply", name)
 
     assert "Data and pipelines are up to date." in small.ok("dvc", "repro")
-    assert small.ok("dvc", "data", "status", "--json") != ""
     assert "max_depth: 3 " in (small.root / "params.yaml").read_text()
 
 
 def test_experiments_stand_in_dvcs_own_tables(small):
-    names, said = sweep(small, "train.n_estimators=3,4", "train.max_depth=range(2,4)")
+    names, _ = sweep(small, "train.n_estimators=3,4", "train.max_depth=range(2,4)")
 
     shown = json.loads(small.ok("dvc", "exp", "show", "--json"))
     found = {row["name"]: row["revs"][0]["data"] for rev in shown for row in rev.get("experiments") or ()}
@@ -99,7 +107,9 @@ def test_experiments_stand_in_dvcs_own_tables(small):
     params = {(data["params"]["params.yaml"]["data"]["train"]["n_estimators"],) for data in found.values()}
     assert params == {(3,), (4,)}
     assert all(data["metrics"]["reports/metrics.json"]["data"]["cv"]["roc_auc"] for data in found.values())
-    assert "train.max_depth" in small.ok("dvc", "exp", "diff", names[0], names[1], "--param-deps", "--json") or said
+    told = json.loads(small.ok("dvc", "exp", "diff", names[0], names[1], "--json"))
+    assert told["params"]["params.yaml"].keys() <= {"train.n_estimators", "train.max_depth"}
+    assert told["params"]["params.yaml"]
 
 
 def test_a_point_that_is_there_is_not_run_again(small):
@@ -130,7 +140,7 @@ def test_the_end_tells_the_best_how_sure_it_is_and_what_to_do(small):
     rows = json.loads((small.root / "reports/sweep.json").read_text())["points"]
     best = min(rows, key=lambda row: row["scores"]["cv.log_loss"])
     assert f"best cv.log_loss: {best['scores']['cv.log_loss']:.6f} (95 % interval" in said
-    assert "of the 2 others are indistinguishable from it, fold by fold" in said
+    assert "of 2 others are indistinguishable from the best, fold by fold" in said
     assert f"{best['scores']['holdout.log_loss']:.6f}" in said
     assert f"dvc exp apply {best['name']}" in said
     assert f"titanic compare HEAD {best['name']}" in said
@@ -146,6 +156,31 @@ def test_only_the_best_are_kept_and_nothing_is_run_twice(small):
     assert len(again) == 2
     assert set(names) < set(again)
     assert "Data and pipelines are up to date." in apply_and_repro(small, again[0])
+
+
+def test_what_was_not_kept_is_not_run_again_either(small):
+    sweep(small, "train.max_depth=1,2", options=("--keep", "best:1"))
+    journal = small.root / ".dvc/tmp/sweep/finished.jsonl"
+    cut = journal.read_text()[:-30]  # as a kill may leave it
+    journal.write_text(cut)
+
+    names, said = sweep(small, "train.max_depth=1,2,3")
+
+    assert len(names) == 3
+    assert "3 points: " in said
+    assert "Data and pipelines are up to date." in apply_and_repro(small, names[0])
+    assert cut.splitlines()[1] in journal.read_text()
+
+
+def test_what_another_pipeline_measures_is_noted_as_dvc_does(small):
+    small.edit("dvc.yaml", ("\nmetrics:\n", "\nmetrics:\n  - reports/data_quality.json\n"))
+    small.commit("more metrics")
+
+    (ours,), _ = sweep(small, "dataset.seed=5")
+
+    small.ok("dvc", "exp", "run", "--name", "theirs", "-S", "dataset.seed=5")
+    found = experiments(small)
+    assert unlike(small, found[ours], found["theirs"]) == []
 
 
 def apply_and_repro(project, name):
@@ -185,12 +220,16 @@ def test_a_folder_outside_of_the_repository_is_found(small):
     small.edit("params.yaml", ("source: synthetic", "source: files"))
     small.commit("files")
 
-    (ours,), _ = sweep(small, "dataset.path=../mine")
+    names, _ = sweep(small, f"dataset.path=../mine,{mine}")
 
-    small.ok("dvc", "exp", "run", "--name", "theirs", "-S", "dataset.path=../mine")
-    found = experiments(small)
-    assert told_commit(small, found[ours]) == told_commit(small, found["theirs"])
-    assert "Doe, Miss. Jane" in (small.root / "data/raw/train.csv").read_text()
+    for name, path in {"relative": "../mine", "absolute": str(mine)}.items():
+        small.ok("dvc", "exp", "run", "--name", name, "-S", f"dataset.path={path}")
+        found = experiments(small)
+        ours = next(ours for ours in names if told_commit(small, found[ours]) == told_commit(small, found[name]))
+        assert unlike(small, found[ours], found[name]) == []
+        assert "Doe, Miss. Jane" in (small.root / "data/raw/train.csv").read_text()
+        small.ok("git", "reset", "--quiet", "--hard")
+        small.ok("dvc", "checkout", "--quiet", "--force", "dvc.yaml")
 
 
 @pytest.fixture
@@ -352,26 +391,45 @@ def told(project):
     return json.loads((project.root / "reports/sweep.json").read_text())["points"]
 
 
-@pytest.mark.faults
-def test_a_search_goes_on_and_is_the_same_as_one_without_a_break(small):
+def results(project):
+    """What came of each trial; what was run before a break is there after it."""
+    return [(row["point"], row["scores"], row["means"]) for row in told(project)]
+
+
+@pytest.fixture
+def undisturbed(small, tmp_path):
+    """A search on the project, of 14 trials by two workers, and what comes of it where nobody disturbs it."""
     small.edit("params.yaml", ("folds: 2 ", "folds: 4 "))
-    small.ok("titanic", "sweep", "--trials", "9", *SEARCH)
-    first = told(small)
-    said = small.ok("titanic", "sweep", "--trials", "14", *SEARCH)
-    whole = told(small)
-    pruned = sum(row["state"] == "pruned" for row in whole)
+    small.commit("four folds")
+    search = ("titanic", "sweep", "--trials", "14", "-j", "2", *SEARCH)
+    alone = small.clone(tmp_path / "alone")
+    alone.ok(*search)
+    return search, results(alone)
 
-    small.ok("titanic", "sweep", "--trials", "14", "--storage", "sqlite:///other.db", *SEARCH)
 
-    assert len(first) == 9
-    assert [row["point"] for row in whole[:9]] == [row["point"] for row in first]
-    assert f"there before, {pruned} pruned, 0 failed" in said
+@pytest.mark.faults
+def test_a_killed_search_goes_on_as_if_nobody_had_killed_it(small, undisturbed):
+    search, whole = undisturbed
+    for after in (1, 5, 9):
+        stopped(small, signal.SIGKILL, after, *search[2:])
+
+    said = small.ok(*search)
+
+    pruned = sum(row["state"] == "pruned" for row in told(small))
+    assert results(small) == whole
     assert 0 < pruned < 10
-    # what was run whole the first time is there now; what was pruned is pruned again
-    assert [(row["point"], row["scores"], row["means"]) for row in told(small)] == [
-        (row["point"], row["scores"], row["means"]) for row in whole
-    ]
-    assert len(experiments(small)) == len({row["name"] for row in whole if row["scores"]})
+    assert f" {pruned} pruned, 0 failed" in said
+    assert len(experiments(small)) == len({row["name"] for row in told(small) if row["scores"]})
+
+
+@pytest.mark.faults
+def test_a_search_that_keeps_the_best_is_the_same_search(small, undisturbed):
+    search, whole = undisturbed
+
+    small.ok(*search, "--keep", "best:2")
+
+    assert results(small) == whole
+    assert len(experiments(small)) == 2
 
 
 @pytest.mark.faults

@@ -51,7 +51,7 @@ class Base:
 
     def name(self, point: Point) -> str:
         """Return the experiment's name: the same for the same parameters, code and data on one commit."""
-        return f"sweep-{dict_sha256({'params': self.values.of(point), 'stages': self._resolved(point)[1]})[:8]}"
+        return f"sweep-{dict_sha256({'params': self.values.of(point), 'stages': self._resolved(point)[1]})[:12]}"
 
     def _resolved(self, point: Point) -> tuple[list[Stage], str]:
         """Return the stages, and a hash of them and of what they read from outside of the pipeline."""

@@ -5,8 +5,10 @@ imports the stages from there. A trial whose worker dies is run again by another
 """
 
 import io
+import shutil
 import tarfile
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from tempfile import mkdtemp
@@ -96,6 +98,16 @@ class Remote:
         """Stop it."""
         if self.running:
             self.running.cancel()
+
+
+def forget(name: str) -> None:
+    """End the idle workers of a shipment in this process, a Dask worker, and remove what they were unpacked to."""
+    idle = _IDLE.pop(name, SimpleQueue[Worker]())
+    with suppress(Empty):
+        while True:
+            worker = idle.get_nowait()
+            worker.end()
+            shutil.rmtree(worker.said.parent, ignore_errors=True)
 
 
 def connect(address: str) -> Client:

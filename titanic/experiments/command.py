@@ -10,7 +10,6 @@ from typing import NamedTuple
 
 from titanic.config import METRICS, REPORTS, leaves
 from titanic.experiments.base import Base, private_folder
-from titanic.experiments.page import page
 from titanic.experiments.points import Axis, Point, count, grid, parse_axes
 from titanic.experiments.record import Recorder
 from titanic.experiments.snapshot import identity
@@ -98,9 +97,14 @@ def _drive(sweep: Sweep, aim: Aim, plan: Plan, root: Path) -> bool:
             stopped = error
     kept = sweep.keep_best(aim, watched.seen)
     record(root, aim, watched.seen)
-    write_bytes(root / PAGE, page(aim, watched.seen).encode())
-    before = dict(leaves(json.loads((sweep.base.tree / METRICS).read_text(encoding="utf-8"))))[aim.metric]
-    print("\n".join([*verdict(aim, watched.seen, kept, before), f"all of them: {PAGE}"]))
+    # pandas and scipy: a second that only the end needs
+    from titanic.experiments.best import best_of
+    from titanic.experiments.page import page
+
+    start = sweep.start()
+    best = best_of(aim, watched.seen, start)
+    write_bytes(root / PAGE, page(aim, watched.seen, best).encode())
+    print("\n".join([*verdict(aim, watched.seen, kept, start, best), f"all of them: {PAGE}"]))
     if stopped:
         raise stopped
     return any(outcome.scores for outcome in watched.seen)
@@ -159,7 +163,11 @@ def _runners(base: Base, options: Options) -> Iterator[tuple[Callable[[int], Run
     except ImportError:
         raise UserError("--scheduler needs Dask: uv sync --extra dask") from None
     with cluster.connect(options.scheduler) as client:
-        yield cluster.remote(base, client), options.jobs or cluster.threads(client)
+        try:
+            yield cluster.remote(base, client), options.jobs or cluster.threads(client)
+        finally:
+            if client.status == "running":
+                client.run(cluster.forget, base.folder.name)
 
 
 def _list(base: Base, recorder: Recorder, points: Iterable[Point]) -> None:

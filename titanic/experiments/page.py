@@ -10,7 +10,8 @@ from typing import Any, NamedTuple
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from titanic.experiments.summary import Best, best_of, counts
+from titanic.experiments.best import Best
+from titanic.experiments.summary import counts
 from titanic.experiments.sweep import Aim, Outcome
 
 DRAWN = 1_000  # points, the best, in a drawing
@@ -98,10 +99,9 @@ def _value(outcome: Outcome, key: str) -> str:
     return next(value for name, _, value in (text.partition("=") for text in outcome.point) if name == key)
 
 
-def page(aim: Aim, outcomes: list[Outcome]) -> str:
+def page(aim: Aim, outcomes: list[Outcome], best: Best | None) -> str:
     """Return the page as HTML."""
     scored = aim.ranked(outcomes)
-    best: Best | None = best_of(aim, outcomes)
     scores = [outcome.scores[aim.metric] for outcome in scored] or [0.0]
     low, high = min(scores), max(scores)
     heights = {outcome.name: (outcome.scores[aim.metric] - low) / ((high - low) or 1) for outcome in scored}
@@ -117,7 +117,7 @@ def page(aim: Aim, outcomes: list[Outcome]) -> str:
         "lines": lines,
         "ends": (f"{low:.4f}", f"{high:.4f}"),
         "scored": scored,
-        "unscored": [outcome for outcome in outcomes if not outcome.scores],
+        "unscored": {outcome.name: outcome for outcome in outcomes if not outcome.scores}.values(),
         "listed": LISTED,
         "drawn": DRAWN,
     }

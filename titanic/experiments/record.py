@@ -108,15 +108,23 @@ class Recorder:
     def remember(self, made: Unrecorded) -> Unrecorded:
         """Note a result, so that the next sweep need not run it again."""
         with self.journal.open("a", encoding="utf-8") as journal:
-            journal.write(json.dumps(made._asdict()) + "\n")
+            journal.write(f"\n{json.dumps(made._asdict())}\n")  # a kill may have left half a line
         return made
 
     def finished(self) -> dict[str, Unrecorded]:
         """Return the noted results on HEAD that are still there, by name."""
         lines = self.journal.read_text(encoding="utf-8").splitlines() if self.journal.is_file() else []
-        noted = [Unrecorded(**json.loads(line)) for line in lines if line.endswith("}")]
-        return {made.name: made for made in noted if made.head == self.snapshot.head and self._is_whole(made)}
+        noted = [made for line in lines if (made := _noted(line)) and made.head == self.snapshot.head]
+        trees = "".join(f"{made.tree}\n" for made in noted)
+        kinds = git(self.root, "cat-file", "--batch-check=%(objecttype)", given=trees).splitlines()
+        there = [made for made, kind in zip(noted, kinds, strict=True) if kind == "tree"]
+        return {
+            made.name: made for made in there if all(object_path(self.cache, md5).is_file() for md5 in made.objects)
+        }
 
-    def _is_whole(self, made: Unrecorded) -> bool:
-        found = git(self.root, "cat-file", "--batch-check", given=f"{made.tree}\n")
-        return " tree " in found and all(object_path(self.cache, md5).is_file() for md5 in made.objects)
+
+def _noted(line: str) -> Unrecorded | None:
+    """Return what a line of the journal tells; None where a kill has cut it."""
+    with suppress(ValueError, TypeError):
+        return Unrecorded(**json.loads(line))
+    return None

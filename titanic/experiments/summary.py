@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING
 
 from rich.console import Console, Group
 from rich.live import Live
@@ -16,64 +16,12 @@ from titanic.config import REPORTS
 from titanic.experiments.sweep import Aim, Outcome
 from titanic.stage import write_json
 
+if TYPE_CHECKING:
+    from titanic.experiments.best import Best
+    from titanic.modeling.significance import Difference
+
 RECORD = REPORTS / "sweep.json"
 SHOWN = 5  # of the best, while the sweep runs
-FOLD_BY_FOLD = "fold by fold (corrected t test, each at 5 %)"
-BY_INTERVAL = "by its interval where the folds are others"
-
-
-class Best(NamedTuple):
-    """The best of a sweep and how many others are indistinguishable from it, the `rivals`; `how` tells by what."""
-
-    outcome: Outcome
-    score: float
-    low: float | None
-    high: float | None
-    rivals: int
-    scored: int
-    how: str
-
-
-def best_of(aim: Aim, outcomes: list[Outcome]) -> Best | None:
-    """Return the best; None where nothing has a score. Not every metric has an interval."""
-    ranked = aim.ranked(outcomes)
-    if not ranked:
-        return None
-    first, *others = ranked
-    low, high = (first.evaluation.get(f"{aim.metric}.{end}") for end in ("low", "high"))
-    beside = [other for other in others if _same_folds(aim, first, other)]
-    apart = [other.scores[aim.metric] for other in others if other not in beside]
-    rivals = _indistinguishable(aim, first, beside)
-    if low is not None and high is not None:
-        rivals += sum(low <= score <= high for score in apart)
-    how = [FOLD_BY_FOLD] * bool(beside) + [BY_INTERVAL] * bool(apart)
-    return Best(first, first.scores[aim.metric], low, high, rivals, len(ranked), ", or ".join(how))
-
-
-def _same_folds(aim: Aim, one: Outcome, other: Outcome) -> bool:
-    rows = [outcome.evaluation.get("folds.rows") for outcome in (one, other) if _folds(aim, outcome)]
-    return len(rows) == 2 and rows[0] == rows[1]
-
-
-def _folds(aim: Aim, outcome: Outcome) -> list[float]:
-    folds: list[float] = outcome.evaluation.get(f"folds.{aim.over_folds}", [])
-    return folds
-
-
-def _indistinguishable(aim: Aim, best: Outcome, others: list[Outcome]) -> int:
-    """Count those that the t test of `titanic compare` cannot tell from the best on the folds that they share.
-
-    Each is judged by itself: held to 5 % all together, five folds would tell nothing from anything.
-    """
-    if not others:
-        return 0
-    import pandas as pd  # and scipy: a second that only the end of a sweep needs
-
-    from titanic.modeling.significance import SIGNIFICANT, resampled_t
-
-    scores = pd.DataFrame([_folds(aim, outcome) for outcome in (best, *others)])
-    differences = (scores - scores.iloc[0]).iloc[1:]
-    return sum(resampled_t(row, scores.shape[1]).p_value >= SIGNIFICANT for _, row in differences.iterrows())
 
 
 def line(aim: Aim, outcome: Outcome) -> str:
@@ -83,31 +31,37 @@ def line(aim: Aim, outcome: Outcome) -> str:
     return f"{outcome.name}  {' '.join(outcome.point)}  {told}{there}"
 
 
-def verdict(aim: Aim, outcomes: list[Outcome], kept: list[Outcome], before: float) -> list[str]:
-    """Return the last words of a sweep; `before` is the score of what it started from."""
+def verdict(aim: Aim, outcomes: list[Outcome], kept: list[Outcome], start: Outcome, best: "Best | None") -> list[str]:
+    """Return the last words of a sweep; `start` is what it started from."""
     said = [f"{len(outcomes)} points: {counts(outcomes)}"]
-    if len(kept) < sum(bool(outcome.scores) for outcome in outcomes):
+    if len(kept) < len(aim.ranked(outcomes)):
         said.append(f"kept as experiments: the best {len(kept)}, and those that were there before")
-    best = best_of(aim, outcomes)
     if best is None:
         return said
     name = best.outcome.name
     said.append(
         f"best {aim.metric}: {best.score:.6f}{_interval(best.low, best.high)}: {name} ({' '.join(best.outcome.point)})"
     )
-    said.append(f"what it started from: {before:.6f}")
-    if best.how:
-        said.append(f"{best.rivals} of the {best.scored - 1} others are indistinguishable from it, {best.how}")
+    said.append(f"what it started from: {start.scores[aim.metric]:.6f}{_gain(best.gain)}")
+    if best.judged:
+        said.append(f"{best.rivals} of {best.judged} others are indistinguishable from the best, {best.how}")
     if optimism := _holdout(aim, best.outcome):
         said.append(optimism)
     return [*said, f"apply it:    dvc exp apply {name}", f"compare it:  titanic compare HEAD {name}"]
 
 
+def _gain(gain: "Difference | None") -> str:
+    return "" if gain is None else f"; the best differs by {gain.value:+.6f}{_interval(gain.low, gain.high)}"
+
+
 def counts(outcomes: list[Outcome]) -> str:
-    """Return how many points came to what."""
-    states = Counter[str](outcome.state for outcome in outcomes)
+    """Return how many points came to what; a search may ask for one again."""
+    distinct = {outcome.name: outcome.state for outcome in outcomes}
+    states = Counter[str](distinct.values())
     words = {"new": "new", "there": "there before", "pruned": "pruned", "failed": "failed"}
-    return ", ".join(f"{states[state]} {word}" for state, word in words.items() if states[state] or state != "pruned")
+    told = [f"{states[state]} {word}" for state, word in words.items() if states[state] or state != "pruned"]
+    again = len(outcomes) - len(distinct)
+    return ", ".join([*told, *([f"{again} asked for again"] if again else [])])
 
 
 def _interval(low: float | None, high: float | None) -> str:

@@ -10,10 +10,10 @@ from typing import Any, Literal, NamedTuple, Protocol, Self
 
 from titanic.config import EVALUATION, METRICS, leaves
 from titanic.experiments.base import Base
+from titanic.experiments.notes import Notes
 from titanic.experiments.pipeline import Stage
 from titanic.experiments.points import Point
 from titanic.experiments.record import Recorder, Unrecorded
-from titanic.experiments.shown import Shown
 from titanic.experiments.snapshot import git
 from titanic.experiments.trial import Failed, Floor, Pruned, Result
 from titanic.stage import UserError
@@ -22,11 +22,11 @@ MINIMISED = ("log_loss", "accuracy_sd")  # every other metric is the better the 
 
 
 class Ask(NamedTuple):
-    """A point to run, to its end or as long as it stays above the floor; `pruned`: its means, where that has been found."""
+    """A point to run, to its end or as long as it stays above the floor; `pruned_means`: where it has been pruned before."""
 
     point: Point
     floor: Floor | None = None
-    pruned: tuple[float, ...] = ()
+    pruned_means: tuple[float, ...] = ()
 
 
 class Outcome(NamedTuple):
@@ -55,7 +55,7 @@ class Aim(NamedTuple):
         return self.metric.rpartition(".")[2] in MINIMISED
 
     @property
-    def over_folds(self) -> str:
+    def fold_metric(self) -> str:
         """Return the metric's name among the scores of each fold; nothing where it is not a mean over folds."""
         part, _, name = self.metric.partition(".")
         return name if part == "cv" else ""
@@ -66,8 +66,9 @@ class Aim(NamedTuple):
         return -score if self.minimised else score
 
     def ranked(self, outcomes: Iterable[Outcome]) -> list[Outcome]:
-        """Return those with a score, the best first; of equals the one that was first."""
-        return sorted((found for found in outcomes if found.scores), key=self.order, reverse=True)
+        """Return those with a score, each experiment once, the best first; of equals the one that was first."""
+        scored = {found.name: found for found in outcomes if found.scores}
+        return sorted(scored.values(), key=self.order, reverse=True)
 
 
 class Runner(Protocol):
@@ -91,11 +92,11 @@ class Sweep:
     ) -> None:
         """Take how to start a runner, how many there are, and how many of the best are to be kept (None: all)."""
         self.base, self.recorder, self.keep = base, recorder, keep
-        self.shown = Shown(base.root, base.tree)
+        self.notes = Notes(base)
         self._runner = runner
         self._existing = recorder.existing()
         self._found: dict[str, Future[Outcome]] = {}
-        self._unrecorded: dict[str, Unrecorded] = recorder.finished() if keep else {}
+        self._unrecorded: dict[str, Unrecorded] = recorder.finished()
         self._idle: SimpleQueue[Runner] = SimpleQueue()
         self._runners: list[Runner] = []
         self._lock = threading.Lock()
@@ -142,10 +143,12 @@ class Sweep:
         if name in self._existing:
             return self._told(name, point, "there", self._existing[name])
         if name in self._unrecorded:
+            if self.keep is None:
+                self.recorder.commit(self._unrecorded[name])
             return self._told(name, point, "new", self._unrecorded[name].tree)
-        result = Pruned(ask.pruned) if ask.pruned else self._trial(ask, stages)
+        result = Pruned(ask.pruned_means) if ask.pruned_means else self._trial(ask, stages)
         if isinstance(result, Pruned):
-            reason = f"pruned after fold {len(result.means)}, at {result.means[-1]:.6f}"
+            reason = f"pruned after fold {len(result.means)}, where its mean was {result.means[-1]:.6f}"
             return Outcome(name, point, "pruned", reason, means=result.means)
         if isinstance(result, Failed):
             if result.fatal:
@@ -157,7 +160,7 @@ class Sweep:
         if self.keep:
             self._unrecorded[name] = self.recorder.remember(made)
         else:
-            self.shown.put(self.recorder.commit(made), result)
+            self.notes.put(self.recorder.commit(made), result)
         return self._told(name, point, "new", made.tree)
 
     def _trial(self, ask: Ask, stages: list[Stage]) -> Result | Pruned | Failed:
@@ -169,6 +172,10 @@ class Sweep:
         if runner.alive():
             self._idle.put(runner)
         return found
+
+    def start(self) -> Outcome:
+        """Return what the sweep starts from, as if it were a point."""
+        return self._told("", (), "there", self.base.snapshot.tree)
 
     def _told(self, name: str, point: Point, state: Literal["new", "there"], tree: str) -> Outcome:
         metrics, evaluation = (

@@ -26,6 +26,7 @@ from titanic.stage import UserError
 LOCK = Path("dvc.lock")
 IN_PROCESS = ["python", "-m", "titanic.stage"]
 WATCHED = "modeling.evaluate"  # the stage whose main() lets a watcher see each fold
+ROUNDED = 1e-6  # by how much means may differ that are made of stored scores and of those in memory
 REMEMBERED = 32  # runs of stages, for points that share them
 
 
@@ -54,7 +55,7 @@ class Failed(NamedTuple):
 class Floor(NamedTuple):
     """What a trial's mean score must reach after each fold, from the first on, to be run to its end."""
 
-    score: str  # as the folds name it: roc_auc
+    metric: str  # as the folds name it: roc_auc
     minimised: bool
     means: tuple[float, ...]
 
@@ -177,9 +178,9 @@ class _Watch:
     def __call__(self, scores: list[dict[str, float]]) -> None:
         if self.floor is None or len(scores) > len(self.floor.means):
             return
-        self.means.append(fmean(fold[self.floor.score] for fold in scores))
+        self.means.append(fmean(fold[self.floor.metric] for fold in scores))
         above = self.means[-1] - self.floor.means[len(scores) - 1]
-        if (above > 0) if self.floor.minimised else (above < 0):
+        if (-above if self.floor.minimised else above) < -ROUNDED:
             raise _Hopeless
 
 

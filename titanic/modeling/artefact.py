@@ -35,7 +35,7 @@ TRUSTED = [
     "sklearn.utils._bunch.Bunch",
     f"{GroupFate.__module__}.{GroupFate.__qualname__}",
 ]
-LIBRARIES = ("numpy", "pandas", "scikit-learn", "skops")
+LIBRARIES = ("numpy", "pandas", "pyarrow", "scikit-learn", "skops")
 SCHEMA = "schema.json"
 GZIP_HEAD, GZIP_TAIL = 10, 8  # bytes around what is deflated (RFC 1952)
 MOST_PACKED = 200  # times that a model may be larger than its archive; a forest is some 5 times as large
@@ -84,7 +84,7 @@ class _Deflate:
 
     codec = pa.Codec("gzip", compression_level=6)
 
-    def compress(self, content: memoryview) -> bytes:
+    def compress(self, content: bytes) -> bytes:
         packed: bytes = self.codec.compress(content, asbytes=True)
         return packed[GZIP_HEAD:-GZIP_TAIL]
 
@@ -99,6 +99,7 @@ def _pack(contents: dict[str, bytes]) -> bytes:
             member = zipfile.ZipInfo(name)  # its time is 1980-01-01 and its system is set by the platform
             member.create_system = 3
             member.compress_type = zipfile.ZIP_DEFLATED
+            member.file_size = len(content)  # tells zipfile whether it is one for ZIP64
             with archive.open(member, "w") as writer:
                 writer._compressor = _Deflate()  # type: ignore[attr-defined] # noqa: SLF001 - zipfile lets nobody choose
                 writer.write(content)
