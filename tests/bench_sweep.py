@@ -19,6 +19,7 @@ import psutil
 from conftest import copy_of_source
 
 AIM = 15
+DEPTH = 20  # of the first point: from there on trees grow to their ends, and every point costs the same
 # The stages that a point of train.max_depth touches, in one process; then the fits in them alone.
 WORK = """
 import sys, time
@@ -43,7 +44,7 @@ def stages():
 before = PARAMS.read_bytes()
 for work in (stages, fits):
     spent = 0
-    for depth in range(2, int(sys.argv[1]) + 2):
+    for depth in range(int(sys.argv[1]), int(sys.argv[2])):
         PARAMS.write_bytes(before)
         apply(PARAMS, (f"train.max_depth={depth}",))
         started = time.process_time()
@@ -76,7 +77,9 @@ def forget(project) -> None:
 def swept(project, count, jobs) -> tuple[float, float]:
     """Return the seconds of a sweep with so many points, and the processor's."""
     before = cpu()
-    spent = seconds(project, "titanic", "sweep", "-S", f"train.max_depth=range(1,{count + 1})", "-j", str(jobs))
+    spent = seconds(
+        project, "titanic", "sweep", "-S", f"train.max_depth=range({DEPTH},{DEPTH + count})", "-j", str(jobs)
+    )
     used = cpu() - before
     forget(project)
     return spent, used
@@ -84,7 +87,7 @@ def swept(project, count, jobs) -> tuple[float, float]:
 
 def looped(project, count) -> float:
     """Return the seconds of `dvc exp run`, one after the other."""
-    depths = range(1, count + 1)
+    depths = range(DEPTH, DEPTH + count)
     spent = sum(seconds(project, "dvc", "exp", "run", "-S", f"train.max_depth={depth}") for depth in depths)
     forget(project)
     return spent
@@ -93,7 +96,7 @@ def looped(project, count) -> float:
 def queued(project, count, jobs) -> float:
     """Return the seconds of DVC's queue, from the first word to the last experiment."""
     started = time.perf_counter()
-    project.ok("dvc", "exp", "run", "--queue", "-S", f"train.max_depth=range(1,{count + 1})")
+    project.ok("dvc", "exp", "run", "--queue", "-S", f"train.max_depth=range({DEPTH},{DEPTH + count})")
     project.ok("dvc", "queue", "start", "-j", str(jobs))
     while len(project.ok("git", "for-each-ref", "refs/exps/*/*/*").splitlines()) < count:
         time.sleep(0.5)
@@ -105,7 +108,7 @@ def queued(project, count, jobs) -> float:
 
 def compare(project, few, many, jobs) -> None:
     """Print experiments a minute for each way, and the bookkeeping."""
-    stages, fits = (float(line) for line in project.ok("python", "-c", WORK, str(few)).split())
+    stages, fits = (float(line) for line in project.ok("python", "-c", WORK, str(DEPTH), str(DEPTH + few)).split())
     project.ok("git", "reset", "--quiet", "--hard")
     project.ok("dvc", "checkout", "--quiet", "--force", "dvc.yaml")
     ways = {
@@ -154,7 +157,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--few", type=int, default=6, help="points of DVC's own ways (6)")
     parser.add_argument("--many", type=int, default=100, help="points of the sweep (100)")
-    parser.add_argument("--growth", type=int, default=500, help="points of a long sweep: does it slow down? (500)")
+    parser.add_argument("--growth", type=int, default=500, help="points of a long sweep: does it slow down? (500; at least 50)")
     parser.add_argument("-j", "--jobs", type=int, default=2, help="workers (2)")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="titanic-bench-") as name:
