@@ -157,7 +157,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--few", type=int, default=6, help="points of DVC's own ways (6)")
     parser.add_argument("--many", type=int, default=100, help="points of the sweep (100)")
-    parser.add_argument("--growth", type=int, default=500, help="points of a long sweep: does it slow down? (500; at least 50)")
+    parser.add_argument(
+        "--growth", type=int, default=500, help="points of a long sweep: does it slow down? (500; at least 50)"
+    )
     parser.add_argument("-j", "--jobs", type=int, default=2, help="workers (2)")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="titanic-bench-") as name:
