@@ -244,13 +244,15 @@ def test_better_worse_and_both_are_told():
 
 
 def test_the_terminal_shows_names_that_look_like_markup(capsys, monkeypatch):
-    monkeypatch.setenv("COLUMNS", "150")
+    monkeypatch.setenv("COLUMNS", "80")
 
     print_comparison(told(("better",) * 3))
 
     said = capsys.readouterr().out
     assert said.startswith("[red]0| (2222222) is better than v1 (1111111) by accuracy, roc_auc, log_loss\n")
     assert "what changed: v1 (1111111) -> [red]0| (2222222)\n  params: key0 added; " in said
+    assert "\n[red]0| (2222222)\nmetric " in said
+    assert "…" not in said
 
 
 def test_the_page_has_the_curves_of_all_and_needs_no_network(history, tmp_path):

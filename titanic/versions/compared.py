@@ -3,7 +3,8 @@
 import io
 import re
 from collections.abc import Iterator
-from itertools import product
+from itertools import groupby, product
+from operator import itemgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -146,12 +147,15 @@ def print_comparison(told: dict[str, Any]) -> None:
 
     found = layout(told)
     console = Console(markup=False, emoji=False, highlight=False)  # a name may look like markup
-    table = Table(*HEADER)
-    for row in found.rows:
-        table.add_row(*row)
     for sentence in found.sentences:
         console.print(sentence, soft_wrap=True)
-    console.print(table)
+    for name, rows in groupby(found.rows, itemgetter(0)):
+        table = Table(*HEADER[1:], box=None, padding=(0, 1, 0, 0), pad_edge=False)  # fits into 80 columns
+        for row in rows:
+            table.add_row(*row[1:])
+        console.print(f"\n{name}", soft_wrap=True)
+        console.print(table)
+    console.print()
     for title, changes in found.changes.items():
         console.print(f"what changed: {title}", soft_wrap=True)
         for change in changes:
