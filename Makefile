@@ -22,7 +22,7 @@ reproduce: env ## set up, run both pipelines, print the scores beside the baseli
 test: env ## the tests (at most 10 minutes on two cores)
 	@$(RUN) pytest --numprocesses 2 --dist loadgroup
 
-faults: env ## the long tests: full disk, read-only tree, Ctrl-C and kill in every stage, other machines
+faults: env ## the long tests: commands of the docs, full disk, read-only tree, Ctrl-C and kill in every stage, other machines
 	@$(RUN) pytest -m faults --numprocesses 2 --dist loadgroup
 
 system: env ## tests with real servers, trackers and a browser; Debian: apt install chromium chromium-driver openssh-server

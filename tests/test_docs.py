@@ -37,7 +37,11 @@ def reader(small, tmp_path):
     return clone
 
 
-@pytest.mark.parametrize("page", [page for page in PAGES if commands(page)])
+# the README with the tests, the other pages, which take minutes, with the long ones
+LONG = {page: () if page == "README.md" else pytest.mark.faults for page in PAGES}
+
+
+@pytest.mark.parametrize("page", [pytest.param(page, marks=LONG[page]) for page in PAGES if commands(page)])
 def test_the_commands_of_a_page_run_in_order(reader, page):
     script = "\n".join(["set -eux", *commands(page)])
 

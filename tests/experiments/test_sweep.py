@@ -158,6 +158,7 @@ def test_only_the_best_are_kept_and_nothing_is_run_twice(small):
     assert "Data and pipelines are up to date." in apply_and_repro(small, again[0])
 
 
+@pytest.mark.faults
 def test_what_was_not_kept_is_not_run_again_either(small):
     sweep(small, "train.max_depth=1,2", options=("--keep", "best:1"))
     journal = small.root / ".dvc/tmp/sweep/finished.jsonl"
@@ -172,6 +173,7 @@ def test_what_was_not_kept_is_not_run_again_either(small):
     assert cut.splitlines()[1] in journal.read_text()
 
 
+@pytest.mark.faults
 def test_what_another_pipeline_measures_is_noted_as_dvc_does(small):
     small.edit("dvc.yaml", ("\nmetrics:\n", "\nmetrics:\n  - reports/data_quality.json\n"))
     small.commit("more metrics")
@@ -210,6 +212,7 @@ def test_uncommitted_changes_go_along_and_are_named(small):
     assert told_commit(small, found[ours]) == told_commit(small, found["theirs"])
 
 
+@pytest.mark.faults
 def test_a_folder_outside_of_the_repository_is_found(small):
     mine = small.root.parent / "mine"
     mine.mkdir()

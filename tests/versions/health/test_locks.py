@@ -171,6 +171,7 @@ def test_a_lock_that_is_none_is_told(small, content):
     assert len(wrong(pipelines, small)) == 1
 
 
+@pytest.mark.faults
 def test_a_lock_that_is_cut_anywhere_is_told_or_is_one_that_dvc_reads(small):
     whole = (small.root / "reports/dvc.lock").read_text()
 
