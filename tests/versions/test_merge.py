@@ -224,6 +224,7 @@ def test_a_lock_that_cannot_be_read_is_left_to_git_as_a_conflict(toy):
     assert (toy.root / "dvc.lock").read_bytes() == lock
 
 
+@pytest.mark.faults
 def test_the_real_pipelines_are_merged(small):
     small.ok("python", "-m", "titanic.versions.merge")
     branch(small, "theirs", [("params.yaml", ("max_depth: 10", "max_depth: 9"))])

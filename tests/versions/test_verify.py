@@ -1,5 +1,6 @@
 import shutil
 
+import pytest
 from ruamel.yaml import YAML
 
 from titanic.versions.remote import missing_in_remote
@@ -16,6 +17,7 @@ def test_a_project_that_reproduces_is_verified(small):
     assert small.ok("git", "status", "--porcelain") == ""
 
 
+@pytest.mark.faults
 def test_the_first_stage_that_diverges_is_told_with_its_files(small):
     """The lock of another seed stands beside this code, as it does when somebody commits the one without the other."""
     small.edit("params.yaml", ("age_bands: [13,", "age_bands: [12,"))
