@@ -37,11 +37,8 @@ def reader(small, tmp_path):
     return clone
 
 
-# the README with the tests, the other pages, which take minutes, with the long ones
-LONG = {page: () if page == "README.md" else pytest.mark.faults for page in PAGES}
-
-
-@pytest.mark.parametrize("page", [pytest.param(page, marks=LONG[page]) for page in PAGES if commands(page)])
+@pytest.mark.faults
+@pytest.mark.parametrize("page", [page for page in PAGES if commands(page)])
 def test_the_commands_of_a_page_run_in_order(reader, page):
     script = "\n".join(["set -eux", *commands(page)])
 
@@ -70,6 +67,7 @@ def test_every_path_in_the_tree_of_the_readme_is_there():
         assert (ROOT / path).exists(), path
 
 
+@pytest.mark.faults
 def test_the_pages_can_be_built(tmp_path):
     command = ["mkdocs", "build", "--quiet", "--strict", "-f", str(ROOT / "docs/mkdocs.yml"), "-d", str(tmp_path)]
 

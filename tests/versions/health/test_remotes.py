@@ -77,6 +77,7 @@ def test_a_dead_server_is_told_by_name_in_time(small, scheme, dead):
     assert f"): 127.0.0.1:{dead} cannot be reached (Connection refused); run `" in found
 
 
+@pytest.mark.faults
 @pytest.mark.parametrize("scheme", URLS)
 def test_a_server_that_never_answers_is_told_by_name_in_time(small, scheme, port):
     use(small, scheme, port)
