@@ -9,9 +9,10 @@ RUN python3 -m venv /uv && /uv/bin/pip install --no-cache-dir --disable-pip-vers
 ENV UV_PROJECT_ENVIRONMENT=/opt/venv UV_LINK_MODE=copy UV_NO_CACHE=1 UV_PYTHON=python3 UV_PYTHON_DOWNLOADS=never
 WORKDIR /src
 COPY pyproject.toml uv.lock README.md LICENSE ./
-RUN /uv/bin/uv sync --locked --no-dev --no-install-project
+COPY packages/dvckit/pyproject.toml packages/dvckit/README.md packages/dvckit/LICENSE packages/dvckit/
+RUN /uv/bin/uv sync --locked --no-install-workspace
 COPY . .
-RUN /uv/bin/uv sync --locked --no-dev --no-editable
+RUN /uv/bin/uv sync --locked --no-editable
 # DVC needs a git history; one commit is all of it
 RUN git init --quiet --initial-branch main /src && git add --all \
     && git -c user.name=titanic -c user.email=titanic@localhost commit --quiet --message "The project as built" \

@@ -2,57 +2,61 @@
 
 UV_VERSION := 0.13.8
 # A uv of our own, where the machine has none. It stands outside the clone, so that the next clone needs no network.
-UV_HOME := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/titanic/uv-$(UV_VERSION)
+UV_HOME := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/dvckit/uv-$(UV_VERSION)
 UV := $(or $(shell command -v uv),$(UV_HOME)/bin/uv)
 RUN := $(UV) run --locked --quiet
 PYTHON = $(firstword $(foreach name,python3.11 python3 python,\
 	$(if $(shell $(name) -c 'import sys; print(sys.version_info[:2] == (3, 11) or "")' 2>/dev/null),$(name))))
 
 .DEFAULT_GOAL := help
-.PHONY: help reproduce test faults system image check verify bench docs hooks env
+.PHONY: help reproduce test faults system image check verify bench docs hooks env dev
 
 help: ## print this help
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 reproduce: env ## set up, run both pipelines, print the scores beside the baselines and where the report is
-	@$(RUN) titanic check
+	@$(RUN) dvckit check
 	@$(RUN) dvc repro --all-pipelines
-	@$(RUN) titanic summary
+	@$(RUN) dvckit summary
 
-test: env ## the tests (at most 10 minutes on two cores)
+test: dev ## the tests (at most 10 minutes on two cores)
 	@$(RUN) pytest --numprocesses 2 --dist loadgroup
 
-faults: env ## the long tests: commands of the docs, full disk, read-only tree, Ctrl-C and kill in every stage, other machines
+faults: dev ## the long tests: commands of the docs, simulations, full disk, Ctrl-C and kill in every stage, other machines
 	@$(RUN) pytest -m faults --numprocesses 2 --dist loadgroup
 
-system: env ## tests with real servers, trackers and a browser; Debian: apt install chromium chromium-driver openssh-server
+system: dev ## tests with real servers, trackers and a browser; Debian: apt install chromium chromium-driver openssh-server
 	@$(RUN) pytest -m system --numprocesses 2 --dist loadgroup
 
-image: env ## build the container image and test it, with docker or the tool that IMAGE_TOOL names
+image: dev ## build the container image and test it, with docker or the tool that IMAGE_TOOL names
 	@$(RUN) pytest -m image
 
-check: env ## lint and types
+check: dev ## lint, types, layers, declared dependencies
 	@$(RUN) ruff check
 	@$(RUN) ruff format --check
 	@$(RUN) mypy
+	@$(RUN) lint-imports --no-cache
+	@$(RUN) deptry titanic
+	@cd packages/dvckit && $(RUN) deptry src
 
 verify: env ## reproduce HEAD in an empty clone and compare every byte with dvc.lock
-	@$(RUN) titanic verify
+	@$(RUN) dvckit verify
 
-bench: env ## time commands and long lists, as ratios to the bare work in the same run; kill runs and recover them
+bench: dev ## time commands and long tables, as ratios to the bare work in the same run; kill runs and recover them
 	@$(RUN) python tests/bench.py
 	@$(RUN) python tests/bench_models.py
 	@$(RUN) python tests/bench_data.py
 	@$(RUN) python tests/bench_kills.py
 	@$(RUN) python tests/bench_sweep.py
+	@$(RUN) python packages/dvckit/tests/compare/simulation.py
 
-docs: env ## write what derives from the schema, and build the documentation into site/
-	@$(RUN) python -m titanic.dataset.metadata
+docs: dev ## write what derives from the schema, and build the documentation into site/
+	@$(RUN) dvckit dictionary
 	@$(RUN) mkdocs build --quiet --strict --config-file docs/mkdocs.yml
 
 hooks: env ## let git run `dvc checkout`, `dvc status` and `dvc push` at its own checkout, commit and push, and merge dvc.lock
 	@grep -qs 'dvc git-hook' "$$(git rev-parse --git-path hooks)/pre-commit" || $(RUN) dvc install
-	@$(RUN) python -m titanic.versions.merge
+	@$(RUN) dvckit merge-driver
 	@echo "git runs dvc checkout, dvc status and dvc push at its own checkout, commit and push, and merges dvc.lock by stage"
 
 # The absolute path of the embedded remote goes to the local config: DVC resolves the relative one against / when it
@@ -60,8 +64,11 @@ hooks: env ## let git run `dvc checkout`, `dvc status` and `dvc push` at its own
 env: $(filter $(UV_HOME)/%,$(UV))
 	@command -v git >/dev/null || { echo "error: git is not installed; install it (Debian: apt install git)" >&2; exit 1; }
 	@git rev-parse --git-dir >/dev/null || { echo "error: $(CURDIR) is not a git clone of yours; get it with git clone" >&2; exit 1; }
-	@$(UV) sync --locked --quiet
+	@$(UV) sync --locked --quiet --inexact
 	@$(RUN) dvc remote modify --local embedded url "$(CURDIR)/.dvc/storage"
+
+dev: env
+	@$(UV) sync --locked --quiet --group dev
 
 $(UV_HOME)/bin/uv:
 	@test -n "$(PYTHON)" || { echo "error: there is neither uv nor Python 3.11 on PATH; install one of them" >&2; exit 1; }

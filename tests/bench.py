@@ -1,7 +1,7 @@
 """`make bench`: whole commands on fresh clones, and beside each the same work in one fresh Python process.
 
 A command and its counterpart run in turn, so that a busy machine slows both; the ratio is the median of the runs' own.
-The counterpart is plain Python: it imports what the stages are and calls them, without the tuned start of titanic.stage.
+The counterpart is plain Python: it imports what the stages are and calls them, without the tuned start of dvckit.stage.
 """
 
 import argparse
@@ -16,30 +16,31 @@ from pathlib import Path
 from statistics import median
 from typing import NamedTuple
 
-from conftest import SOURCE, Project, copy_of_source
+from dvckit.repository.revision import Revision
+from dvckit.testing import Repository, copy_of_source
 
-from titanic.versions.repository import locked_outputs
+SOURCE = Path(__file__).parents[1]
 
 AIMS = {
     "dvc repro, cold": "<= 2.5",
     "dvc exp run, another n_estimators": "<= 2",
-    "titanic compare": "2 s more than to import scikit-learn",
+    "dvckit compare": "1 s more than to import pandas",
 }
 
 # Imports each stage once and does their work one after another.
 TOGETHER = """
 import importlib, sys
-from titanic.stage import pin_arithmetic
+from dvckit.stage import pin_arithmetic
 pin_arithmetic()
 for name in sys.argv[1:]:
-    importlib.import_module(f"titanic.{name}").main()
+    importlib.import_module(name).main()
 """
 # Runs one stage as DVC does, then does its work again, with nothing left to load, and prints the seconds of that.
 TWICE = """
 import sys, time
-from titanic import stage
+from dvckit import stage
 stage.main()
-again = sys.modules[f"titanic.{sys.argv[1]}"].main
+again = sys.modules[sys.argv[1]].main
 started = time.perf_counter()
 again()
 print(time.perf_counter() - started)
@@ -62,10 +63,10 @@ class Stage(NamedTuple):
 
 def modules(pipeline: str) -> list[str]:
     """Return the modules of a dvc.yaml's stages, in its order."""
-    return re.findall(r"cmd: python -m titanic\.stage (\S+)", (SOURCE / pipeline).read_text())
+    return re.findall(r"cmd: python -m dvckit\.stage (\S+)", (SOURCE / pipeline).read_text())
 
 
-def timed(project: Project, *command: str) -> tuple[float, str]:
+def timed(project: Repository, *command: str) -> tuple[float, str]:
     """Run a command that must succeed; return its seconds and what it says. Ctrl-C ends all that it started."""
     started = time.perf_counter()
     process = subprocess.Popen(
@@ -89,31 +90,31 @@ def timed(project: Project, *command: str) -> tuple[float, str]:
     return time.perf_counter() - started, said
 
 
-def seconds(project: Project, *command: str) -> float:
+def seconds(project: Repository, *command: str) -> float:
     """Time a command."""
     return timed(project, *command)[0]
 
 
-def together(project: Project, names: list[str]) -> float:
+def together(project: Repository, names: list[str]) -> float:
     """Time the work of stages in one process."""
     return seconds(project, "python", "-c", TOGETHER, *names)
 
 
-def bare(source: Project, root: Path) -> Project:
+def bare(source: Repository, root: Path) -> Repository:
     """Clone the project without the outputs that git keeps: nothing to start from."""
     project = source.clone(root)
-    for output in locked_outputs(root):
-        (root / output.path).unlink(missing_ok=True)
+    for path in Revision(root).md5s:
+        (root / path).unlink(missing_ok=True)
     return project
 
 
-def set_trees(project: Project, trees: int) -> None:
+def set_trees(project: Repository, trees: int) -> None:
     """Write train.n_estimators into params.yaml."""
     params = project.root / "params.yaml"
     params.write_text(re.sub(r"n_estimators: \d+", f"n_estimators: {trees}", params.read_text()))
 
 
-def time_commands(source: Project, folder: Path, trees: int) -> dict[str, Pair]:
+def time_commands(source: Repository, folder: Path, trees: int) -> dict[str, Pair]:
     """Time every command once; `trees` is the n_estimators of the experiment."""
     root, every = modules("dvc.yaml"), [*modules("dvc.yaml"), *modules("reports/dvc.yaml")]
     ours, plain = bare(source, folder / "ours"), bare(source, folder / "plain")
@@ -123,17 +124,15 @@ def time_commands(source: Project, folder: Path, trees: int) -> dict[str, Pair]:
     set_trees(plain, trees)
     found["dvc exp run, another n_estimators"] = Pair(
         seconds(ours, "dvc", "exp", "run", "-S", f"train.n_estimators={trees}"),
-        together(plain, ["modeling.train", "modeling.evaluate"]),
+        together(plain, ["titanic.modeling.train", "titanic.modeling.evaluate"]),
     )
-    found["titanic compare"] = Pair(
-        seconds(ours, "titanic", "compare"), seconds(plain, "python", "-c", "import sklearn.ensemble")
-    )
+    found["dvckit compare"] = Pair(seconds(ours, "dvckit", "compare"), seconds(plain, "python", "-c", "import pandas"))
     ours, plain = bare(source, folder / "all-ours"), bare(source, folder / "all-plain")
     found["dvc repro -P, cold"] = Pair(seconds(ours, "dvc", "repro", "-P"), together(plain, every))
     return found
 
 
-def time_stages(project: Project) -> dict[str, Stage]:
+def time_stages(project: Repository) -> dict[str, Stage]:
     """Time each stage in a process of its own, in a tree where all have run."""
     found = {}
     for name in [*modules("dvc.yaml"), *modules("reports/dvc.yaml")]:
@@ -185,13 +184,13 @@ def main() -> None:
     count = parser.parse_args().runs
     commands, stages = [], []
     with tempfile.TemporaryDirectory(prefix="titanic-bench-") as name:
-        source = copy_of_source(Path(name) / "source" / "titanic")
+        source = copy_of_source(SOURCE, Path(name) / "source" / "titanic")
         for run in range(count):
             print(f"run {run + 1} of {count}", file=sys.stderr)
             folder = Path(name) / str(run)
             folder.mkdir()
             commands.append(time_commands(source, folder, 101 + run))
-            stages.append(time_stages(Project(folder / "all-plain")))
+            stages.append(time_stages(Repository(folder / "all-plain")))
     print_commands(commands)
     print_stages(stages)
     print_shares(commands, stages)

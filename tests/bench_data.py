@@ -22,7 +22,7 @@ LARGE, MEMORY_AIM = 10_000_000, "< 2 GiB"
 # Runs in a folder with params.yaml and data/raw; prints the seconds of the bare work and of the two stages, run by run.
 TURNS = """
 import contextlib, io, os, sys, time
-from titanic.stage import pin_arithmetic
+from dvckit.stage import pin_arithmetic
 pin_arithmetic()
 import pyarrow as pa
 from pyarrow import csv, parquet
@@ -57,7 +57,7 @@ def project(folder: Path, rows: int) -> Path:
 
 def stage(name: str, folder: Path) -> float:
     """Run a stage as DVC does; return its peak memory in GiB."""
-    command = [sys.executable, "-m", "titanic.stage", name]
+    command = [sys.executable, "-m", "dvckit.stage", name]
     with subprocess.Popen(command, cwd=folder, stdout=subprocess.DEVNULL) as process:
         _, status, used = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)
@@ -68,7 +68,7 @@ def stage(name: str, folder: Path) -> float:
 
 def time_rows(folder: Path, rows: int, runs: int) -> None:
     """Print what validate and featurize take for a list, beside the bare work."""
-    stage("dataset.ingest", project(folder, rows))
+    stage("titanic.dataset.ingest", project(folder, rows))
     command = [sys.executable, "-c", TURNS, str(runs)]
     said = subprocess.run(command, cwd=folder, check=True, capture_output=True, text=True).stdout
     seconds = [tuple(map(float, line.split())) for line in said.splitlines()]
@@ -89,7 +89,7 @@ def main() -> None:
             shutil.rmtree(Path(name) / str(rows))
         folder = project(Path(name) / "large", LARGE)
         print(f"\n{LARGE:,} passengers: peak memory of each stage in GiB; aim {MEMORY_AIM}")
-        for module in ("dataset.ingest", "dataset.validate", "features"):
+        for module in ("titanic.dataset.ingest", "titanic.dataset.validate", "titanic.features"):
             print(f"{module:>20} {stage(module, folder):8.2f}", flush=True)
 
 

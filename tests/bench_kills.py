@@ -1,4 +1,4 @@
-"""SIGKILL at a random moment of a run, a push or a snapshot, then `titanic doctor --fix && dvc repro`: is all as it should be?
+"""SIGKILL at a random moment of a run, a push or a snapshot, then `dvckit doctor --fix && dvc repro`: is all as it should be?
 
 A trial is recovered where both commands end well and every output has the bytes of an undisturbed run; after a killed
 push also where another push completes the remote. A snapshot is made again in the place of `dvc repro`, and must leave
@@ -18,11 +18,15 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
-from conftest import SMALL, Project, copy_of_source
+from dvckit.testing import Repository, copy_of_source
+
+SOURCE = Path(__file__).parents[1]
+# the same pipeline in a fraction of the time
+SMALL = [("n_estimators: 100", "n_estimators: 5"), ("folds: 5", "folds: 2"), ("repeats: 10", "repeats: 1")]
 
 REPRO = ("dvc", "repro", "--all-pipelines")
 PUSH = ("dvc", "push")
-SNAPSHOT = ("titanic", "snapshot", "--message", "other bands")
+SNAPSHOT = ("dvckit", "snapshot", "--message", "other bands")
 CHANGE = ("18, 35", "20, 35")  # age bands: every stage but the first two has to run
 
 
@@ -31,17 +35,17 @@ class Killed:
     """A command to kill: the project in which it has work, and the seconds that it takes when it is left alone."""
 
     command: tuple[str, ...]
-    project: Project
+    project: Repository
     seconds: float
 
 
-def copy(project: Project, root: Path) -> Project:
+def copy(project: Repository, root: Path) -> Repository:
     """Copy a project with its cache."""
     shutil.copytree(project.root, root, symlinks=True)
-    return Project(root)
+    return Repository(root)
 
 
-def seconds(project: Project, *command: str) -> float:
+def seconds(project: Repository, *command: str) -> float:
     """Time a command that must succeed."""
     started = time.perf_counter()
     project.ok(*command)
@@ -50,8 +54,8 @@ def seconds(project: Project, *command: str) -> float:
 
 def prepare(folder: Path) -> tuple[list[Killed], dict[str, bytes]]:
     """Return what is to be killed, and the outputs that all of it leads to."""
-    changed = copy_of_source(folder / "changed" / "titanic")
-    changed.edit("params.yaml", *SMALL.items())
+    changed = copy_of_source(SOURCE, folder / "changed" / "titanic")
+    changed.edit("params.yaml", *SMALL)
     changed.ok(*REPRO)
     changed.ok(*PUSH)
     changed.commit("small and reproduced")
@@ -65,13 +69,13 @@ def prepare(folder: Path) -> tuple[list[Killed], dict[str, bytes]]:
     return killed, reproduced.outputs()
 
 
-def whole(project: Project) -> bool:
+def whole(project: Repository) -> bool:
     """Whether everything is committed and both tags are on the commit."""
     tagged = set(project.ok("git", "tag", "--points-at", "HEAD").split())
     return tagged == {"data@v1.0.0", "survival@v1.0.0"} and not project.ok("git", "status", "--porcelain")
 
 
-def kill(project: Project, command: tuple[str, ...], delay: float) -> bool:
+def kill(project: Repository, command: tuple[str, ...], delay: float) -> bool:
     """Kill a command and all that it has started; return whether it was still at work."""
     silent = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.DEVNULL)
     process = subprocess.Popen(command, cwd=project.root, env=project.environment, start_new_session=True, **silent)
@@ -90,11 +94,11 @@ def trial(killed: Killed, root: Path, share: float, expected: dict[str, bytes]) 
     if not kill(project, killed.command, delay):
         killed.seconds = delay  # it was timed on a busier machine
         return "had ended", ""
-    healed = project.run("titanic", "doctor", "--fix")
+    healed = project.run("dvckit", "doctor", "--fix")
     mended = [line for line in healed.said.splitlines() if line.startswith("fixed")]
     again = project.run(*(SNAPSHOT if killed.command == SNAPSHOT else REPRO))
     pushed = project.run(*PUSH) if killed.command == PUSH else again
-    healthy = project.run("titanic", "doctor")
+    healthy = project.run("dvckit", "doctor")
     if healed.code or again.code or pushed.code or healthy.code:
         return "not recovered", f"{healed.said}\n{again.said}\n{pushed.said}\n{healthy.said}"
     if killed.command == SNAPSHOT and not whole(project):

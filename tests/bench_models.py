@@ -16,21 +16,24 @@ import time
 from pathlib import Path
 from statistics import median
 
-from titanic.stage import pin_arithmetic
+from dvckit.stage import pin_arithmetic
 
 pin_arithmetic()
 
 import pandas as pd
 from sklearn.model_selection import RepeatedStratifiedKFold
 
+from dvckit.core.layout import INTERIM, PROCESSED
+from dvckit.core.params import read
+from dvckit.models.folds import Recipe, summary
+from dvckit.tasks import task
 from titanic import features
-from titanic.config import INTERIM, PROCESSED, load_params
 from titanic.dataset import ingest, validate
+from titanic.features import FEATURES
 from titanic.modeling import evaluate, split, train
-from titanic.modeling.evaluate import folds_evaluation
-from titanic.modeling.pipelines import PIPELINES
-from titanic.modeling.scoring import fold_scores, refitted
-from titanic.schema import TARGET
+from titanic.modeling.evaluate import Evaluate
+from titanic.modeling.pipelines import PIPELINES, Train
+from titanic.schema import TARGET, TASK
 
 SOURCE = Path(__file__).parents[1]
 KAGGLE = Path(os.environ.get("TITANIC_KAGGLE", SOURCE.parent / "shared" / "titanic"))
@@ -56,12 +59,12 @@ def set_params(**values) -> None:
 
 def fits() -> None:
     """Fit what the stage evaluate fits, and nothing else."""
-    params = load_params()
+    params, evaluation = read("train", Train), read("evaluate", Evaluate)
     table = pd.read_parquet(PROCESSED / "train.parquet")
-    recipe = PIPELINES[params.train.pipeline](params.train)
-    folds = RepeatedStratifiedKFold(n_splits=params.evaluate.folds, n_repeats=1, random_state=params.evaluate.seed)
+    recipe = Recipe(FEATURES, task(TASK), PIPELINES[params.pipeline](params))
+    folds = RepeatedStratifiedKFold(n_splits=evaluation.folds, n_repeats=1, random_state=evaluation.seed)
     for inside, _ in folds.split(table, table[TARGET]):
-        refitted(recipe, table.iloc[inside])
+        recipe.fit(table.iloc[inside])
 
 
 def time_pipelines(runs: int) -> None:
@@ -79,13 +82,13 @@ def time_pipelines(runs: int) -> None:
 
 def score_pipelines(repeats: int) -> None:
     """Print each pipeline's scores over repeated folds of the labelled rows as a Markdown table."""
-    params = load_params()
-    table = features.featurize(pd.read_parquet(INTERIM / "train.parquet"), params.features.age_bands)
+    clean = pd.read_parquet(INTERIM / "train.parquet")
+    table = features.featurize(clean, read("features", features.FeaturesParams))
     print(f"\n| {len(table)} rows, {repeats} x {FOLDS} folds | accuracy | ROC AUC | log loss |\n|---|---|---|---|")
     for name, pipeline in PIPELINES.items():
-        over_folds = fold_scores(pipeline(params.train), table, folds=FOLDS, repeats=repeats, seed=1)
-        told = folds_evaluation(over_folds, FOLDS)
-        cells = (told[score] for score in ("accuracy", "roc_auc", "log_loss"))
+        recipe = Recipe(FEATURES, task(TASK), pipeline(read("train", Train)))
+        scores = summary(recipe.task, recipe.folds(table, folds=FOLDS, repeats=repeats, seed=1).scores, FOLDS)
+        cells = (scores[metric.name] for metric in recipe.task.metrics)
         text = (f"{cell['value']:.3f} ({cell['low']:.3f} to {cell['high']:.3f})" for cell in cells)
         print(f"| `{name}` | {' | '.join(text)} |", flush=True)
 

@@ -1,6 +1,6 @@
-"""Benchmarks of `titanic sweep`: experiments a minute beside DVC's own ways and the bare fits, on the same points.
+"""Benchmarks of `dvckit sweep`: experiments a minute beside DVC's own ways and the bare fits, on the same configurations.
 
-The points are forests of the default size. Bookkeeping is what an experiment of a sweep with one worker costs beyond the
+Each is a forest of the default size. Bookkeeping is what an experiment of a sweep with one worker costs beyond the
 same stage functions, called one after the other in one process; it is counted in seconds of the processor, which do not
 depend on what else the machine does.
 """
@@ -16,28 +16,34 @@ from pathlib import Path
 from statistics import fmean
 
 import psutil
-from conftest import copy_of_source
+
+from dvckit.testing import copy_of_source
 
 AIM = 15
-DEPTH = 20  # of the first point: from there on trees grow to their ends, and every point costs the same
-# The stages that a point of train.max_depth touches, in one process; then the fits in them alone.
+DEPTH = 20  # of the first trial: from there on trees grow to their ends, and every trial costs the same
+# The stages that a trial of train.max_depth touches, in one process; then the fits in them alone.
 WORK = """
 import sys, time
 from pathlib import Path
-from titanic.stage import pin_arithmetic
+from dvckit.stage import pin_arithmetic
 pin_arithmetic()
 import pandas as pd
 from sklearn.model_selection import StratifiedKFold
-from titanic.config import PARAMS, PROCESSED, load_params
-from titanic.experiments.points import apply
+from dvckit.core.layout import PARAMS, PROCESSED
+from dvckit.core.params import read
+from dvckit.models.folds import Recipe
+from dvckit.sweep.configurations import apply
+from dvckit.tasks import task
 from titanic.modeling import evaluate, train
-from titanic.modeling.scoring import refitted
-from titanic.schema import TARGET
+from titanic.modeling.pipelines import Train
+from titanic.features import FEATURES
+from titanic.schema import TARGET, TASK
 def fits():
-    params, table = load_params(), pd.read_parquet(PROCESSED / "train.parquet")
-    model = train.fit(table, params.train)
-    for inside, _ in StratifiedKFold(params.evaluate.folds).split(table, table[TARGET]):
-        refitted(model, table.iloc[inside])
+    table = pd.read_parquet(PROCESSED / "train.parquet")
+    recipe = Recipe(FEATURES, task(TASK), train.fit(table, read("train", Train)))
+    folds = read("evaluate", evaluate.Evaluate).folds
+    for inside, _ in StratifiedKFold(folds).split(table, table[TARGET]):
+        recipe.fit(table.iloc[inside])
 def stages():
     train.main()
     evaluate.main()
@@ -75,10 +81,10 @@ def forget(project) -> None:
 
 
 def swept(project, count, jobs) -> tuple[float, float]:
-    """Return the seconds of a sweep with so many points, and the processor's."""
+    """Return the seconds of a sweep of so many trials, and the processor's."""
     before = cpu()
     spent = seconds(
-        project, "titanic", "sweep", "-S", f"train.max_depth=range({DEPTH},{DEPTH + count})", "-j", str(jobs)
+        project, "dvckit", "sweep", "-S", f"train.max_depth=range({DEPTH},{DEPTH + count})", "-j", str(jobs)
     )
     used = cpu() - before
     forget(project)
@@ -112,9 +118,9 @@ def compare(project, few, many, jobs) -> None:
     project.ok("git", "reset", "--quiet", "--hard")
     project.ok("dvc", "checkout", "--quiet", "--force", "dvc.yaml")
     ways = {
-        f"titanic sweep -j {jobs}, {many} points": swept(project, many, jobs)[0] / many,
-        f"dvc exp run, {few} points": looped(project, few) / few,
-        f"dvc queue -j {jobs}, {few} points": queued(project, few, jobs) / few,
+        f"dvckit sweep -j {jobs}, {many} trials": swept(project, many, jobs)[0] / many,
+        f"dvc exp run, {few} trials": looped(project, few) / few,
+        f"dvc queue -j {jobs}, {few} trials": queued(project, few, jobs) / few,
         "bare fits, one process (processor)": fits / few,
     }
     ours = next(iter(ways.values()))
@@ -130,7 +136,7 @@ def compare(project, few, many, jobs) -> None:
 
 def grow(project, count, jobs) -> None:
     """Print time and memory of the first and the last fifth of a long sweep of small forests, and what comes after it."""
-    command = ["titanic", "sweep", "-S", "train.n_estimators=5", "-S", f"train.seed=range({count})", "-j", str(jobs)]
+    command = ["dvckit", "sweep", "-S", "train.n_estimators=5", "-S", f"train.seed=range({count})", "-j", str(jobs)]
     seen = []
     with subprocess.Popen(
         command, cwd=project.root, env=project.environment, stdout=subprocess.PIPE, text=True
@@ -145,25 +151,24 @@ def grow(project, count, jobs) -> None:
         each = (part[-1][0] - part[0][0]) / (len(part) - 1)
         print(f"{name} {len(part)} of {count}: {each:.3f} s an experiment, {fmean(size for _, size in part):.0f} MB")
     print(f"dvc exp show of {count}: {seconds(project, 'dvc', 'exp', 'show', '--csv'):.1f} s")
-    points = json.loads((project.root / "reports/sweep.json").read_text())["points"]
-    best = sorted(points, key=lambda point: point["scores"]["cv.roc_auc"])[-3:]
-    print(
-        f"titanic compare of the best three: {seconds(project, 'titanic', 'compare', *(p['name'] for p in best)):.1f} s"
-    )
+    trials = json.loads((project.root / "reports/sweep.json").read_text())["trials"]
+    best = sorted(trials, key=lambda trial: trial["scores"]["cv.roc_auc"])[-3:]
+    spent = seconds(project, "dvckit", "compare", *(trial["name"] for trial in best))
+    print(f"dvckit compare of the best three: {spent:.1f} s")
 
 
 def main() -> None:
     """Print both."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--few", type=int, default=6, help="points of DVC's own ways (6)")
-    parser.add_argument("--many", type=int, default=100, help="points of the sweep (100)")
+    parser.add_argument("--few", type=int, default=6, help="trials of DVC's own ways (6)")
+    parser.add_argument("--many", type=int, default=100, help="trials of the sweep (100)")
     parser.add_argument(
-        "--growth", type=int, default=500, help="points of a long sweep: does it slow down? (500; at least 50)"
+        "--growth", type=int, default=500, help="trials of a long sweep: does it slow down? (500; at least 50)"
     )
     parser.add_argument("-j", "--jobs", type=int, default=2, help="workers (2)")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="titanic-bench-") as name:
-        project = copy_of_source(Path(name) / "titanic")
+        project = copy_of_source(Path(__file__).parent.parent, Path(name) / "titanic")
         project.ok("dvc", "repro")
         project.commit("reproduced")
         compare(project, arguments.few, arguments.many, arguments.jobs)

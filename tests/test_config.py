@@ -2,8 +2,10 @@ import re
 
 import pytest
 
-from titanic.config import load_params
-from titanic.stage import UserError
+from dvckit.core.errors import UserError
+from dvckit.core.params import read
+from titanic.modeling.pipelines import Train
+from titanic.project import PROJECT
 
 # what stands in the real params.yaml, what a user puts there, and a piece of the one sentence that answers
 WRONG = [
@@ -31,7 +33,7 @@ WRONG = [
     (
         "pipeline: random_forest",
         "pipeline: forest",
-        "train.pipeline is 'forest'; it must be 'random_forest', 'gradient_boosting'",
+        "train.pipeline is 'forest'; it must be one of random_forest, gradient_boosting",
     ),
     ("pipeline: random_forest", "pipeline: no", "train.pipeline means 'no' to DVC and False to YAML 1.1"),
     (
@@ -65,10 +67,13 @@ WRONG = [
 
 
 def test_the_real_params_are_right(tmp_path, write_params):
-    params = load_params(write_params(tmp_path))
+    path = write_params(tmp_path)
 
-    assert (params.train.pipeline, params.train.n_estimators, params.train.max_depth) == ("random_forest", 100, 10)
-    assert (params.train.test_size, params.train.seed) == (0.2, 1)
+    PROJECT.check_params(path)
+
+    train = read("train", Train, path)
+    assert (train.pipeline, train.n_estimators, train.max_depth) == ("random_forest", 100, 10)
+    assert (train.test_size, train.seed) == (0.2, 1)
 
 
 @pytest.mark.parametrize(("right", "wrong", "answer"), WRONG, ids=[wrong for _, wrong, _ in WRONG])
@@ -76,7 +81,7 @@ def test_a_wrong_value_is_answered_with_its_key(tmp_path, write_params, right, w
     path = write_params(tmp_path, (right, wrong))
 
     with pytest.raises(UserError, match=re.escape(answer)):
-        load_params(path)
+        PROJECT.check_params(path)
 
 
 @pytest.mark.parametrize(
@@ -93,25 +98,25 @@ def test_a_file_that_is_no_mapping_is_refused(tmp_path, content, answer):
     path.write_bytes(content)
 
     with pytest.raises(UserError, match=answer):
-        load_params(path)
+        PROJECT.check_params(path)
 
 
 def test_every_fault_is_told_at_once(tmp_path, write_params):
     path = write_params(tmp_path, ("max_depth: 10", "max_depth: 0"), ("repeats: 10", "repeats: 0"))
 
     with pytest.raises(UserError, match=r"train\.max_depth .*; diagnose\.repeats "):
-        load_params(path)
+        PROJECT.check_params(path)
 
 
 def test_no_limit_is_a_depth(tmp_path, write_params):
-    assert load_params(write_params(tmp_path, ("max_depth: 10", "max_depth: null"))).train.max_depth is None
+    assert read("train", Train, write_params(tmp_path, ("max_depth: 10", "max_depth: null"))).max_depth is None
 
 
 def test_params_cannot_be_changed(tmp_path, write_params):
-    params = load_params(write_params(tmp_path))
+    train = read("train", Train, write_params(tmp_path))
 
     with pytest.raises(ValueError, match="frozen"):
-        params.train.seed = 2
+        train.seed = 2
 
 
 # DVC does not look at a top-level key that no stage names, and has no words for an empty path; `make reproduce` checks
@@ -126,7 +131,7 @@ OVERRIDES = [
     ("train.n_estimators=", "train.n_estimators"),
     ("train.max_depth=-3", "train.max_depth is -3; it must be greater"),
     ("train.test_size=1.5", "train.test_size is 1.5; it must be less"),
-    ("train.pipeline=forest", "train.pipeline is 'forest'; it must be 'random_forest'"),
+    ("train.pipeline=forest", "train.pipeline is 'forest'; it must be one of random_forest"),
     ("train.seed=-1", "train.seed is -1; it must be greater"),
     ("+train.depth=3", "unknown key train.depth; did you mean train.max_depth?"),
     ("~train.max_depth", "the key train.max_depth is missing"),
@@ -175,7 +180,7 @@ def is_one_answer(done):
 def test_a_wrong_file_stops_the_run(old_outputs_stay, right, wrong, answer):
     old_outputs_stay.edit("params.yaml", (right, wrong))
 
-    command = ["titanic", "check"] if wrong in CHECK_ALONE else ["dvc", "repro", "--all-pipelines"]
+    command = ["dvckit", "check"] if wrong in CHECK_ALONE else ["dvc", "repro", "--all-pipelines"]
     done = old_outputs_stay.run(*command)
 
     assert is_one_answer(done), done.said

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+EXAMPLE, LIBRARY = (tomllib.loads((ROOT / name / "pyproject.toml").read_text()) for name in (".", "packages/dvckit"))
 # a remote's own library, beyond the DVC plugin: what a plugin loads only when it is used
 REMOTES = {
     "gdrive": ["dvc_gdrive", "pydrive2.auth", "pydrive2.fs", "OpenSSL", "OpenSSL.crypto", "oauth2client.client"],
@@ -31,17 +31,34 @@ def test_the_library_of_every_remote_can_be_loaded(remote):
 
 
 def test_every_extra_is_tried():
-    # these have tests of their own: tests/dataset/test_kaggle.py, tests/experiments
+    # these have tests of their own: the library's sources, sweep, publish
     others = {"kaggle", "dask", "mlflow", "clearml"}
-    assert {*REMOTES, *others} == {*PROJECT["optional-dependencies"], "gdrive"}
+    assert {*REMOTES, *others} == {*EXAMPLE["project"]["optional-dependencies"], "gdrive"}
+
+
+def test_the_example_offers_the_extras_of_the_library():
+    # what the pipeline and the tests need is no choice
+    inside = {"project", "search", "gdrive", "testing"}
+    extras = LIBRARY["project"]["optional-dependencies"]
+
+    assert {*EXAMPLE["project"]["optional-dependencies"]} == {*extras} - inside
+    assert all(value == [f"dvckit[{name}]"] for name, value in EXAMPLE["project"]["optional-dependencies"].items())
 
 
 def test_every_dependency_has_its_reason():
     reasons = (ROOT / "docs/docs/architecture.md").read_text()
-    wanted = PROJECT["dependencies"] + tomllib.loads((ROOT / "pyproject.toml").read_text())["dependency-groups"]["dev"]
-    names = [re.match(r"[\w-]+", name).group() for name in wanted]
+    wanted = (
+        EXAMPLE["project"]["dependencies"] + EXAMPLE["dependency-groups"]["dev"] + LIBRARY["project"]["dependencies"]
+    )
+    wanted += [name for extra in LIBRARY["project"]["optional-dependencies"].values() for name in extra]
+    names = {re.match(r"[\w-]+", name).group() for name in wanted} - {"titanic", "dvckit"}
 
-    assert [name for name in names if f"| {name} |" not in reasons and name != "titanic"] == []
+    assert sorted(name for name in names if f"| {name} |" not in reasons) == []
+
+
+def test_a_user_gets_no_development_tools():
+    """`uv run dvc repro` installs what the pipeline needs, and nothing else."""
+    assert EXAMPLE["tool"]["uv"]["default-groups"] == []
 
 
 def test_the_tools_of_one_name_have_one_version():

@@ -4,8 +4,26 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from titanic.features import age_band, deck, featurize, surname, ticket_key, ticket_prefix, title, woman_or_child
-from titanic.schema import Clean, Features, Passenger, PassengerFeatures, kind, nullable, table_schema, values
+from titanic.features import (
+    FEATURES,
+    Features,
+    FeaturesParams,
+    age_band,
+    deck,
+    featurize,
+    surname,
+    ticket_key,
+    ticket_prefix,
+    title,
+    woman_or_child,
+)
+from titanic.schema import RULES, Clean
+
+
+def bands(*starts):
+    """The section `features`."""
+    return FeaturesParams(age_bands=starts)
+
 
 CLEAN = pd.DataFrame(
     {
@@ -39,9 +57,9 @@ NUMBERS = {
 
 def cell(name):
     """Draw what a column of `Passenger` may hold."""
-    allowed = values(Passenger, name)
+    allowed = RULES.schema.values(name)
     some = st.sampled_from(allowed) if allowed else NUMBERS.get(name, TEXTS)
-    return some | st.none() if nullable(Passenger, name) else some
+    return some | st.none() if RULES.schema.nullable(name) else some
 
 
 PASSENGERS = st.lists(
@@ -52,7 +70,7 @@ PASSENGERS = st.lists(
 def as_clean(rows):
     dtypes = {int: "int64", float: "float64", str: "str"}
     table = pd.DataFrame([{Clean.PassengerId: key, **row} for key, row in enumerate(rows, 1)], columns=list(Clean))
-    return table.astype({name: dtypes[kind(Passenger, name)] for name in table})
+    return table.astype({name: dtypes[RULES.schema.kind(name)] for name in table})
 
 
 def nullable_whole(table):
@@ -60,7 +78,7 @@ def nullable_whole(table):
 
 
 def test_features_derive_from_each_row():
-    table = featurize(CLEAN, (13, 18))
+    table = featurize(CLEAN, bands(13, 18))
 
     assert table[Features.Title].tolist() == ["Mr", "Other", "Miss"]
     assert table[Features.FamilySize].tolist() == [2, 1, 4]
@@ -77,33 +95,33 @@ def test_features_derive_from_each_row():
 def test_the_table_is_the_one_of_the_schema_and_its_input_stays():
     before = CLEAN.copy()
 
-    table = featurize(CLEAN, (13, 18))
+    table = featurize(CLEAN, bands(13, 18))
 
     assert list(table) == list(Features)
-    table_schema(PassengerFeatures, labelled=True).validate(nullable_whole(table))
+    FEATURES.typed(labelled=True).validate(nullable_whole(table))
     pd.testing.assert_frame_equal(CLEAN, before)
 
 
 def test_rows_to_predict_have_no_target():
-    assert Features.Survived not in featurize(CLEAN.drop(columns=Clean.Survived), (13,))
+    assert Features.Survived not in featurize(CLEAN.drop(columns=Clean.Survived), bands(13))
 
 
 def test_a_row_does_not_depend_on_the_others():
-    whole = featurize(CLEAN, (13, 18))
+    whole = featurize(CLEAN, bands(13, 18))
 
     for row in range(len(CLEAN)):
-        pd.testing.assert_frame_equal(featurize(CLEAN.iloc[[row]], (13, 18)), whole.iloc[[row]])
+        pd.testing.assert_frame_equal(featurize(CLEAN.iloc[[row]], bands(13, 18)), whole.iloc[[row]])
 
 
 @settings(deadline=None)
 @given(PASSENGERS)
 def test_any_passengers_have_features_that_the_schema_takes(rows):
     clean = as_clean(rows)
-    table_schema(Passenger, labelled=True).validate(nullable_whole(clean))
+    RULES.schema.typed(labelled=True).validate(nullable_whole(clean))
 
-    table = featurize(clean, (13, 18))
+    table = featurize(clean, bands(13, 18))
 
-    table_schema(PassengerFeatures, labelled=True).validate(nullable_whole(table))
+    FEATURES.typed(labelled=True).validate(nullable_whole(table))
 
 
 @settings(deadline=None)
@@ -112,7 +130,7 @@ def test_any_part_of_a_list_has_the_features_that_it_has_in_the_whole(rows, data
     whole = as_clean(rows)
     part = data.draw(st.lists(st.sampled_from(range(len(rows))), min_size=1, unique=True))
 
-    pd.testing.assert_frame_equal(featurize(whole.loc[part], (13, 18)), featurize(whole, (13, 18)).loc[part])
+    pd.testing.assert_frame_equal(featurize(whole.loc[part], bands(13, 18)), featurize(whole, bands(13, 18)).loc[part])
 
 
 @pytest.mark.parametrize(
@@ -181,4 +199,4 @@ def test_a_band_begins_at_its_first_year():
 
 def test_the_schema_refuses_a_column_too_many():
     with pytest.raises(pandera.errors.SchemaErrors, match="Lucky"):
-        table_schema(PassengerFeatures, labelled=True).validate(featurize(CLEAN, (13,)).assign(Lucky=7))
+        FEATURES.typed(labelled=True).validate(featurize(CLEAN, bands(13)).assign(Lucky=7))

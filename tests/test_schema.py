@@ -7,19 +7,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from titanic.schema import (
-    GRAMMAR,
-    TARGET,
-    Clean,
-    Features,
-    Passenger,
-    PassengerFeatures,
-    kind,
-    limits,
-    raw_schema,
-    table_schema,
-    values,
-)
+from dvckit.tables.schema import GRAMMAR
+from titanic.features import FEATURES, Features
+from titanic.schema import RULES, TARGET, Clean, Passenger
+
+CLEAN = RULES.schema
 
 BRAUND = {
     "PassengerId": 1,
@@ -54,14 +46,14 @@ WRONG = [
 ]
 
 
-def as_table(row, record=Passenger):
+def as_table(row, schema=CLEAN):
     dtypes = {int: "Int64", float: "float64", str: "str"}
-    return pd.DataFrame([row]).astype({name: dtypes[kind(record, name)] for name in row})
+    return pd.DataFrame([row]).astype({name: dtypes[schema.kind(name)] for name in row})
 
 
 def test_a_passenger_of_the_list_is_right_as_record_and_as_row():
     Passenger(**BRAUND)
-    table_schema(Passenger, labelled=True).validate(as_table(BRAUND))
+    CLEAN.typed(labelled=True).validate(as_table(BRAUND))
 
 
 @pytest.mark.parametrize(("column", "value"), WRONG)
@@ -71,7 +63,7 @@ def test_the_record_and_the_table_refuse_the_same(column, value):
     with pytest.raises(ValidationError, match=column):
         Passenger(**row)
     with pytest.raises(pandera.errors.SchemaError, match=column):
-        table_schema(Passenger, labelled=True).validate(as_table(row))
+        CLEAN.typed(labelled=True).validate(as_table(row))
 
 
 @pytest.mark.parametrize("column", ["Age", "Fare", "Cabin", "Embarked"])
@@ -79,23 +71,23 @@ def test_the_record_and_the_table_accept_the_same_as_missing(column):
     row = BRAUND | {column: None}
 
     Passenger(**row)
-    table_schema(Passenger, labelled=True).validate(as_table(row))
+    CLEAN.typed(labelled=True).validate(as_table(row))
 
 
 def test_a_label_is_needed_for_training_alone():
     unlabelled = {name: value for name, value in BRAUND.items() if name != "Survived"}
 
     assert Passenger(**unlabelled).Survived is None
-    table_schema(Passenger, labelled=False).validate(as_table(unlabelled))
+    CLEAN.typed(labelled=False).validate(as_table(unlabelled))
     with pytest.raises(pandera.errors.SchemaError, match="Survived"):
-        table_schema(Passenger, labelled=True).validate(as_table(unlabelled))
+        CLEAN.typed(labelled=True).validate(as_table(unlabelled))
 
 
 def test_a_key_stands_once():
     twice = pd.concat([as_table(BRAUND)] * 2)
 
     with pytest.raises(pandera.errors.SchemaError, match="duplicate"):
-        table_schema(Passenger, labelled=True).validate(twice)
+        CLEAN.typed(labelled=True).validate(twice)
 
 
 def test_a_column_that_is_not_there_is_named():
@@ -104,8 +96,8 @@ def test_a_column_that_is_not_there_is_named():
 
 
 def test_kinds_see_through_literals_and_options():
-    assert [kind(Passenger, name) for name in (Clean.Survived, Clean.Age, Clean.Embarked)] == [int, float, str]
-    assert kind(PassengerFeatures, Features.Title) is str
+    assert [CLEAN.kind(name) for name in (Clean.Survived, Clean.Age, Clean.Embarked)] == [int, float, str]
+    assert FEATURES.kind(Features.Title) is str
 
 
 ANYTHING = {
@@ -117,27 +109,28 @@ ANYTHING = {
 }
 
 
-def good(record, name):
-    """Values that the record takes, so that many drawn rows are right."""
-    allowed, found = values(record, name), limits(record, name)
+def good(schema, name):
+    """Values that the record accepts, so that many drawn rows are right."""
+    allowed, found = schema.values(name), schema.limits(name)
     if allowed:
         return st.sampled_from(allowed)
-    if kind(record, name) is str:
+    if schema.kind(name) is str:
         return st.text("abcÖ李 .,'\"", min_size=1, max_size=found.get("max_length", 3) % 7 or 1)
-    numbers = st.integers if kind(record, name) is int else st.floats
+    numbers = st.integers if schema.kind(name) is int else st.floats
     return numbers(found["ge"], found.get("le", 1000))
 
 
 @settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@pytest.mark.parametrize("record", [Passenger, PassengerFeatures])
+@pytest.mark.parametrize("schema", [CLEAN, FEATURES])
 @given(st.data())
-def test_any_row_has_one_verdict_as_record_and_as_table(record, data):
+def test_any_row_has_one_verdict_as_record_and_as_table(schema, data):
     row = {
-        name: data.draw(good(record, name) | ANYTHING[kind(record, name)], label=name) for name in record.model_fields
+        name: data.draw(good(schema, name) | ANYTHING[schema.kind(name)], label=name)
+        for name in schema.record.model_fields
     }
 
     try:
-        record(**row)
+        schema.record(**row)
     except ValidationError as error:
         record_refuses = {problem["loc"][0] for problem in error.errors()}
     else:
@@ -145,7 +138,7 @@ def test_any_row_has_one_verdict_as_record_and_as_table(record, data):
     if row[TARGET] is None:  # a record may have no label; a table with labels has one in each row
         record_refuses |= {TARGET}
     try:
-        table_schema(record, labelled=True).validate(as_table(row, record), lazy=True)
+        schema.typed(labelled=True).validate(as_table(row, schema), lazy=True)
     except pandera.errors.SchemaErrors as error:
         table_refuses = set(error.failure_cases["column"])
     else:
@@ -164,7 +157,7 @@ def test_the_raw_schema_tells_what_is_no_number():
     text = pd.DataFrame([BRAUND | {"Age": "x", "SibSp": "1.0"}]).astype("str").assign(Cabin=None)
 
     with pytest.raises(pandera.errors.SchemaErrors) as error:
-        raw_schema(labelled=True).validate(text.astype("str").assign(Age="x"), lazy=True)
+        CLEAN.text(labelled=True).validate(text.astype("str").assign(Age="x"), lazy=True)
 
     told = error.value.failure_cases.set_index("column")["check"]
     assert told[Clean.Age] == "must be a number"

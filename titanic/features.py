@@ -1,32 +1,113 @@
 """Stage featurize: data/interim/{train,test}.parquet -> data/features/{train,test}.parquet.
 
-Each feature derives from one row alone, so that it is the same on any part of the data; nothing is learned here. Tables
-of any length are worked on in batches.
+Each feature is computed from one row alone, so it is the same on any part of the data; nothing is learned here. Tables of
+any length are processed in batches.
 """
 
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
+from functools import partial
+from itertools import pairwise
+from typing import Literal
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
-from pyarrow import parquet
+from pydantic import Field, StrictInt, field_validator
 
-from titanic.config import FEATURES, INTERIM, load_params
-from titanic.schema import Clean, Features, PassengerFeatures, kind
-from titanic.stage import ahead, write_parquet
+from dvckit.core.files import map_parquet
+from dvckit.core.layout import FEATURES as FOLDER
+from dvckit.core.layout import INTERIM, TEST, TRAIN
+from dvckit.core.params import Section, read
+from dvckit.tables.schema import ONE_LINE, Names, Record, Schema, unit
+from titanic.schema import (
+    KEY,
+    TARGET,
+    AgeType,
+    ClassType,
+    Clean,
+    FareType,
+    KeyType,
+    ParchType,
+    PortType,
+    SexType,
+    SibSpType,
+    TargetType,
+)
 
-BATCH = 1 << 17  # rows worked on at once
 
-# Spellings of the same title (French, and the older ones of the list).
+class PassengerFeatures(Record):
+    """A row as the model sees it, with key and target; it is computed from one `Passenger` alone."""
+
+    PassengerId: KeyType
+    Survived: TargetType = None
+    Pclass: ClassType
+    Sex: SexType
+    Age: AgeType
+    SibSp: SibSpType
+    Parch: ParchType
+    Fare: FareType
+    Embarked: PortType
+    Title: Literal["Mr", "Mrs", "Miss", "Master", "Other"] = Field(description="Title, from the name")
+    FamilySize: int = Field(
+        ge=1,
+        le=41,
+        description="Siblings, spouse, parents, children and the passenger",
+        json_schema_extra=unit("people"),
+    )
+    IsAlone: Literal[0, 1] = Field(description="1 if FamilySize is 1")
+    Deck: str | None = Field(min_length=1, max_length=1, description="First letter of the cabin")
+    AgeBand: str | None = Field(description="Whole years of age as a band, such as 18-34; see features.age_bands")
+    Surname: str = Field(
+        max_length=500,
+        pattern=ONE_LINE,
+        description="Text before the first comma of the name (without one, the whole name), in capitals",
+    )
+    TicketKey: str = Field(
+        max_length=100,
+        pattern=ONE_LINE,
+        description="The ticket in capitals without blanks, dots and slashes: the same for all who share it",
+    )
+    TicketPrefix: str | None = Field(
+        max_length=100,
+        pattern=ONE_LINE,
+        description="Text before the number of the ticket, normalised like TicketKey, such as PC or A5; "
+        "missing if it has no letter",
+    )
+    FarePerPerson: float | None = Field(
+        ge=0,
+        le=10_000,
+        description="Fare divided by FamilySize; missing if the fare is",
+        json_schema_extra=unit("pounds of 1912"),
+    )
+    WomanOrChild: Literal[0, 1] = Field(description="1 for women and girls, and for boys (Title is Master)")
+
+
+Features = Names(PassengerFeatures)
+# The tables in data/features and data/processed.
+FEATURES = Schema(PassengerFeatures, KEY, TARGET)
+
+
+class FeaturesParams(Section):
+    """Parameters of the features; `age_bands` are ages in years, rising."""
+
+    age_bands: tuple[StrictInt, ...] = Field(min_length=1, max_length=20, strict=False)  # YAML has lists, not tuples
+
+    @field_validator("age_bands")
+    @classmethod
+    def _rising(cls, years: tuple[int, ...]) -> tuple[int, ...]:
+        if years[0] < 1 or any(a >= b for a, b in pairwise(years)):
+            raise ValueError("must be whole years from 1 on, rising")
+        return years
+
+
+# Spellings of the same title: French, and older ones in the data.
 TITLES = {"Mr": "Mr", "Mrs": "Mrs", "Mme": "Mrs", "Miss": "Miss", "Mlle": "Miss", "Ms": "Miss", "Master": "Master"}
 
 
 def title(name: pd.Series) -> pd.Series:
-    """Return the title in "Surname, Title. Given names"; Other where it is rare or there is none."""
-    # a pattern that leaves no choice at any character is matched twice as fast
+    """Return the title in "Surname, Title. Given names"; Other if it is rare or missing."""
+    # a pattern without alternatives at any character is matched twice as fast
     found = pc.struct_field(pc.extract_regex(_arrow(name), "^[^,]*, *(?P<title>[^., ][^.,]*)[.]"), "title")
     place = pc.index_in(found, pa.array(TITLES.keys()))
     return _column(pc.fill_null(pc.take(pa.array(TITLES.values()), place), "Other"), name)
@@ -38,12 +119,12 @@ def family_size(siblings: pd.Series, parents: pd.Series) -> pd.Series:
 
 
 def deck(cabin: pd.Series) -> pd.Series:
-    """Return the first letter of the cabin; missing where the cabin is."""
+    """Return the first letter of the cabin; missing if the cabin is."""
     return cabin.str[:1]
 
 
 def age_band(age: pd.Series, starts: tuple[int, ...]) -> pd.Series:
-    """Return the band of whole years, such as 18-34, of ages in years; missing where the age is."""
+    """Return the band of whole years, such as 18-34, of ages in years; missing if the age is."""
     lowest = [0, *starts]
     labels = [f"{low}-{high - 1}" for low, high in zip(lowest, starts, strict=False)] + [f"{lowest[-1]}+"]
     place = pa.array(np.searchsorted(starts, age, side="right"), mask=age.isna().to_numpy())
@@ -51,20 +132,20 @@ def age_band(age: pd.Series, starts: tuple[int, ...]) -> pd.Series:
 
 
 def surname(name: pd.Series) -> pd.Series:
-    """Return what stands before the first comma, in capitals, so that a family stands together; else the whole name."""
+    """Return the text before the first comma, in capitals; without a comma the whole name."""
     text = pc.utf8_trim(_arrow(name), " ")
     first = pc.utf8_rtrim(pc.list_element(pc.split_pattern(text, ",", max_splits=1), 0), " ")
     return _column(pc.utf8_upper(_unless_empty(first, text)), name)
 
 
 def ticket_key(ticket: pd.Series) -> pd.Series:
-    """Return the ticket in capitals without blanks, dots and slashes; one that has nothing else stays as it is."""
+    """Return the ticket in capitals without blanks, dots and slashes; a ticket of nothing else is unchanged."""
     text = _arrow(ticket)
     return _column(_unless_empty(_compact(text), text), ticket)
 
 
 def ticket_prefix(ticket: pd.Series) -> pd.Series:
-    """Return what stands before the last run of digits, written as a ticket key; missing where that has no letter."""
+    """Return the text before the last digits, normalised like a ticket key; missing if it has no letter."""
     words = pc.utf8_rtrim(pc.utf8_rtrim(_arrow(ticket), " "), "0123456789").dictionary_encode()
     known = _compact(words.dictionary)  # a few, and one of them empty: most tickets are numbers
     known = pc.if_else(pc.match_substring_regex(known, r"\pL"), known, None)
@@ -96,8 +177,8 @@ def _unless_empty(text: pa.Array, other: pa.Array) -> pa.Array:
     return pc.if_else(pc.equal(text, ""), other, text)
 
 
-def featurize(clean: pd.DataFrame, age_bands: tuple[int, ...]) -> pd.DataFrame:
-    """Return the table of `PassengerFeatures` for a table of `Passenger`, row by row; the target stays if there is one."""
+def featurize(clean: pd.DataFrame, params: FeaturesParams) -> pd.DataFrame:
+    """Return the table of `PassengerFeatures` for a table of `Passenger`, row by row; the target is kept if there is one."""
     titles = title(clean[Clean.Name])
     size = family_size(clean[Clean.SibSp], clean[Clean.Parch])
     table = clean.assign(
@@ -106,7 +187,7 @@ def featurize(clean: pd.DataFrame, age_bands: tuple[int, ...]) -> pd.DataFrame:
             Features.FamilySize: size,
             Features.IsAlone: (size == 1).astype("int64"),
             Features.Deck: deck(clean[Clean.Cabin]),
-            Features.AgeBand: age_band(clean[Clean.Age], age_bands),
+            Features.AgeBand: age_band(clean[Clean.Age], params.age_bands),
             Features.Surname: surname(clean[Clean.Name]),
             Features.TicketKey: ticket_key(clean[Clean.Ticket]),
             Features.TicketPrefix: ticket_prefix(clean[Clean.Ticket]),
@@ -115,21 +196,12 @@ def featurize(clean: pd.DataFrame, age_bands: tuple[int, ...]) -> pd.DataFrame:
         }
     )
     columns = [name for name in Features if name in table]
-    whole = {name: "int64" for name in columns if kind(PassengerFeatures, name) is int}
-    return table[columns].astype(whole)
-
-
-def _batches(path: Path) -> Iterator[pd.DataFrame]:
-    for batch in ahead(parquet.ParquetFile(path).iter_batches(BATCH)):
-        yield batch.to_pandas()
-
-
-def _write(name: str, age_bands: tuple[int, ...]) -> None:
-    write_parquet(FEATURES / name, (featurize(table, age_bands) for table in _batches(INTERIM / name)))
+    return table[columns].astype({name: "int64" for name in columns if FEATURES.kind(name) is int})
 
 
 def main() -> None:
     """Run the stage."""
-    age_bands = load_params().features.age_bands
+    work = partial(featurize, params=read("features", FeaturesParams))
     with ThreadPoolExecutor(2) as pool:
-        list(pool.map(lambda name: _write(name, age_bands), ("train.parquet", "test.parquet")))
+        names = (f"{name}.parquet" for name in (TRAIN, TEST))
+        list(pool.map(lambda name: map_parquet(INTERIM / name, FOLDER / name, work), names))

@@ -1,8 +1,8 @@
 import pytest
 
-from titanic.config import Dataset, Sha256
+from dvckit.core.errors import UserError
 from titanic.dataset import ingest
-from titanic.stage import UserError
+from titanic.dataset.ingest import Dataset, Sha256
 
 
 def dataset(path):
@@ -28,7 +28,7 @@ def test_the_files_of_a_user_stay_as_they_are(folders):
     (mine / "test.csv").write_bytes(b"\xff")
     (mine / "other.csv").touch()
 
-    ingest.files(dataset(mine), raw)
+    ingest.SOURCES["files"](dataset(mine), raw)
 
     assert content(raw) == {"train.csv": b"any\r\n", "test.csv": b"\xff"}
 
@@ -55,7 +55,7 @@ def test_a_submission_that_is_there_is_taken(folders):
     for name in ("train.csv", "test.csv", "gender_submission.csv"):
         (mine / name).write_bytes(name.encode())
 
-    ingest.files(dataset(mine), raw)
+    ingest.SOURCES["files"](dataset(mine), raw)
 
     assert content(raw) == content(mine)
 
@@ -66,8 +66,8 @@ def test_a_folder_without_the_files_is_answered(folders, there, missing):
     for name in there:
         (mine / name).touch()
 
-    with pytest.raises(UserError, match=f"has no {missing}; put both files there"):
-        ingest.files(dataset(mine), raw)
+    with pytest.raises(UserError, match=f"has no {missing}; put the files there"):
+        ingest.SOURCES["files"](dataset(mine), raw)
 
 
 @pytest.mark.parametrize(

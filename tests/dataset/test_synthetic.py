@@ -11,7 +11,7 @@ from sklearn.ensemble import RandomForestClassifier
 
 from titanic.dataset import synthetic
 from titanic.dataset.synthetic import write_passengers
-from titanic.schema import Passenger, table_schema
+from titanic.schema import RULES, Passenger
 
 TITLES = ["Mr", "Mrs", "Miss", "Master"]
 # Rows that give 50,000 and 20,000 for training.
@@ -100,7 +100,7 @@ def test_both_files_pass_the_schema(default):
         people = pd.read_csv(file)
         whole = people.select_dtypes("int").astype("Int64")
 
-        table_schema(Passenger, labelled=labelled).validate(people.assign(**whole))
+        RULES.schema.typed(labelled=labelled).validate(people.assign(**whole))
 
 
 @pytest.mark.parametrize("rows", [1, 10, 999])

@@ -104,7 +104,7 @@ def test_data_is_added_whole_or_not_at_all(small, tmp_path, delay):
     for name in ("train.csv", "test.csv"):
         shutil.copy(small.root / "data/raw" / name, mine)
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    command = ["titanic", "data", "add", str(mine)]
+    command = ["dvckit", "data", "add", str(mine)]
     whole = {"titanic", "mine", "mine.dvc", ".gitignore"}
     with subprocess.Popen(
         command, cwd=small.root, env=small.environment, stderr=subprocess.PIPE, text=True, start_new_session=True

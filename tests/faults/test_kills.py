@@ -1,4 +1,4 @@
-"""kill -9 at any moment: `titanic doctor --fix && dvc repro` brings everything back, to the byte."""
+"""kill -9 at any moment: `dvckit doctor --fix && dvc repro` brings everything back, to the byte."""
 
 import subprocess
 import sys

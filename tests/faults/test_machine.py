@@ -141,7 +141,7 @@ def test_home_need_not_be_writable(small):
 @pytest.mark.parametrize("kib", SPACE)
 def test_a_sweep_on_a_full_disk_is_answered_and_goes_on(disk, kib):
     before, ballast = disk.outputs(), disk.root.parent / "ballast"
-    command = ["titanic", "sweep", "-S", "train.max_depth=range(1,9)"]
+    command = ["dvckit", "sweep", "-S", "train.max_depth=range(1,9)"]
     free = shutil.disk_usage(disk.root).free
     with ballast.open("wb") as file:
         os.posix_fallocate(file.fileno(), 0, free - kib * 1024)

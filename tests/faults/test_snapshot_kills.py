@@ -12,7 +12,7 @@ import pytest
 
 pytestmark = pytest.mark.faults
 
-WHY = ("titanic", "snapshot", "--message", "why")
+WHY = ("dvckit", "snapshot", "--message", "why")
 
 
 @pytest.fixture
@@ -71,7 +71,7 @@ def test_a_kill_at_any_moment_leaves_what_the_same_command_completes(changed, tm
 
         signalled(trial, signal.SIGKILL, seconds * draw.random())
 
-        trial.ok("titanic", "doctor", "--fix")
+        trial.ok("dvckit", "doctor", "--fix")
         completes(trial, expected)
         shutil.rmtree(trial.root.parent)
 
@@ -91,7 +91,7 @@ def test_a_kill_in_the_midst_of_the_commit_does_no_harm(changed, tmp_path, hook,
     assert code == -signal.SIGKILL
     assert (changed.root / ".git/refs/tags/data@v1.0.0.lock").exists() == (step == "prepared")
     file.unlink()
-    changed.ok("titanic", "doctor", "--fix")
+    changed.ok("dvckit", "doctor", "--fix")
     completes(changed, expected)
 
 

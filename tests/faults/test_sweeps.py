@@ -30,30 +30,30 @@ def files(project):
 def test_kills_at_twenty_moments_lose_nothing(small):
     before = files(small)
     draws = random.Random(1)
-    found = {}
+    done = {}
     for _ in range(20):
         with subprocess.Popen(
-            ["titanic", "sweep", *ARGUMENTS],
+            ["dvckit", "sweep", *ARGUMENTS],
             cwd=small.root,
             env=small.environment,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
         ) as process:
-            for _ in range(draws.randrange(4)):  # points that are done
+            for _ in range(draws.randrange(4)):  # trials that are done
                 process.stdout.readline()
             time.sleep(draws.uniform(0, 3))
             os.kill(process.pid, signal.SIGKILL)
 
         assert files(small) == before
-        assert found.items() <= experiments(small).items()
-        found = experiments(small)
-        small.ok("git", "fsck", "--connectivity-only", *found.values())
-    assert 3 < len(found) < 120
+        assert done.items() <= experiments(small).items()
+        done = experiments(small)
+        small.ok("git", "fsck", "--connectivity-only", *done.values())
+    assert 3 < len(done) < 120
 
-    said = small.ok("titanic", "sweep", *ARGUMENTS)
+    said = small.ok("dvckit", "sweep", *ARGUMENTS)
 
-    assert f"120 points: {120 - len(found)} new, {len(found)} there before, 0 failed" in said
+    assert f"120 trials: {120 - len(done)} new, {len(done)} already done, 0 failed" in said
     assert files(small) == before
-    assert list((small.root / ".dvc/tmp/sweep").glob("at-work-*")) == []
-    small.ok("dvc", "exp", "apply", min(found))
+    assert list((small.root / ".dvc/tmp/sweep").glob("running-*")) == []
+    small.ok("dvc", "exp", "apply", min(done))
     assert "Data and pipelines are up to date." in small.ok("dvc", "repro")

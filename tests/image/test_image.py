@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from titanic.versions.repository import locked_outputs
+from dvckit.repository.revision import Revision
 
 pytestmark = pytest.mark.image
 
@@ -19,7 +19,7 @@ USERS = pytest.mark.parametrize("user", ["", "--user 4711:4711 "], ids=["its own
 
 
 def outputs(root):
-    locked = {output.path: output.md5 for output in locked_outputs(root)}
+    locked = Revision(root).md5s
     return locked or pytest.skip("HEAD has no dvc.lock to compare with")
 
 

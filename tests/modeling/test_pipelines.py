@@ -1,25 +1,28 @@
 from pathlib import Path
-from typing import get_args
 
 import numpy as np
 import pytest
+from pydantic import ValidationError
 
-from titanic.config import Train
+from dvckit.models.folds import Recipe
+from dvckit.tasks import task
+from titanic.features import FEATURES, Features
 from titanic.modeling.pipelines import CATEGORICAL, NAMES, NUMERIC, PIPELINES, READS
-from titanic.modeling.scoring import fold_scores
 from titanic.modeling.train import fit
-from titanic.schema import KEY, MODEL_INPUT, TARGET, Features
+from titanic.schema import KEY, TARGET, TASK
 
 SOURCE = Path(__file__).parents[2]
 
 
-def test_the_registry_and_the_parameter_know_the_same_names():
-    assert set(PIPELINES) == set(READS) == set(get_args(Train.model_fields["pipeline"].annotation))
+def test_the_registry_and_the_parameter_know_the_same_names(params):
+    assert set(PIPELINES) == set(READS)
+    with pytest.raises(ValidationError, match=f"must be one of {', '.join(PIPELINES)}"):
+        params(pipeline="forest")
 
 
 def test_neither_key_nor_target_is_an_input():
-    assert sorted(NUMERIC + CATEGORICAL + NAMES) == sorted(MODEL_INPUT)
-    assert not {KEY, TARGET} & set(MODEL_INPUT)
+    assert sorted(NUMERIC + CATEGORICAL + NAMES) == sorted(FEATURES.inputs)
+    assert not {KEY, TARGET} & set(FEATURES.inputs)
 
 
 class Watched:
@@ -60,8 +63,8 @@ def test_a_pipeline_learns_and_predicts_what_it_has_not_seen(table, params, name
         }
     )
 
-    assert (model.predict(table[list(MODEL_INPUT)]) == table[TARGET]).mean() > 0.7
-    assert model.predict_proba(strange[list(MODEL_INPUT)]).shape == (3, 2)
+    assert (model.predict(table[list(FEATURES.inputs)]) == table[TARGET]).mean() > 0.7
+    assert model.predict_proba(strange[list(FEATURES.inputs)]).shape == (3, 2)
 
 
 @pytest.mark.parametrize("name", sorted(set(PIPELINES) - {"baseline", "voting"}))
@@ -76,9 +79,9 @@ def test_statistics_come_from_the_fitted_rows_alone(table, params, name):
 
 
 @pytest.mark.parametrize("name", PIPELINES)
-def test_a_row_has_the_same_chance_alone_and_among_others(table, params, name):
+def test_a_row_has_the_same_probability_alone_and_among_others(table, params, name):
     model = fit(table.head(200), params(pipeline=name))
-    rest = table.tail(100)[list(MODEL_INPUT)]
+    rest = table.tail(100)[list(FEATURES.inputs)]
 
     together = model.predict_proba(rest)
 
@@ -91,28 +94,29 @@ def test_a_row_has_the_same_chance_alone_and_among_others(table, params, name):
 def test_labels_that_say_nothing_teach_nothing(table, params, name):
     shuffled = table.assign(**{TARGET: table[TARGET].sample(frac=1, random_state=1).to_numpy()})
 
-    scores = fold_scores(PIPELINES[name](params(n_estimators=20)), shuffled, folds=5, repeats=2, seed=1)
+    recipe = Recipe(FEATURES, task(TASK), PIPELINES[name](params(n_estimators=20)))
+    scores = recipe.folds(shuffled, folds=5, repeats=2, seed=1).scores
 
     assert scores["roc_auc"].mean() == pytest.approx(0.5, abs=0.1)
 
 
 def test_voting_is_the_mean_of_its_parts(table, params):
-    rows = table[list(MODEL_INPUT)]
+    rows = table[list(FEATURES.inputs)]
     parts = ("random_forest", "gradient_boosting", "logistic_regression")
 
-    chance = fit(table, params(pipeline="voting")).predict_proba(rows)
+    probabilities = fit(table, params(pipeline="voting")).predict_proba(rows)
 
     assert np.allclose(
-        chance, np.mean([fit(table, params(pipeline=part)).predict_proba(rows) for part in parts], axis=0)
+        probabilities, np.mean([fit(table, params(pipeline=part)).predict_proba(rows) for part in parts], axis=0)
     )
 
 
 def test_the_baseline_is_the_rate_of_each_sex(table, params):
     rates = table.groupby(Features.Sex)[TARGET].mean()
 
-    chance = fit(table, params(pipeline="baseline")).predict_proba(table[list(MODEL_INPUT)])[:, 1]
+    probabilities = fit(table, params(pipeline="baseline")).predict_proba(table[list(FEATURES.inputs)])[:, 1]
 
-    assert np.allclose(chance, table[Features.Sex].map(rates))
+    assert np.allclose(probabilities, table[Features.Sex].map(rates))
 
 
 def test_the_parameters_reach_the_forest(table, params):

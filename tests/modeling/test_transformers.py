@@ -3,7 +3,7 @@ import pandas as pd
 import pytest
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from titanic.modeling.transformers import GroupFate
+from titanic.modeling.transformers import GroupOutcome
 
 # sex, group; the women of group a lived, those of b died
 ROWS = pd.DataFrame(
@@ -14,13 +14,13 @@ LIVED = np.array([1, 1, 0, 0, 0, 0])
 
 # So much smoothing that a row's own share, which fit_transform leaves out and transform does not, vanishes: scikit-learn
 # wants both to agree on the training rows.
-@parametrize_with_checks([GroupFate(smooth=1e6)])
+@parametrize_with_checks([GroupOutcome(smooth=1e6)])
 def test_scikit_learn_takes_it_for_one_of_its_own(estimator, check):
     check(estimator)
 
 
 def test_a_new_row_sees_all_of_its_group():
-    fate = GroupFate(smooth=1.0).fit(ROWS[["sex", "group"]], LIVED)
+    fate = GroupOutcome(smooth=1.0).fit(ROWS[["sex", "group"]], LIVED)
 
     found = fate.transform(pd.DataFrame({"sex": ["f", "m"], "group": ["b", "a"]}))
 
@@ -30,7 +30,7 @@ def test_a_new_row_sees_all_of_its_group():
 
 
 def test_a_training_row_sees_the_others_of_its_group_alone():
-    found = GroupFate(smooth=1.0).fit_transform(ROWS[["sex", "group"]], LIVED)
+    found = GroupOutcome(smooth=1.0).fit_transform(ROWS[["sex", "group"]], LIVED)
 
     women, men = (2 + 1 / 3) / 5, (0 + 1 / 3) / 3
     assert np.allclose(found[0], [(1 - women - men) / 3, 2 / 3])
@@ -43,14 +43,14 @@ def test_what_a_training_row_sees_does_not_change_with_its_own_label():
     other = labels.copy()
     other[0] = 1
 
-    before, after = (GroupFate().fit_transform(rows, target)[0] for target in (labels, other))
+    before, after = (GroupOutcome().fit_transform(rows, target)[0] for target in (labels, other))
 
     assert np.allclose(before, after, atol=0.01)
 
 
 @pytest.mark.parametrize("group", ["unheard of", None, np.nan])
 def test_a_row_without_a_known_group_has_no_others(group):
-    fate = GroupFate().fit(ROWS[["sex", "group"]], LIVED)
+    fate = GroupOutcome().fit(ROWS[["sex", "group"]], LIVED)
 
     assert fate.transform(pd.DataFrame({"sex": ["f"], "group": [group]})).tolist() == [[0.0, 0.0]]
 
@@ -58,7 +58,7 @@ def test_a_row_without_a_known_group_has_no_others(group):
 def test_a_group_of_several_columns_is_missing_where_one_is():
     rows = pd.DataFrame({"sex": ["f", "f", "f"], "name": ["a", "a", "a"], "fare": [7.25, 7.25, np.nan]})
 
-    found = GroupFate(smooth=1.0).fit_transform(rows, np.array([1, 1, 0]))
+    found = GroupOutcome(smooth=1.0).fit_transform(rows, np.array([1, 1, 0]))
 
     assert found[:, 1].tolist() == [0.5, 0.5, 0.0]
 
@@ -68,13 +68,13 @@ def test_labels_that_say_nothing_leave_nothing_to_learn():
     rows = pd.DataFrame({"kind": ["x"] * 2000, "group": generator.integers(0, 500, 2000).astype(str)})
     labels = generator.integers(0, 2, 2000)
 
-    fates = GroupFate().fit_transform(rows, labels)[:, 0]
+    fates = GroupOutcome().fit_transform(rows, labels)[:, 0]
 
     assert abs(np.corrcoef(fates, labels)[0, 1]) < 0.08
 
 
 def test_no_name_is_kept():
-    fate = GroupFate().fit(pd.DataFrame({"sex": ["f", "m"], "name": ["Smith", "Jones"]}), [1, 0])
+    fate = GroupOutcome().fit(pd.DataFrame({"sex": ["f", "m"], "name": ["Smith", "Jones"]}), [1, 0])
 
     assert "Smith" not in repr(vars(fate))
     assert fate.groups_.dtype == np.uint64

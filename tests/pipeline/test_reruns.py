@@ -38,18 +38,52 @@ def test_a_parameter_touches_the_stages_that_read_it(small, change, stages):
     assert changed(small) == stages
 
 
-def test_a_module_touches_the_stages_that_declare_it(small):
+def stages_of(project):
+    """The deps of each stage, their variables filled in."""
     stages = {}
     for pipeline in ("dvc.yaml", "reports/dvc.yaml"):
-        stages |= YAML(typ="safe").load(small.root / pipeline)["stages"]
-    modules = {dep for stage in stages.values() for dep in stage["deps"] if dep.startswith("titanic/")}
-    for module in sorted(modules):
-        text = (small.root / module).read_text()
-        (small.root / module).write_text(text + "\n")
+        content = YAML(typ="safe").load(project.root / pipeline)
+        library = content["vars"][0]["library"]
+        for name, stage in content["stages"].items():
+            stages[name] = [dep.replace("${library}", library) for dep in stage["deps"]]
+    return stages
 
-        assert changed(small) == {name for name, stage in stages.items() if module in stage["deps"]}, module
 
-        (small.root / module).write_text(text)
+def test_code_touches_the_stages_that_declare_it(small):
+    stages = stages_of(small)
+    code = {dep for deps in stages.values() for dep in deps if dep.startswith(("titanic/", "packages/"))}
+    for dep in sorted(code):
+        place = small.root / dep
+        file = place if place.is_file() else max(place.glob("*.py"))
+        text = file.read_text()
+        file.write_text(text + "\n")
+
+        assert changed(small) == {name for name, deps in stages.items() if dep in deps}, dep
+
+        file.write_text(text)
+
+
+@pytest.mark.parametrize("name", ["doctor/doctor.py", "compare/compare.py", "sweep/trial.py", "cli.py", "project.py"])
+def test_work_on_a_command_reruns_no_stage(small, name):
+    file = small.root / "packages/dvckit/src/dvckit" / name
+    file.write_text(file.read_text() + "\n")
+
+    assert changed(small) == set()
+
+
+def test_a_new_pipeline_reruns_neither_ingest_nor_validate(small):
+    small.edit(
+        "titanic/modeling/pipelines.py",
+        ('    "baseline": baseline,\n', '    "baseline": baseline,\n    "mine": voting,\n'),
+    )
+
+    assert changed(small) == {"train", "diagnose"}
+
+
+def test_a_new_feature_reruns_neither_ingest_nor_validate(small):
+    small.edit("titanic/features.py", ("cabin.str[:1]", "cabin.str[:1].str.upper()"))
+
+    assert changed(small) == {"featurize", "split", "train", "evaluate", "diagnose"}
 
 
 def test_an_experiment_runs_only_what_its_parameter_touches(small):

@@ -107,7 +107,7 @@ def test_bad_training_rows_up_to_the_share_are_set_aside(small, mine):
     done = run(small, *overrides, "validate.max_rejected_share=0.01")
 
     assert refused.code != 0
-    assert "2 of 891 rows are bad; mend them, or raise validate.max_rejected_share" in refused.said
+    assert "2 of 891 rows are bad; fix them, or raise validate.max_rejected_share" in refused.said
     assert "row 3: Sex is 'mael': must be one of female, male; Age is 'x': must be a number" in refused.said
     assert "row 5: has 13 cells, the header has 12" in refused.said
     assert done.code == 0, done.said
@@ -130,7 +130,7 @@ def test_bad_rows_to_predict_are_never_set_aside_and_both_files_are_told(small, 
     test_alone = run(small, "dataset.source=files", f"dataset.path={mine}", "validate.max_rejected_share=0.5")
 
     assert "data/raw/train.csv: 1 of 891 rows are bad" in done.said
-    assert "data/raw/test.csv: 1 of 418 rows are bad; mend them: each must get its prediction" in done.said
+    assert "data/raw/test.csv: 1 of 418 rows are bad; fix them: each must get its prediction" in done.said
     assert "data/raw/train.csv: " not in test_alone.said
     assert "data/raw/test.csv: 1 of 418 rows are bad" in test_alone.said
 

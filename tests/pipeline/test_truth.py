@@ -1,7 +1,8 @@
 """dvc.yaml tells the truth: what a stage declares is what it imports, reads and writes, and nothing else."""
 
 import ast
-import re
+import importlib
+import inspect
 import shutil
 from functools import cache
 from pathlib import Path
@@ -9,11 +10,16 @@ from pathlib import Path
 import pytest
 from ruamel.yaml import YAML
 
-from titanic.config import Params
+from dvckit.core.params import Section
+from titanic.project import PROJECT
 
 ROOT = Path(__file__).parents[2]
+LIBRARY = ROOT / "packages/dvckit/src/dvckit"
+PACKAGES = {"titanic": ROOT / "titanic", "dvckit": LIBRARY}
+# What stages may be built of; the rest of the library are commands, and what these need.
+OF_STAGES = {"core", "stage.py", "tables", "tasks", "models", "reports"}
 PIPELINES = ("dvc.yaml", "reports/dvc.yaml")
-SECTIONS = [field.alias or name for name, field in Params.model_fields.items()]
+SECTIONS = list(PROJECT.sections)
 
 
 def load_yaml(path):
@@ -23,25 +29,45 @@ def load_yaml(path):
 STAGES = {name: stage for pipeline in PIPELINES for name, stage in load_yaml(pipeline)["stages"].items()}
 
 
+def declared(stage):
+    """The deps of a stage, their variables filled in."""
+    (variables,) = load_yaml("dvc.yaml")["vars"]
+    return [dep.replace("${library}", variables["library"]) for dep in stage["deps"]]
+
+
 def path_of(module):
     """The file of a dotted module name, or None where it is none of ours."""
-    base = ROOT / module.replace(".", "/")
+    package, _, rest = module.partition(".")
+    if package not in PACKAGES:
+        return None
+    base = PACKAGES[package] / rest.replace(".", "/") if rest else PACKAGES[package]
     return next((file for file in (base.with_suffix(".py"), base / "__init__.py") if file.is_file()), None)
+
+
+class Imports(ast.NodeVisitor):
+    """The modules that a file imports, also inside functions, but for those that only types need."""
+
+    def __init__(self):
+        self.names = set()
+
+    def visit_If(self, node):
+        for child in node.orelse if ast.unparse(node.test) == "TYPE_CHECKING" else [*node.body, *node.orelse]:
+            self.visit(child)
+
+    def visit_Import(self, node):
+        self.names |= {alias.name for alias in node.names}
+
+    def visit_ImportFrom(self, node):
+        self.names |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
 
 
 @cache
 def imports(file):
-    """The files of ours that a file imports, also inside functions."""
-    found = set()
-    for node in ast.walk(ast.parse(file.read_text())):
-        if isinstance(node, ast.Import):
-            names = [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom):
-            names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
-        else:
-            continue
-        found |= {path for name in names if name.startswith("titanic") and (path := path_of(name))}
-    return found
+    """The files of ours that a file imports, with the packages that they are in."""
+    found = Imports()
+    found.visit(ast.parse(file.read_text()))
+    parents = {name.rpartition(".")[0] for name in found.names}
+    return {path for name in found.names | parents if (path := path_of(name))}
 
 
 def closure(file):
@@ -53,8 +79,8 @@ def closure(file):
     return seen
 
 
-def main_module(stage):
-    return path_of(f"titanic.{stage['cmd'].split()[-1]}")
+def module_of(stage):
+    return stage["cmd"].split()[-1]
 
 
 def has_code(file):
@@ -62,43 +88,62 @@ def has_code(file):
     return len(ast.parse(file.read_text()).body) > 1
 
 
+def imported(stage):
+    """What a stage's deps must name: modules of the example one by one, the library's folders."""
+    files = closure(path_of(module_of(stage))) | closure(LIBRARY / "stage.py")
+    own = {str(file.relative_to(ROOT)) for file in files if file.is_relative_to(ROOT / "titanic") and has_code(file)}
+    library = {file.relative_to(LIBRARY).parts[0] for file in files if file.is_relative_to(LIBRARY)}
+    return own, library - {"__init__.py"}
+
+
 def output_paths(stage):
     return [path for out in stage["outs"] for path in out]
 
 
-def params_read(file):
-    """What main() reads of params.yaml: the sections that it takes from load_params(), and their keys that it names."""
-    main = next(n for n in ast.parse(file.read_text()).body if isinstance(n, ast.FunctionDef) and n.name == "main")
-    code = ast.unparse(main)
-    taken = re.findall(r"load_params\(\)(?:\.(\w+?)_?\b)?", code)
-    if whole := re.search(r"(\w+) = load_params\(\)\n", code):
-        taken = re.findall(rf"\b{whole[1]}\.(\w+?)_?\b", code)
-    sections = [section for name in taken for section in ([name] if name else SECTIONS)]
-    return sections, [f"{sections[0]}.{key}" for key in re.findall(r"\bparams\.(\w+)", code)]
+def params_read(module):
+    """The sections of params.yaml that main() reads, or their keys where it ignores others."""
+    loaded = importlib.import_module(module)
+    found = []
+    for call in ast.walk(ast.parse(inspect.getsource(loaded.main))):
+        name = getattr(getattr(call, "func", None), "id", "")
+        if name == "read_values":
+            found += SECTIONS
+        if name == "read":
+            key, section = call.args[0].value, getattr(loaded, call.args[1].id)
+            assert issubclass(section, Section)
+            keys = section.model_config["extra"] == "ignore"
+            found += [f"{key}.{field}" for field in section.model_fields] if keys else [key]
+    return found
 
 
 @pytest.mark.parametrize("name", STAGES)
 def test_deps_name_every_module_that_the_stage_imports(name):
-    stage = STAGES[name]
-    imported = closure(main_module(stage)) | closure(ROOT / "titanic/stage.py") | {ROOT / "titanic/__init__.py"}
+    deps = declared(STAGES[name])
+    own, library = imported(STAGES[name])
+    folder = str(LIBRARY.relative_to(ROOT))
 
-    declared = {ROOT / dep for dep in stage["deps"] if dep.endswith(".py")}
+    assert {dep for dep in deps if dep.startswith("titanic/") and dep.endswith(".py")} == own
+    assert {Path(dep).relative_to(folder).as_posix() for dep in deps if dep.startswith(folder)} == library
 
-    assert declared == {file for file in imported if file.name != "__init__.py" or has_code(file)}
+
+@pytest.mark.parametrize("name", STAGES)
+def test_a_stage_imports_nothing_of_a_command(name):
+    """So work on a command reruns no stage."""
+    _, library = imported(STAGES[name])
+
+    assert library <= OF_STAGES
 
 
 @pytest.mark.parametrize("name", STAGES)
 def test_params_name_what_the_stage_reads(name):
-    sections, keys = params_read(main_module(STAGES[name]))
-
-    assert sorted(STAGES[name]["params"]) in (sorted(sections), sorted(keys))
+    assert sorted(STAGES[name]["params"]) == sorted(params_read(module_of(STAGES[name])))
 
 
 @pytest.mark.parametrize("name", STAGES)
 def test_a_stage_runs_with_what_it_declares_alone(name, small, tmp_path):
     """Only the deps, params.yaml and the docstrings of packages are there; just the outs come of it."""
     stage, bare = STAGES[name], tmp_path / "bare"
-    deps = [dep.replace("${dataset.path}", "data/external/titanic") for dep in stage["deps"]]
+    deps = [dep.replace("${dataset.path}", "data/external/titanic") for dep in declared(stage)]
     packages = [f"{file.parent.relative_to(ROOT)}/__init__.py" for file in (ROOT / "titanic").rglob("__init__.py")]
     for path in [*deps, *packages, "params.yaml"]:
         (bare / path).parent.mkdir(parents=True, exist_ok=True)

@@ -1,1 +1,1 @@
-"""The data: where it comes from and whether it can be trusted."""
+"""Sources of the data, and its validation."""

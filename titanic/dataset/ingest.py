@@ -1,47 +1,61 @@
 """Stage ingest: the source that `dataset.source` names -> data/raw/{train,test,gender_submission}.csv.
 
-What a source gives stays as it is, to the byte. A source without gender_submission.csv gets it derived.
+Files of a source are kept unchanged. If a source has no gender_submission.csv, it is derived from test.csv.
 """
 
 import csv
-import shutil
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from typing import Annotated, Literal
 
-from titanic.config import GENDER, RAW, TEST, TRAIN, Dataset, load_params
-from titanic.dataset.kaggle import kaggle
+from pydantic import Field
+
+from dvckit.core.files import scratch_folder
+from dvckit.core.layout import RAW, TEST
+from dvckit.core.params import Section, Seed, read
+from dvckit.tables.sources import folder as local
+from dvckit.tables.sources import kaggle, web
 from titanic.dataset.synthetic import write_passengers
-from titanic.dataset.web import web
-from titanic.schema import KEY, TARGET, Clean
-from titanic.stage import UserError, scratch_folder
+from titanic.schema import KEY, RULES, SUBMISSION, TARGET, Clean
 
-FILES = [f"{name}.csv" for name in (TRAIN, TEST, GENDER)]
+FILES = [f"{name}.csv" for name in RULES.names()]
+COMPETITION = "titanic"  # Kaggle's name for it
 
-
-def synthetic(dataset: Dataset, folder: Path) -> None:
-    """Draw the two lists from `dataset.seed`."""
-    write_passengers(dataset.seed, dataset.rows, folder / f"{TRAIN}.csv", folder / f"{TEST}.csv")
+_Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$", strict=True)]
 
 
-def files(dataset: Dataset, folder: Path) -> None:
-    """Copy the user's files from the folder `dataset.path`; UserError where train.csv or test.csv is not there."""
-    path = Path(dataset.path)
-    missing = [f"{name}.csv" for name in (TRAIN, TEST) if not (path / f"{name}.csv").is_file()]
-    if missing:
-        raise UserError(
-            f"dataset.path: the folder {path} has no {' and no '.join(missing)}; "
-            "put both files there, or set dataset.source to synthetic"
-        )
-    for name in FILES:
-        if (path / name).is_file():
-            shutil.copyfile(path / name, folder / name)
+class Sha256(Section):
+    """The sha256 of each file of the web source."""
+
+    train: _Sha256
+    test: _Sha256
+
+
+class Dataset(Section):
+    """The source of the data."""
+
+    source: Literal["synthetic", "files", "web", "kaggle"]
+    path: str = Field(min_length=1)
+    seed: Seed
+    rows: int = Field(ge=50, le=1_000_000_000)
+    mirrors: tuple[Annotated[str, Field(pattern="^https?://.")], ...] = Field(min_length=1, strict=False)
+    sha256: Sha256
+
+
+# Each writes train.csv, test.csv and, where it has one, gender_submission.csv to a folder.
+SOURCES: dict[str, Callable[[Dataset, Path], None]] = {
+    "synthetic": lambda dataset, to: write_passengers(dataset.seed, dataset.rows, to / FILES[0], to / FILES[1]),
+    "files": lambda dataset, to: local.copy(Path(dataset.path), FILES, to, required=2),
+    "web": lambda dataset, to: web.download(dict(dataset.sha256), dataset.mirrors, to, cache=COMPETITION),
+    "kaggle": lambda _, to: kaggle.download(COMPETITION, FILES, to),
+}
 
 
 def write_gender_submission(test: Path, submission: Path) -> None:
     """Derive Kaggle's example submission, in which every woman and girl survives, from test.csv.
 
-    A file that is no list is not judged here: validate tells all that is wrong with it.
+    A file that is not a table is not reported here: validate reports everything that is wrong with it.
     """
     with (
         test.open(encoding="utf-8-sig", errors="replace", newline="") as rows,
@@ -53,21 +67,12 @@ def write_gender_submission(test: Path, submission: Path) -> None:
             writer.writerows([row.get(KEY), int(row.get(Clean.Sex) == "female")] for row in csv.DictReader(rows))
 
 
-# Each writes train.csv, test.csv and, where it has one, gender_submission.csv to a folder.
-SOURCES: dict[str, Callable[[Dataset, Path], None]] = {
-    "synthetic": synthetic,
-    "files": files,
-    "web": web,
-    "kaggle": kaggle,
-}
-
-
 def main() -> None:
     """Run the stage."""
-    dataset = load_params().dataset
+    dataset = read("dataset", Dataset)
     with scratch_folder(RAW / ".ingest.tmp") as folder:
         SOURCES[dataset.source](dataset, folder)
-        if not (folder / f"{GENDER}.csv").exists():
-            write_gender_submission(folder / f"{TEST}.csv", folder / f"{GENDER}.csv")
+        if not (folder / f"{SUBMISSION}.csv").exists():
+            write_gender_submission(folder / f"{TEST}.csv", folder / f"{SUBMISSION}.csv")
         for name in FILES:
             (folder / name).replace(RAW / name)

@@ -1,10 +1,10 @@
-"""A made-up passenger list in the form of Kaggle's, drawn from a seed; no real person stands in it.
+"""Synthetic passengers in Kaggle's format, drawn from a seed; no real person is included.
 
-In: a seed and a number of rows. Out: train.csv and test.csv, made chunk by chunk, so that memory stays bounded.
+In: a seed and a number of rows. Out: train.csv and test.csv, written chunk by chunk, so that memory is bounded.
 
 Whole travelling parties (a couple, parents with children, two friends) are drawn first. A party has one ticket, port and
-cabin, a family one surname, and its women and children mostly share one fate. The people are then spread over both files.
-Every figure is a published aggregate or a count by class [K], or was set so that these come out; the sources:
+cabin, a family one surname, and its women and children mostly have the same outcome. The people are then distributed over
+both files. Every figure is a published aggregate or a count by class [K], or is set so that these result; the sources:
 
 [D] Dawson (1995), "The 'Unusual Episode' Data Revisited", Journal of Statistics Education 3(3): survival by class, sex
     and age group. https://ww2.amstat.org/publications/jse/v3n3/datasets.dawson.html
@@ -12,17 +12,17 @@ Every figure is a published aggregate or a count by class [K], or was set so tha
     by sex; quartiles of age and fare. https://www.kaggle.com/startupsci/titanic-data-science-solutions
 [T] Stephens, "Titanic: Getting Started With R", part 2: survival by class, sex and fare band.
     https://trevorstephens.com/kaggle-titanic-tutorial/r-part-2-the-gender-class-model
-[G] Schmidt, "The Titanic Data Set And The Woman-Child Model": the women and children of a family live or die together.
+[G] Schmidt, "The Titanic Data Set And The Woman-Child Model": women and children of a family have the same outcome.
     http://thatdatatho.com/2018/09/
 [B] Burger, "A Method for Missing Data": missing ages by class and company.
     http://www.phillipburger.net/wordpress/data-analysis/page/4/
 [H] Harrell and Cason, titanic3: 1309 passengers, their missing values. https://hbiostat.org/data/repo/titanic.html
 [E] Encyclopedia Titanica, "Revenue": what a ticket cost, half for children, a boy is Master until 14.
     https://www.encyclopedia-titanica.org/community/threads/revenue.4730/
-[K] Counts and quartiles by class on Kaggle's training list, as any exploration of it prints them (SibSp, Parch, port, age,
-    fare, deck, cabin known, prefix of the ticket). Aggregates only: no row of that list is here.
+[K] Counts and quartiles by class in Kaggle's training data, as any exploration of it prints them (SibSp, Parch, port,
+    age, fare, deck, cabin known, prefix of the ticket). Aggregates only: no row of that data is here.
 
-Arithmetic is whole numbers, sums, products and linear interpolation only: exp and log differ between processors.
+Arithmetic is limited to whole numbers, sums, products and linear interpolation: exp and log differ between processors.
 """
 
 from collections.abc import Sequence
@@ -38,12 +38,12 @@ from titanic.schema import TARGET, Clean
 Array = np.ndarray[Any, np.dtype[Any]]
 Table = dict[Any, int]  # values and their weights
 
-# People drawn at a time, which bounds the memory. Another size gives another list.
+# People drawn at a time, which bounds the memory. Another size gives other passengers.
 CHUNK = 65_536
 # Kaggle's share of the passengers for training [H].
 KAGGLE_TRAIN, KAGGLE_ALL = 891, 1309
 
-# A table below has one entry per class, first to third, unless it says otherwise.
+# Tables below have one entry per class, first to third, unless noted otherwise.
 
 # Who travels together, and how many such parties there are among about 8910 passengers [S][K].
 #   M man, W unmarried woman, V wife whose husband is elsewhere: alone
@@ -65,12 +65,12 @@ MAN, BOY, MISS, WED = range(4)
 BOY_BELOW = 14  # years [E]
 
 SURVIVAL = ((0.385, 1.0, 0.968, 0.968), (0.088, 1.0, 0.921, 0.921), (0.115, 0.78, 0.5, 0.5))  # by group [D][S]
-# What multiplies it in third class, by port C, Q, S [S], and in a large family there [T]; and for old men [S].
+# Factors on it in third class, by port C, Q, S [S], and in a large family there [T]; and for old men [S].
 PORT_FACTOR = ((1.8, 1.2, 1.5, 1.5), (0.6, 1.0, 1.6, 1.6), (1.0, 1.0, 0.95, 0.95))
 LARGE, LARGE_FACTOR = 5, 0.15
 OLD, OLD_FACTOR = 60, 0.3
-# How often a woman or child has the fate of the party's other women and children [G]; men fare each alone.
-SHARED_FATE = 0.85
+# How often a woman or child has the outcome of the party's other women and children [G]; men are independent.
+SHARED_OUTCOME = 0.85
 
 PORTS = "CQS"
 # By class, parties led by a man and by a woman [K].
@@ -115,7 +115,7 @@ PRICE: tuple[tuple[Table, ...], ...] = (
 FREE_SHARE = (0.1, 0.09, 0.02)  # of men alone from Southampton, guests of the line and the yard [K]
 DEAREST = 512.3292  # pounds a ticket [S]
 
-# What stands before a ticket's number, by port C, Q, S; the number begins with the class [K].
+# Text before a ticket's number, by port C, Q, S; the number begins with the class [K].
 PREFIX: tuple[tuple[Table, ...], ...] = (
     ({"PC ": 2, "": 1}, {"": 1}, {"": 14, "PC ": 1}),
     ({"SC/PARIS ": 2, "S.C./PARIS ": 1, "": 1}, {"": 1}, {"": 12, "C.A. ": 2, "S.O.C. ": 1, "F.C.C. ": 1, "W/C ": 1}),
@@ -143,7 +143,7 @@ TITLE: tuple[tuple[Table, ...], ...] = (
     ({"Mr": 1}, {"Master": 1}, {"Miss": 1}, {"Mrs": 1}),
 )
 
-# Names are put together from these syllables and common given names, never taken from a list of passengers.
+# Names are composed of these syllables and common given names, never copied from real passengers.
 ONSETS = "Al Bar Cor Dun El Far Gar Hal Il Jor Kel Lan Mor Nor Os Pal Quin Ros Sel Tor Ul Ver Wil Yar"
 MIDDLES = "a am an ar e el en er i in is o ol on or u"
 ENDINGS = "berg by den dahl ey ford gren ham kin ley lund man mer ner quist son stad ton vik well wick worth"
@@ -186,9 +186,9 @@ class _Members(NamedTuple):
 
 
 def write_passengers(seed: int, rows: int, train: Path, test: Path) -> None:
-    """Write `rows` passengers, the share 891/1309 of them with their fate to `train` and the others to `test`.
+    """Write `rows` passengers, the share 891/1309 of them with their outcome to `train` and the others to `test`.
 
-    The keys run from 1 through `train` and on through `test`. UTF-8, LF, an empty cell where a value is missing. A seed
+    The keys run from 1 through `train` and on through `test`. UTF-8, LF, an empty cell for a missing value. A seed
     (0 or more) and a number of rows give the same bytes on every x86-64 machine. Raises ValueError for a negative seed.
     """
     with train.open("wb") as labelled, test.open("wb") as unlabelled:
@@ -203,7 +203,7 @@ def write_passengers(seed: int, rows: int, train: Path, test: Path) -> None:
 
 
 def _trained(rows: int) -> int:
-    """How many of the first `rows` people are for training."""
+    """Return how many of the first `rows` people are for training."""
     return round(rows * KAGGLE_TRAIN / KAGGLE_ALL)
 
 
@@ -221,7 +221,7 @@ def _join(*parts: Any) -> pa.Array:
 
 
 def _people(draw: np.random.Generator, chunk: int, size: int) -> pa.Table:
-    """Draw whole parties of `size` people in all; give these in random order, with every column but the key."""
+    """Draw whole parties of `size` people in all; return the people in random order, with every column but the key."""
     parties = _parties(draw, size)
     people = _members(draw, parties)
     party, pclass = people.party, parties.pclass[people.party]
@@ -246,7 +246,7 @@ def _people(draw: np.random.Generator, chunk: int, size: int) -> pa.Table:
 
 
 def _kinds() -> _Parties:
-    """Every kind of party that PARTIES names; none has a port yet."""
+    """Return every kind of party in PARTIES; none has a port yet."""
     kinds = [(pclass, roles, weight) for pclass, table in enumerate(PARTIES) for roles, weight in table.items()]
     pclass, parties, weight = zip(*kinds, strict=True)
     places = max(map(len, parties))
@@ -259,7 +259,7 @@ def _kinds() -> _Parties:
 
 
 def _relatives(roles: str, role: str) -> tuple[int, int]:
-    """SibSp and Parch of one member of a party."""
+    """Return SibSp and Parch of one member of a party."""
     children, parents, siblings = (sum(map(roles.count, letters)) for letters in (CHILD, PARENT, SIBLING))
     if role in PARENT:
         return parents - 1, children
@@ -269,13 +269,13 @@ def _relatives(roles: str, role: str) -> tuple[int, int]:
 
 
 def _parties(draw: np.random.Generator, size: int) -> _Parties:
-    """Draw parties of `size` people in all, evenly spaced through the weights, so that a short list is typical too."""
+    """Draw parties of `size` people in all, evenly spaced through the weights, so that a small sample is typical, too."""
     kinds = _kinds()
     total = kinds.weight.sum()
     count = -(-size * total // (kinds.weight * kinds.size).sum())
     kind = draw.permutation(_pick(kinds.weight, (np.arange(count) * total + draw.integers(total)) // count))
     kind = kind[np.cumsum(kinds.size[kind]) <= size]
-    # who is left over, fewer than the largest party, sails alone
+    # those left over, fewer than the largest party, travel alone
     alone = np.flatnonzero(kinds.size == 1)
     weight = kinds.weight[alone]
     rest = _pick(weight, draw.integers(weight.sum(), size=size - kinds.size[kind].sum()))
@@ -285,7 +285,7 @@ def _parties(draw: np.random.Generator, size: int) -> _Parties:
 
 
 def _pick(weight: Array | list[int], points: Array) -> Array:
-    """Which of the weights, laid end to end, each point falls into."""
+    """Return the index of the weight, laid end to end, into which each point falls."""
     return np.searchsorted(np.cumsum(weight), points, side="right")
 
 
@@ -321,7 +321,7 @@ def _members(draw: np.random.Generator, parties: _Parties) -> _Members:
 
 
 def _ages(draw: np.random.Generator, parties: _Parties, party: Array, role: Array, *, male: Array) -> Array:
-    """Years: whole ones, some estimated to the half, hundredths below one; a parent is old enough for the children."""
+    """Return years: whole ones, some estimated to the half, hundredths below one; parents are old enough for their children."""
     group = np.select([_is(role, CHILD), male, _is(role, WIFE)], [BOY, MAN, WED], MISS)
     luck, age = draw.random(len(role)), np.zeros(len(role))
     for number, classes in enumerate(AGE):
@@ -339,17 +339,17 @@ def _survived(draw: np.random.Generator, parties: _Parties, people: _Members) ->
     pclass, group = parties.pclass[people.party], people.group
     third = pclass == len(PARTIES) - 1
     large = people.sibsp + people.parch + 1 >= LARGE
-    chance = np.array(SURVIVAL)[pclass, group]
-    chance *= np.where(third, np.array(PORT_FACTOR)[parties.port[people.party], group], 1.0)
-    chance *= np.where(third & large, LARGE_FACTOR, 1.0)
-    chance *= np.where((group == MAN) & (people.age > OLD), OLD_FACTOR, 1.0)
-    shared = (group != MAN) & (draw.random(len(group)) < SHARED_FATE)
+    probability = np.array(SURVIVAL)[pclass, group]
+    probability *= np.where(third, np.array(PORT_FACTOR)[parties.port[people.party], group], 1.0)
+    probability *= np.where(third & large, LARGE_FACTOR, 1.0)
+    probability *= np.where((group == MAN) & (people.age > OLD), OLD_FACTOR, 1.0)
+    shared = (group != MAN) & (draw.random(len(group)) < SHARED_OUTCOME)
     luck = np.where(shared, draw.random(len(parties.size))[people.party], draw.random(len(group)))
-    return (luck < chance).astype(np.int64)
+    return (luck < probability).astype(np.int64)
 
 
 def _fares(draw: np.random.Generator, parties: _Parties, people: _Members) -> Array:
-    """Pounds a ticket."""
+    """Return pounds per ticket."""
     price = _choose(draw, PRICE, parties.pclass, parties.port)
     heads = np.bincount(people.party, weights=np.where(people.age < BOY_BELOW, 0.5, 1.0))
     free = draw.random(len(price)) < np.array(FREE_SHARE)[parties.pclass]
@@ -358,7 +358,7 @@ def _fares(draw: np.random.Generator, parties: _Parties, people: _Members) -> Ar
 
 
 def _tickets(draw: np.random.Generator, chunk: int, parties: _Parties) -> pa.Array:
-    """Numbers that no two parties share, whatever their chunk."""
+    """Return numbers that no two parties share, whatever their chunk."""
     count = len(parties.size)
     step = CLASS_NUMBERS // count
     number = draw.permutation(count) * step + draw.integers(step, size=count)
@@ -367,7 +367,7 @@ def _tickets(draw: np.random.Generator, chunk: int, parties: _Parties) -> pa.Arr
 
 
 def _cabins(draw: np.random.Generator, parties: _Parties) -> Array:
-    """In first class a cabin for every two people, up to three cabins; elsewhere one."""
+    """Return a cabin for every two people in first class, up to three cabins; elsewhere one."""
     deck = _choose(draw, [DECK], np.zeros_like(parties.pclass), parties.pclass)
     number = draw.integers(1, CABINS, size=len(deck))
     rooms = np.where(parties.pclass == 0, np.minimum((parties.size + 1) // 2, 3), 1)
@@ -379,7 +379,7 @@ def _cabins(draw: np.random.Generator, parties: _Parties) -> Array:
 
 
 def _names(draw: np.random.Generator, parties: _Parties, people: _Members) -> pa.Array:
-    """`Surname, Title. Given names`, and for a wife `Surname, Title. Husband's names (Her names Maiden name)`."""
+    """Return `Surname, Title. Given names`, and for a wife `Surname, Title. Husband's names (Her names Maiden name)`."""
     size, count = len(people.party), len(parties.size)
     family = _surnames(draw, count).take(people.party)
     surname = pc.if_else(_is(people.role, OUTSIDER), _surnames(draw, size), family)
@@ -398,7 +398,7 @@ def _surnames(draw: np.random.Generator, size: int) -> pa.Array:
 
 
 def _given(draw: np.random.Generator, names: str, size: int) -> pa.Array:
-    """One name or two."""
+    """Return one name or two."""
     second = pc.if_else(draw.random(size) < SECOND_NAME_SHARE, _join(" ", _words(draw, names, size)), "")
     return _join(_words(draw, names, size), second)
 

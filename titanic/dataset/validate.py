@@ -1,256 +1,35 @@
 """Stage validate: data/raw -> data/interim/{train,test}.parquet, data/interim/rejected.csv, reports/data_quality.json.
 
-Every cell is read as text and typed by the number grammar of the schema, so that nothing is guessed; then the pandera
-schema of `Passenger` tells every fault of each row. A bad row stops the stage; `validate.max_rejected_share` lets that
-share of the training rows be set aside instead. Rows to predict are never set aside. Files of any length are read in
-batches.
+A bad row stops the stage; `validate.max_rejected_share` lets that share of the training rows be rejected instead. Rows to
+predict are never rejected.
 """
 
-import csv
-import io
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any, NamedTuple
+from pydantic import Field
 
-import numpy as np
-import numpy.typing as npt
-import pandas as pd
-import pandera.pandas
-import pyarrow as pa
-import pyarrow.compute as pc
-from pandera.errors import SchemaErrors
-from pyarrow import parquet
-
-from titanic.config import DATA_QUALITY, GENDER, INTERIM, RAW, REJECTED, TEST, TRAIN, load_params
-from titanic.dataset.quality import Accepted, quality
-from titanic.dataset.reading import check_bytes, check_header, row_numbers, rows_as_written, shown, text_batches
-from titanic.reporting.summary import print_quality
-from titanic.schema import GRAMMAR, KEY, NOUN, TARGET, Passenger, columns, kind, table_schema
-from titanic.stage import PARQUET, UserError, ahead, scratch_folder, write_bytes, write_json
-
-LISTS = (TRAIN, TEST)
-COLUMNS = {
-    TRAIN: columns(Passenger, labelled=True),
-    TEST: columns(Passenger, labelled=False),
-    GENDER: [KEY, TARGET],
-}
-SHOWN = 20  # bad rows that an error message lists
-
-ARROW = {int: pa.int64(), float: pa.float64(), str: pa.string()}
-PANDAS = {pa.int64(): pd.Int64Dtype(), pa.string(): pd.StringDtype(na_value=np.nan)}
-
-Fault = tuple[int, str, str]  # position of the row in its batch, from 0; column; the rule that the cell breaks
+from dvckit.core.errors import UserError
+from dvckit.core.files import scratch_folder, write_bytes, write_json
+from dvckit.core.layout import DATA_QUALITY, INTERIM, RAW, REJECTED, TEST, TRAIN
+from dvckit.core.params import Section, read
+from dvckit.tables.summary import print_quality
+from dvckit.tables.validation import judge, rejected_rows
+from dvckit.tasks import task
+from titanic.schema import RULES, TASK
 
 
-class Checked(NamedTuple):
-    """What became of a file's rows: how many were accepted, and for each rejected one, by its number, every reason."""
+class Validate(Section):
+    """The share of bad rows that does not stop the run."""
 
-    path: Path
-    accepted: int
-    rejected: dict[int, list[str]]
-
-    @property
-    def rows(self) -> int:
-        """Return how many rows the file has."""
-        return self.accepted + len(self.rejected)
-
-
-class Verdict(NamedTuple):
-    """What was found in lists: the rows of each by its name, what is wrong, and the report of `quality`."""
-
-    checked: dict[str, Checked]
-    problems: list[str]
-    report: dict[str, Any]
-
-    def as_json(self) -> dict[str, Any]:
-        """Return plain JSON values, with all rejected rows."""
-        files = {
-            name: {
-                "path": str(checked.path),
-                "rows": checked.rows,
-                "rejected": [{"row": row, "reasons": reasons} for row, reasons in checked.rejected.items()],
-            }
-            for name, checked in self.checked.items()
-        }
-        return {"ok": not self.problems, "problems": self.problems, "files": files, "report": self.report}
-
-
-def check(path: Path, clean: Path, names: list[str]) -> Checked:
-    """Write the good rows of a CSV file to the Parquet file `clean`, typed, and tell the bad ones.
-
-    UserError where the file is no CSV table with just the columns `names`, of `Passenger`, or has no rows.
-    """
-    check_bytes(path)
-    check_header(path, names)
-    checked, found = _pass(path, clean, names, np.array([], dtype=np.int64))
-    if len(twice := _repeated(found.keys)):
-        checked, _ = _pass(path, clean, names, twice)
-    if not checked.rows:
-        raise UserError(f"{path} has a header and no rows")
-    return checked
-
-
-@dataclass
-class _Found:
-    """What a pass over a file gathers: bad rows by their position among the rows that are not ragged, and all keys."""
-
-    ragged: dict[int, str] = field(default_factory=dict)
-    bad: dict[int, list[str]] = field(default_factory=dict)
-    keys: list[npt.NDArray[np.int64]] = field(default_factory=list)
-    rows: int = 0  # that are not ragged
-
-
-def _pass(path: Path, clean: Path, names: list[str], twice: npt.NDArray[np.int64]) -> tuple[Checked, _Found]:
-    """Go through the file once; a row with a key of `twice` is bad."""
-    found = _Found()
-    schema = pa.schema([(name, ARROW[kind(Passenger, name)]) for name in names])
-    with parquet.ParquetWriter(clean, schema, **PARQUET) as writer:
-        for good in ahead(_good_rows(path, names, twice, found)):
-            writer.write_batch(good)
-    numbers = row_numbers(np.array(list(found.bad), dtype=np.int64), found.ragged).tolist()
-    rejected = dict(zip(numbers, found.bad.values(), strict=True))
-    rejected |= {number: [fault] for number, fault in found.ragged.items()}
-    return Checked(path, found.rows - len(found.bad), dict(sorted(rejected.items()))), found
-
-
-def _good_rows(path: Path, names: list[str], twice: npt.NDArray[np.int64], found: _Found) -> Iterator[pa.RecordBatch]:
-    schema = table_schema(Passenger, labelled=TARGET in names).select_columns(names)
-    for text in ahead(text_batches(path, names, found.ragged)):
-        typed, faults = type_cells(text)
-        faults += schema_faults(typed, schema)
-        faults += [(int(row), KEY, "must be unique") for row in np.flatnonzero(pc.is_in(typed[KEY], pa.array(twice)))]
-        bad = reasons(text, faults)
-        found.bad |= {found.rows + row: told for row, told in bad.items()}
-        found.keys.append(typed[KEY].drop_null().to_numpy())
-        found.rows += len(text)
-        good = np.ones(len(text), dtype=bool)
-        good[list(bad)] = False
-        yield typed.filter(pa.array(good)) if bad else typed
-
-
-def _repeated(keys: list[npt.NDArray[np.int64]]) -> npt.NDArray[np.int64]:
-    ordered = np.sort(np.concatenate([np.array([], dtype=np.int64), *keys]))
-    return np.unique(ordered[1:][ordered[1:] == ordered[:-1]])
-
-
-def type_cells(text: pa.RecordBatch) -> tuple[pa.RecordBatch, list[Fault]]:
-    """Give each column the type of its `Passenger` field; a cell that is no number becomes missing, and a fault."""
-    typed, faults = [], []
-    for name in text.schema.names:
-        cells, want = text[name], kind(Passenger, name)
-        if want is not str:
-            written = cells.dictionary_encode()  # each number is looked at once, however many cells have it
-            wrong = pc.invert(pc.match_substring_regex(written.dictionary, GRAMMAR[want]))
-            if pc.any(wrong).as_py():
-                rows = np.flatnonzero(pc.fill_null(wrong.take(written.indices), False))  # noqa: FBT003
-                faults += [(int(row), name, f"must be {NOUN[want]}") for row in rows]
-            numbers = pc.if_else(wrong, None, written.dictionary).cast(ARROW[want])
-            cells = numbers.take(written.indices)
-        typed.append(cells)
-    return pa.record_batch(typed, names=text.schema.names), faults
-
-
-def schema_faults(typed: pa.RecordBatch, schema: pandera.pandas.DataFrameSchema) -> list[Fault]:
-    """Check a typed table against its schema and return every fault."""
-    try:
-        schema.validate(typed.to_pandas(types_mapper=PANDAS.get), lazy=True)
-    except SchemaErrors as error:
-        rules = {"not_nullable": "is missing", "field_uniqueness": "must be unique"}
-        cases = error.failure_cases
-        return [
-            (int(row), column, rules.get(rule, rule))
-            for row, column, rule in zip(cases["index"], cases["column"], cases["check"], strict=True)
-        ]
-    return []
-
-
-def reasons(text: pa.RecordBatch, faults: list[Fault]) -> dict[int, list[str]]:
-    """Return for each bad row, by its position, a sentence for each bad cell, which is shown as it stands in the file."""
-    told: dict[tuple[int, int], str] = {}
-    places = {name: place for place, name in enumerate(text.schema.names)}
-    for row, column, rule in faults:
-        cell = text[column][row].as_py()
-        # the first rule that a cell breaks is told: what is no number is "missing" after that
-        told.setdefault(
-            (row, places[column]), f"{column} is missing" if cell is None else f"{column} is {shown(cell)}: {rule}"
-        )
-    rows: dict[int, list[str]] = {}
-    for (row, _), sentence in sorted(told.items()):
-        rows.setdefault(row, []).append(sentence)
-    return rows
-
-
-def refusal(checked: Checked, max_rejected_share: float, cure: str = "") -> str:
-    """Return what to tell where more than that share of the rows is bad, with a line for each of the first 20; or ""."""
-    bad = checked.rejected
-    if len(bad) <= max_rejected_share * checked.rows:
-        return ""
-    lines = [f"  row {number}: {'; '.join(told)}" for number, told in list(bad.items())[:SHOWN]]
-    if len(bad) > SHOWN:
-        lines.append(f"  and {len(bad) - SHOWN} more")
-    share = f" ({len(bad) / checked.rows:.2%}, where {max_rejected_share:.2%} may be)" if max_rejected_share else ""
-    return "\n".join([f"{checked.path}: {len(bad)} of {checked.rows} rows are bad{share}; mend them{cure}", *lines])
-
-
-def judge(files: dict[str, Path], folder: Path, max_rejected_share: float | None) -> Verdict:
-    """Check lists by their names in COLUMNS, in its order; the good rows of each go to FOLDER/NAME.parquet.
-
-    Training rows may be bad up to the share; without one no row may.
-    """
-    with ThreadPoolExecutor(2) as pool:
-        running = {
-            name: pool.submit(check, path, folder / f"{name}.parquet", COLUMNS[name]) for name, path in files.items()
-        }
-    checked: dict[str, Checked] = {}
-    problems: list[str] = []
-    for name, done in running.items():
-        if name == GENDER and problems:
-            continue  # it may have been derived from what is bad
-        try:
-            checked[name] = done.result()
-        except UserError as error:
-            problems.append(str(error))
-            continue
-        if name == TRAIN and max_rejected_share is not None:
-            refused = refusal(checked[name], max_rejected_share, ", or raise validate.max_rejected_share")
-        else:
-            refused = refusal(checked[name], 0, ": each must get its prediction" if name == TEST else "")
-        problems += filter(None, [refused])
-    lists = {name: Accepted(folder / f"{name}.parquet", checked[name].rejected) for name in LISTS if name in checked}
-    report = quality(lists) if lists else {}
-    if report:
-        problems += [f"{files[TRAIN]}: {found}" for found in report["checks"]["both_labels"]["found"]]
-    if {TEST, GENDER} <= set(checked) and _keys(folder, TEST) != _keys(folder, GENDER):
-        problems.append(f"{files[GENDER]}: the {KEY}s are not those of {files[TEST]}; take them from one source")
-    return Verdict(checked, problems, report)
-
-
-def _keys(folder: Path, name: str) -> pa.ChunkedArray:
-    return parquet.read_table(folder / f"{name}.parquet", columns=[KEY])[KEY].combine_chunks().sort()
-
-
-def rejected_rows(checked: Checked) -> str:
-    """Return CSV with the file, the number, every reason and the text of each rejected row, and a header."""
-    written = rows_as_written(checked.path, set(checked.rejected)) if checked.rejected else {}
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["file", "row", "reasons", "content"])
-    writer.writerows(
-        [checked.path.name, number, "; ".join(told), written[number]] for number, told in checked.rejected.items()
-    )
-    return text.getvalue()
+    max_rejected_share: float = Field(ge=0, le=0.5)
 
 
 def main() -> None:
     """Run the stage."""
-    share = load_params().validate_.max_rejected_share
+    share = read("validate", Validate).max_rejected_share
     with scratch_folder(INTERIM / ".validate.tmp") as folder:
-        verdict = judge({name: RAW / f"{name}.csv" for name in COLUMNS}, folder, share)
+        verdict = judge({name: RAW / f"{name}.csv" for name in RULES.names()}, folder, RULES, task(TASK), share)
         if verdict.problems:
             raise UserError("\n".join(verdict.problems))
-        for name in LISTS:
+        for name in (TRAIN, TEST):
             (folder / f"{name}.parquet").replace(INTERIM / f"{name}.parquet")
     write_bytes(REJECTED, rejected_rows(verdict.checked[TRAIN]).encode())
     write_json(DATA_QUALITY, verdict.report)

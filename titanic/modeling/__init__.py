@@ -1,1 +1,1 @@
-"""The model: split, pipelines, training, evaluation and the stored artefact."""
+"""Split, pipelines, training and evaluation."""

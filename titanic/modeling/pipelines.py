@@ -1,11 +1,12 @@
-"""The models that `train.pipeline` chooses from: unfitted scikit-learn pipelines, from the feature table to a class.
+"""The models that `train.pipeline` selects from: unfitted scikit-learn pipelines that take the features table.
 
-Every statistic that is learned from data stands inside the pipeline, so that it is fitted on the training rows alone.
-To add a model, write one function and enter it in `PIPELINES`, in `READS` and in `config.Train.pipeline`.
+Every statistic learned from data is inside the pipeline, so that it is fitted on the training rows alone. To add a
+pipeline, write a function and enter it in `PIPELINES` and, with the parameters that it reads, in `READS`.
 """
 
 from collections.abc import Callable
 
+from pydantic import Field, field_validator
 from sklearn.base import BaseEstimator
 from sklearn.compose import ColumnTransformer
 from sklearn.ensemble import GradientBoostingClassifier, RandomForestClassifier, VotingClassifier
@@ -16,31 +17,49 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from sklearn.tree import DecisionTreeClassifier
 
-from titanic.config import Train
-from titanic.modeling.transformers import GroupFate
-from titanic.schema import MODEL_INPUT, Features, PassengerFeatures, kind
+from titanic.features import FEATURES, Features
+from titanic.modeling.split import Split
+from titanic.modeling.transformers import GroupOutcome
 
-# Whose fates tell of one another, and by what columns they are known: women and children of a family, who share a
-# surname and a fare, and all who travel on one ticket.
+# Groups whose members mostly had the same outcome, and the columns that identify them: women and children of a family,
+# who share a surname and a fare, and everyone who travels on one ticket.
 GROUPS = {"family": [Features.WomanOrChild, Features.Surname, Features.Fare], "ticket": [Features.TicketKey]}
-# What people of one kind have in common; a group is compared with what its kinds of people can expect.
+# The columns that define a kind of passenger; the outcome of a group is compared with that of its kinds.
 KINDS = [Features.Sex, Features.Title, Features.Pclass]
 
-NAMES = [Features.Surname, Features.TicketKey]  # say nothing by themselves
-CATEGORICAL = [name for name in MODEL_INPUT if kind(PassengerFeatures, name) is str and name not in NAMES]
-NUMERIC = [name for name in MODEL_INPUT if name not in [*CATEGORICAL, *NAMES]]
-# A category of fewer training rows is one with all others as rare.
+NAMES = [Features.Surname, Features.TicketKey]  # identify groups, and are no inputs by themselves
+CATEGORICAL = [name for name in FEATURES.inputs if FEATURES.kind(name) is str and name not in NAMES]
+NUMERIC = [name for name in FEATURES.inputs if name not in [*CATEGORICAL, *NAMES]]
+# Categories with fewer training rows are merged into one.
 RARE = 5
 
 
-def preprocessing(*, scaled: bool) -> ColumnTransformer:
-    """Return the common first step: medians for missing numbers, a column for each category (missing is one), groups.
+class Train(Split, extra="forbid"):
+    """Parameters of the split and the model; `READS` says which pipeline reads which."""
 
-    `scaled` brings all but the categories to mean 0 and variance 1, for models that compare columns.
+    pipeline: str
+    n_estimators: int = Field(ge=1, le=10_000)
+    max_depth: int | None = Field(ge=1, le=1_000)
+    x_size: int = Field(ge=1, le=1_000)
+    y_size: int = Field(ge=1, le=1_000)
+    max_iter: int = Field(ge=1, le=10_000)
+
+    @field_validator("pipeline")
+    @classmethod
+    def _known(cls, name: str) -> str:
+        if name not in PIPELINES:
+            raise ValueError(f"must be one of {', '.join(PIPELINES)}")
+        return name
+
+
+def preprocessing(*, scaled: bool) -> ColumnTransformer:
+    """Return the first step of all models: imputed numbers, one column per category (missing is one), outcomes of groups.
+
+    `scaled` standardises everything but the categories, for models that compare columns.
     """
     categories = OneHotEncoder(handle_unknown="infrequent_if_exist", min_frequency=RARE, sparse_output=False)
     numbers = {"numeric": (SimpleImputer(strategy="median"), NUMERIC)}
-    numbers |= {group: (GroupFate(len(KINDS)), [*KINDS, *columns]) for group, columns in GROUPS.items()}
+    numbers |= {group: (GroupOutcome(len(KINDS)), [*KINDS, *columns]) for group, columns in GROUPS.items()}
     return ColumnTransformer(
         [
             ("categorical", categories, CATEGORICAL),
@@ -57,12 +76,12 @@ def _pipeline(model: BaseEstimator, *, scaled: bool = False) -> Pipeline:
 
 
 def random_forest(train: Train) -> Pipeline:
-    """Return a forest of `n_estimators` trees of at most `max_depth` levels."""
+    """Return a random forest of `n_estimators` trees with a depth of at most `max_depth`."""
     return _pipeline(RandomForestClassifier(train.n_estimators, max_depth=train.max_depth, random_state=train.seed))
 
 
 def gradient_boosting(train: Train) -> Pipeline:
-    """Return `n_estimators` small trees, each on 60 % of the rows, that mend one another in small steps."""
+    """Return gradient boosting with `n_estimators` small trees, each on 60 % of the rows."""
     return _pipeline(
         GradientBoostingClassifier(
             n_estimators=train.n_estimators, learning_rate=0.05, subsample=0.6, max_depth=3, random_state=train.seed
@@ -70,15 +89,15 @@ def gradient_boosting(train: Train) -> Pipeline:
     )
 
 
-def logistic_regression(train: Train) -> Pipeline:  # noqa: ARG001 - it draws nothing and has nothing to choose
-    """Return a logistic regression with a penalty three times scikit-learn's."""
+def logistic_regression(train: Train) -> Pipeline:  # noqa: ARG001 - it has no parameters
+    """Return a logistic regression with three times the penalty of scikit-learn's default."""
     return _pipeline(LogisticRegression(C=0.3, max_iter=1_000), scaled=True)
 
 
 def neural_network(train: Train) -> Pipeline:
     """Return a perceptron with hidden layers of `x_size` and `y_size` units, trained for at most `max_iter` epochs.
 
-    The penalty ends the training after some 40 epochs on Titanic; scikit-learn warns where `max_iter` comes first.
+    The penalty ends training after about 40 epochs on this data; scikit-learn warns if `max_iter` comes first.
     """
     model = MLPClassifier(
         (train.x_size, train.y_size),
@@ -92,18 +111,18 @@ def neural_network(train: Train) -> Pipeline:
 
 
 def voting(train: Train) -> Pipeline:
-    """Return the mean of what forest, boosting and logistic regression predict."""
+    """Return a model that averages the probabilities of forest, boosting and logistic regression."""
     parts = (random_forest, gradient_boosting, logistic_regression)
     return Pipeline([("model", VotingClassifier([(part.__name__, part(train)) for part in parts], voting="soft"))])
 
 
 def baseline(train: Train) -> Pipeline:  # noqa: ARG001
-    """Return the gender rule; it has nothing to choose."""
+    """Return the gender rule, which has no parameters."""
     return gender_rule()
 
 
 def gender_rule() -> Pipeline:
-    """Return the gender rule, learned: the survival rate of each sex, and the commoner label where sex says nothing."""
+    """Return the gender rule as a model: the survival rate of each sex, or of all rows if sex makes no difference."""
     sex = ColumnTransformer([("sex", OneHotEncoder(handle_unknown="ignore", sparse_output=False), [Features.Sex])])
     return Pipeline([("preprocessing", sex), ("model", DecisionTreeClassifier(max_depth=1, random_state=0))])
 
@@ -116,7 +135,7 @@ PIPELINES: dict[str, Callable[[Train], Pipeline]] = {
     "voting": voting,
     "baseline": baseline,
 }
-# The keys of section `train` that each pipeline reads; it ignores the others.
+# The parameters of section `train` that each pipeline reads; it ignores the others.
 READS = {
     "random_forest": {"n_estimators", "max_depth", "seed"},
     "gradient_boosting": {"n_estimators", "seed"},

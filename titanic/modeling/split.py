@@ -1,35 +1,33 @@
 """Stage split: data/features/{train,test}.parquet -> data/processed/{train,holdout,test}.parquet.
 
-The hold-out is drawn from the labelled rows, stratified by the target; the rows to predict pass through.
+The hold-out is drawn from the labelled rows, stratified by the target; rows to predict are passed through.
 """
 
 import pandas as pd
+from pydantic import Field
 
-from titanic.config import FEATURES, PROCESSED, load_params
-from titanic.schema import TARGET
-from titanic.stage import UserError, write_table
+from dvckit.core.files import write_table
+from dvckit.core.layout import FEATURES as FOLDER
+from dvckit.core.layout import PROCESSED
+from dvckit.core.params import Section, Seed, read
+from dvckit.models.split import split
+from dvckit.tasks import task
+from titanic.features import FEATURES
+from titanic.schema import TASK
 
 
-def split(table: pd.DataFrame, test_size: float, seed: int) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Return (train, holdout), each in the order of `table` and with its share of survivors.
+class Split(Section, extra="ignore"):
+    """The parameters of section `train` that decide which rows are held out."""
 
-    UserError where a part would lack one of the two labels.
-    """
-    holdout = table.groupby(TARGET).sample(frac=test_size, random_state=seed).sort_index()
-    train = table.drop(index=holdout.index)
-    if train[TARGET].nunique() < 2 or holdout[TARGET].nunique() < 2:
-        counts = table[TARGET].value_counts().to_dict()
-        raise UserError(
-            f"train.test_size {test_size} of the labels {counts} leaves a part without one of the labels 0 and 1; "
-            "bring more rows"
-        )
-    return train, holdout
+    test_size: float = Field(ge=0.05, le=0.5)
+    seed: Seed
 
 
 def main() -> None:
     """Run the stage."""
-    params = load_params().train
-    train, holdout = split(pd.read_parquet(FEATURES / "train.parquet"), params.test_size, params.seed)
+    params = read("train", Split)
+    table = pd.read_parquet(FOLDER / "train.parquet")
+    train, holdout = split(table, FEATURES, task(TASK), test_size=params.test_size, seed=params.seed)
     write_table(PROCESSED / "train.parquet", train)
     write_table(PROCESSED / "holdout.parquet", holdout)
-    write_table(PROCESSED / "test.parquet", pd.read_parquet(FEATURES / "test.parquet"))
+    write_table(PROCESSED / "test.parquet", pd.read_parquet(FOLDER / "test.parquet"))

@@ -3,24 +3,27 @@
 import pandas as pd
 from sklearn.pipeline import Pipeline
 
-from titanic.config import MODEL, MODEL_CARD, PROCESSED, Train, load_params
-from titanic.modeling.artefact import card, dump
-from titanic.modeling.pipelines import PIPELINES
-from titanic.modeling.scoring import rounded, scores, survival_chance
-from titanic.schema import MODEL_INPUT, TARGET
-from titanic.stage import write_bytes, write_json
+from dvckit.core.files import write_bytes, write_json
+from dvckit.core.layout import MODEL, MODEL_CARD, PROCESSED
+from dvckit.core.params import read
+from dvckit.models.stored import card, dump
+from dvckit.tasks import task
+from dvckit.tasks.base import rounded
+from titanic.features import FEATURES
+from titanic.modeling.pipelines import PIPELINES, Train
+from titanic.schema import TARGET, TASK
 
 
 def fit(table: pd.DataFrame, params: Train) -> Pipeline:
     """Return the pipeline that `params.pipeline` names, fitted on all rows of `table`."""
-    return PIPELINES[params.pipeline](params).fit(table[list(MODEL_INPUT)], table[TARGET])
+    return PIPELINES[params.pipeline](params).fit(table[list(FEATURES.inputs)], table[TARGET])
 
 
 def main() -> None:
     """Run the stage."""
-    params = load_params().train
-    table = pd.read_parquet(PROCESSED / "train.parquet")
-    model = fit(table, params)
+    table, kind = pd.read_parquet(PROCESSED / "train.parquet"), task(TASK)
+    model = fit(table, read("train", Train))
     content = dump(model)
+    scores = kind.scores(table[TARGET].to_numpy(), kind.predict(model, table[list(FEATURES.inputs)]))
     write_bytes(MODEL, content)
-    write_json(MODEL_CARD, card(content, rounded(scores(table[TARGET], survival_chance(model, table)))))
+    write_json(MODEL_CARD, card(content, FEATURES, rounded(scores)))

@@ -1,4 +1,4 @@
-"""What the pipelines learn from the training rows and scikit-learn does not offer: the fate of a passenger's group."""
+"""What the pipelines learn from the training rows and scikit-learn does not offer: the outcomes of a passenger's group."""
 
 from typing import Any, Self
 
@@ -13,18 +13,18 @@ _Floats = npt.NDArray[np.float64]
 _Keys = npt.NDArray[np.uint64]
 
 
-class GroupFate(TransformerMixin, BaseEstimator):  # type: ignore[misc] # scikit-learn has no types
-    """How much better the others of a row's group fared than others of their kind, and how much is known of them.
+class GroupOutcome(TransformerMixin, BaseEstimator):  # type: ignore[misc] # scikit-learn has no types
+    """How the outcomes of the other rows of a row's group differ from what is expected, and how many such rows there are.
 
-    The first `n_kinds` columns say together of what kind a row is, the further ones which group it belongs to; a row
-    that lacks one of them, or whose group was not seen, has no others. It gives two columns: the others' sum of (target
-    - mean target of their kind), and their count, each divided by (count + `smooth`). The means of the kinds are drawn
-    to the mean of all rows by `smooth` rows, too.
+    The first `n_kinds` columns together are the kind of a row, the further ones its group; a row that lacks one of them,
+    or whose group was not seen, has no others. The result has two columns: the others' sum of (target - mean target of
+    their kind), and their count, each divided by (count + `smooth`). The means of the kinds are shrunk to the mean of all
+    rows by `smooth` rows, too.
 
-    `transform` takes every row for a new one, whose others are all the fitted rows of its group. `fit_transform` leaves
-    each row out of its own group, so that it gives the training rows what a new row will see, and not their own target.
+    `transform` treats every row as new: its others are all the fitted rows of its group. `fit_transform` leaves each row
+    out of its own group, so that a training row gets what a new row will get, and not its own target.
 
-    `groups_` are 64-bit hashes of the groups' values, rising: a model is no place for a list of names.
+    `groups_` are 64-bit hashes of the groups' values, rising: names do not belong into a model.
     """
 
     def __init__(self, n_kinds: int = 1, smooth: float = 2.0) -> None:
@@ -37,15 +37,15 @@ class GroupFate(TransformerMixin, BaseEstimator):  # type: ignore[misc] # scikit
         return self
 
     def transform(self, X: Any) -> _Floats:  # noqa: N803
-        """Return shape (rows, 2): how the others of the group fared, and how much is known of them, from 0 to 1."""
+        """Return shape (rows, 2): the outcomes of the others of the group, and how much is known of them (0 to 1)."""
         check_is_fitted(self)
         rows = validate_data(self, X, dtype=None, ensure_all_finite="allow-nan", reset=False)
-        return self._fates(self._places(rows), 0.0, 0)
+        return self._outcomes(self._places(rows), 0.0, 0)
 
     def fit_transform(self, X: Any, y: Any) -> _Floats:  # noqa: N803
-        """Fit, and return for each row what the other rows of its group tell."""
+        """Fit, and return the same for the training rows, each without its own target."""
         places, excess = self._fit(X, y)
-        return self._fates(places, excess, 1)
+        return self._outcomes(places, excess, 1)
 
     def _fit(self, X: Any, y: Any) -> tuple[npt.NDArray[np.int64], _Floats]:  # noqa: N803
         """Learn; return the place of each row's group, and how far its target is above the mean of its kind."""
@@ -69,7 +69,7 @@ class GroupFate(TransformerMixin, BaseEstimator):  # type: ignore[misc] # scikit
         places = pd.Index(self.groups_).get_indexer(pd.Index(_keys(columns)))
         return np.where((places < 0) | pd.isna(columns).any(axis=1), len(self.groups_), places)
 
-    def _fates(self, places: npt.NDArray[np.int64], own: _Floats | float, itself: int) -> _Floats:
+    def _outcomes(self, places: npt.NDArray[np.int64], own: _Floats | float, itself: int) -> _Floats:
         """Return the two columns, less `own` and `itself`: what a fitted row added to the sum and count of its group."""
         known = places < len(self.groups_)
         sums = np.where(known, self.sums_[places] - own, 0.0)
@@ -90,3 +90,7 @@ def _keys(columns: Any) -> _Keys:
     text = np.array(["\x1f".join(map(str, row)) for row in columns], dtype=object)
     keys: _Keys = pd.util.hash_array(text, categorize=False)
     return keys
+
+
+# What a stored model may hold beyond scikit-learn's own types.
+TRUSTED = (f"{GroupOutcome.__module__}.{GroupOutcome.__qualname__}",)

@@ -1,1 +1,1 @@
-"""What a reader needs: diagnostics, figures and the report page."""
+"""Diagnostics, figures and the report page."""

@@ -1,0 +1,373 @@
+"""The `dvckit` command: what DVC lacks. Each command imports what it needs when it runs."""
+
+import sys
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import typer
+
+from dvckit.core.errors import UserError, answered
+from dvckit.repository.programs import find_root
+from dvckit.stage import pin_arithmetic
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
+
+data = typer.Typer(no_args_is_help=True)
+app.add_typer(data, name="data", help="Check, add and compare data.")
+
+models = typer.Typer(no_args_is_help=True)
+app.add_typer(models, name="models", help="Register, list, promote and export versions of the model.")
+
+publish = typer.Typer(no_args_is_help=True)
+app.add_typer(publish, name="publish", help="Mirror revisions and experiments in a tracker.")
+
+_Paths = Annotated[
+    list[Path], typer.Argument(help="CSV files, or folders with CSV files.", show_default=False, readable=False)
+]
+_Version = Annotated[str, typer.Argument(metavar="VERSION", help="Number (v1.2.3), tag, or stage.", show_default=False)]
+_Revisions = Annotated[
+    list[str] | None, typer.Argument(metavar="REV…", help="Revisions, tags, experiments.", show_default=False)
+]
+_AllExperiments = Annotated[bool, typer.Option("--all-experiments", help="Also every DVC experiment.")]
+_WithData = Annotated[bool, typer.Option("--with-data", help="The tables as files, not only their hashes.")]
+_Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+_Md = Annotated[bool, typer.Option("--md", help="Print Markdown.")]
+
+
+@app.callback()
+def dvckit() -> None:
+    """Do what DVC leaves open in a project: check, compare, verify, release, and repair it."""
+
+
+def _say(line: str) -> None:
+    print(line, flush=True)
+
+
+def _print_json(content: Any) -> None:
+    import json
+
+    print(json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False))
+
+
+def _project() -> Any:
+    """Import the project that dvc.yaml names."""
+    from dvckit.project import project_of
+    from dvckit.repository.revision import Revision
+
+    return project_of(Revision(find_root()))
+
+
+@app.command()
+def check() -> None:
+    """Check params.yaml as a whole, each key, type and range."""
+    from dvckit.core.layout import PARAMS
+
+    _project().check_params(find_root() / PARAMS)
+    print(f"{PARAMS}: every key, type and range is right")
+
+
+@app.command()
+def summary() -> None:
+    """Print the scores of the last run beside the baselines, and where the report is."""
+    from dvckit.summary import print_summary
+
+    print_summary(find_root())
+
+
+@app.command()
+def verify() -> None:
+    """Reproduce HEAD in an empty clone and compare every output with dvc.lock, to the byte."""
+    from dvckit.verify import verify as reproduces
+
+    if not reproduces(find_root(), _say):
+        raise typer.Exit(1)
+
+
+@app.command()
+def snapshot(
+    message: Annotated[str, typer.Option("--message", "-m", help="Why this version is made.")],
+    *,
+    bump: Annotated[
+        Literal["major", "minor", "patch"] | None,
+        typer.Option(help="Part of the version number to raise; by default, what changed decides."),
+    ] = None,
+) -> None:
+    """Make a version: reproduce, push, check that the remote has everything, commit, and tag what really changed."""
+    from dvckit.snapshot.snapshot import snapshot as make
+
+    make(find_root(), message, _say, bump)
+
+
+@app.command()
+def predict(
+    source: Annotated[Path, typer.Argument(metavar="INPUT.csv", help="Rows, with or without the target.")],
+    target: Annotated[Path, typer.Argument(metavar="OUTPUT.csv", help="Key, label and probabilities of each row.")],
+    rev: Annotated[str | None, typer.Option(help="Use the model of this revision, tag, branch or experiment.")] = None,
+) -> None:
+    """Predict the target of each row; the rows are checked first, and the model before it is loaded."""
+    from dvckit.predict import predict as write_predictions
+    from dvckit.repository.revision import Revision
+
+    print(f"{target}: {write_predictions(Revision(find_root(), rev), source, target)} rows")
+
+
+@app.command()
+def compare(
+    revisions: Annotated[list[str] | None, typer.Argument(metavar="REV", show_default=False)] = None,
+    *,
+    listed: Annotated[
+        Path | None, typer.Option("--from", help="Read (more) revisions from a file, one a line.")
+    ] = None,
+    as_json: _Json = False,
+    as_md: _Md = False,
+    html: Annotated[Path | None, typer.Option(help="Also write a page with the curves of all.")] = None,
+) -> None:
+    """Compare models with that of the first revision, by default the workspace with HEAD: better, worse or neither.
+
+    REV: tags, branches, commits, experiments, or `workspace`; a single one is compared with the workspace.
+    """
+    from dvckit.compare import compare as comparison
+    from dvckit.compare import report
+
+    names = [*(revisions or []), *(comparison.read_revisions(listed) if listed else [])]
+    found = comparison.compare(find_root(), names)
+    if html:
+        report.write_page(html, found)
+    if as_json:
+        _print_json(found.as_json())
+    elif as_md:
+        print(report.render_md(found), end="")
+    else:
+        report.print_comparison(found)
+
+
+@app.command()
+def sweep(
+    params: Annotated[
+        list[str],
+        typer.Option("--set-param", "-S", help="KEY=VALUES in DVC's grammar: a,b or range(4,12).", show_default=False),
+    ],
+    *,
+    metric: Annotated[
+        str | None, typer.Option(help="Metric that decides, a key of reports/metrics.json; by default the task's.")
+    ] = None,
+    keep: Annotated[str, typer.Option(help="Which trials become experiments: all, or best:N.")] = "all",
+    jobs: Annotated[int | None, typer.Option("--jobs", "-j", min=1, help="Workers; by default one per core.")] = None,
+    dry: Annotated[bool, typer.Option("--dry", help="List the trials and run none.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Run more than 10,000 trials.")] = False,
+    trials: Annotated[
+        int | None, typer.Option(min=1, help="Search with so many trials instead; also KEY=interval(3,15).")
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the search.")] = 1,
+    storage: Annotated[
+        str | None, typer.Option(help="Database of the search, as an SQLAlchemy URL; by default a file in .dvc/tmp.")
+    ] = None,
+    scheduler: Annotated[
+        str | None, typer.Option(metavar="ADDRESS", help="Run on the workers of this Dask scheduler; the extra `dask`.")
+    ] = None,
+) -> None:
+    """Run an experiment for each configuration of a grid, or where a search looks for the best.
+
+    Each is listed by `dvc exp show` as if `dvc exp run` had made it. The stages of the project are run.
+    """
+    from dvckit.sweep.command import Options, run
+
+    if not run(find_root(), Options(params, metric, keep, jobs, dry, yes, trials, seed, storage, scheduler)):
+        raise typer.Exit(1)
+
+
+@app.command("merge-lock", hidden=True)
+def merge_lock(base: Path, ours: Path, theirs: Path, path: str) -> None:
+    """Merge the dvc.lock of two branches stage by stage. Git calls it, with three temporary files, after `make hooks`."""
+    from dvckit.merge import merge_files
+
+    if dropped := merge_files(base, ours, theirs, path):
+        # stdout may be what a program reads: `git merge-tree`
+        print(f"{path}: `dvc repro` has to run {', '.join(dropped)}", file=sys.stderr)
+
+
+@app.command("merge-driver", hidden=True)
+def merge_driver() -> None:
+    """Tell git to merge dvc.lock with `dvckit merge-lock`. `make hooks` calls it."""
+    from dvckit.merge import install
+
+    install(find_root())
+
+
+@app.command()
+def doctor(
+    *, fix: Annotated[bool, typer.Option("--fix", help="Fix what can be fixed without losing anything.")] = False
+) -> None:
+    """Report what is right and wrong in this clone, with the command that fixes it. Exit code 1 where something is wrong."""
+    from dvckit.doctor.doctor import doctor as is_healthy
+
+    if not is_healthy(find_root(), _say, fix_first=fix):
+        raise typer.Exit(1)
+
+
+@app.command("dictionary", hidden=True)
+def dictionary() -> None:
+    """Write what derives from the project's schema: metadata beside the tables, the data dictionary of the docs."""
+    from dvckit.tables.dictionary import write_documents
+
+    project = _project()
+    write_documents(find_root(), project.clean, project.features)
+
+
+@data.command("check")
+def data_check(paths: _Paths, *, as_json: _Json = False) -> None:
+    """Check CSV files as the pipeline would: every fault, then what is in them. Exit code 1 where one is bad."""
+    from dvckit.data.add import verdict
+    from dvckit.tables.summary import print_quality
+
+    found = verdict(_project(), paths)
+    if as_json:
+        _print_json(found.as_json())
+    else:
+        if found.report:
+            print_quality(found.report)
+        for name, checked in found.checked.items():
+            print(f"{name}: {checked.path}, {checked.rows} rows, {len(checked.rejected)} of them bad")
+        for problem in found.problems:
+            print(f"error: {problem}", file=sys.stderr)
+    if found.problems:
+        raise typer.Exit(1)
+
+
+@data.command("add")
+def data_add(
+    paths: _Paths,
+    name: Annotated[str | None, typer.Option(help="Folder in data/external; by default that of the files.")] = None,
+) -> None:
+    """Check CSV files, copy them to data/external/NAME and put them under DVC; nothing is copied where one is bad."""
+    from dvckit.data.add import add
+
+    print("\n".join(add(find_root(), _project(), paths, name)))
+
+
+@data.command("diff")
+def data_diff(
+    revisions: Annotated[list[str] | None, typer.Argument(metavar="[REV [REV]]", show_default=False)] = None,
+    *,
+    as_json: _Json = False,
+    as_md: _Md = False,
+) -> None:
+    """Compare the data of two revisions, by default of HEAD and the workspace: rows, cells, columns, distributions."""
+    from dvckit.data import diff
+
+    found = diff.data_diff(find_root(), revisions or [])
+    if as_json:
+        _print_json(found)
+    elif as_md:
+        print(diff.render_md(found), end="")
+    else:
+        diff.print_diff(found)
+
+
+@models.command("list")
+def models_list(*, as_json: _Json = False) -> None:
+    """List the versions of the model: stages, date, author, first scores on the hold-out."""
+    from dvckit.registry import registry
+
+    found = registry.models(find_root())
+    if as_json:
+        _print_json(found)
+    elif found:
+        registry.print_models(found)
+    else:
+        print("no version yet; register one with `dvckit models register`")
+
+
+@models.command("register")
+def models_register(
+    rev: Annotated[str | None, typer.Option(help="Commit to register; by default HEAD.")] = None,
+    bump: Annotated[Literal["major", "minor", "patch"], typer.Option(help="Part of the number to raise.")] = "minor",
+) -> None:
+    """Register a commit as the next version of the model, with an annotated tag, if it can be had and made again."""
+    from dvckit.registry.registry import register
+
+    _share(register(find_root(), rev, bump))
+
+
+@models.command("show")
+def models_show(version: _Version, *, as_json: _Json = False) -> None:
+    """Show what a version was made of: data, code, parameters, scores, packages, stages, and who registered it."""
+    from dvckit.registry.facts import facts, print_facts
+    from dvckit.registry.tags import model_version
+
+    root = find_root()
+    found = facts(model_version(root, version), root)
+    if as_json:
+        _print_json(found)
+    else:
+        print_facts(found)
+
+
+@models.command("promote")
+def models_promote(
+    version: _Version,
+    stage: Annotated[str, typer.Option("--to", metavar="STAGE", help="Such as dev, staging, prod.")],
+    *,
+    accept_equal: Annotated[bool, typer.Option("--accept-equal", help="Also if no test tells them apart.")] = False,
+) -> None:
+    """Put a version into a stage, unless the one that is in it is better."""
+    from dvckit.registry.registry import promote
+
+    _share(promote(find_root(), version, stage, accept_equal=accept_equal))
+
+
+def _share(tag: str) -> None:
+    print(f"{tag}\nShare it with: git push origin '{tag}'")
+
+
+@models.command("export")
+def models_export(version: _Version, folder: Annotated[Path, typer.Argument(metavar="DIR")]) -> None:
+    """Write a version to a folder in DIR: model, sha256, signature, metadata, model card, bill of materials."""
+    from dvckit.registry.export import export
+
+    print(export(find_root(), version, folder))
+
+
+@publish.command("mlflow")
+def publish_mlflow(
+    revisions: _Revisions = None,
+    *,
+    all_experiments: _AllExperiments = False,
+    with_data: _WithData = False,
+    uri: Annotated[str | None, typer.Option(help="MLflow's store or server; by default mlflow.db in the root.")] = None,
+) -> None:
+    """Make a run in MLflow of each revision, with its model registered; what is already there stays as it is."""
+    from dvckit.publish.mirror import collect
+    from dvckit.publish.mlflow import publish as mirror
+
+    root = find_root()
+    mirror(root, collect(root, revisions or [], all_experiments=all_experiments, with_data=with_data), uri, _say)
+
+
+@publish.command("clearml")
+def publish_clearml(
+    revisions: _Revisions = None, *, all_experiments: _AllExperiments = False, with_data: _WithData = False
+) -> None:
+    """Make a task in ClearML of each revision, as an offline session, and on a server where one is configured."""
+    from dvckit.publish.clearml import publish as mirror
+    from dvckit.publish.mirror import collect
+
+    root = find_root()
+    mirror(root, collect(root, revisions or [], all_experiments=all_experiments, with_data=with_data), _say)
+
+
+def main() -> None:
+    """Run the command."""
+    pin_arithmetic()
+    with answered():
+        try:
+            app()
+        except SystemExit as end:
+            if end.code == 130:  # typer's, without a word
+                print("interrupted", file=sys.stderr)
+            raise
+        except ModuleNotFoundError as error:
+            if (error.name or "").startswith("dvckit"):
+                raise
+            extra = "search" if error.name == "optuna" else "project"
+            raise UserError(f"{error.name} is not installed; install dvckit with its extra: dvckit[{extra}]") from None

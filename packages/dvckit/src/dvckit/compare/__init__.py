@@ -1,0 +1,1 @@
+"""`dvckit compare`: models better than a reference, worse, or indistinguishable."""

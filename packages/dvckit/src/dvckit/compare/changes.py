@@ -1,0 +1,90 @@
+"""What changed between two revisions besides their scores: by dvc.lock, the reports, model.json and uv.lock."""
+
+import json
+from collections.abc import Iterator
+from pathlib import PurePosixPath
+from typing import Any
+
+from dvckit.core.layout import DATA_QUALITY, RAW
+from dvckit.repository.programs import git
+from dvckit.repository.revision import Revision
+
+Pair = dict[str, Any]  # {"old": ..., "new": ...}; without the side that has no value
+
+
+def changes(old: Revision, new: Revision) -> dict[str, dict[str, Any]]:
+    """Return what changed from one revision to another, by kind and name.
+
+    `code` has the files that stages depend on, with the numbers of lines that git gives for commits and work tree.
+    """
+    sides = (old, new)
+    return {
+        "params": _pairs(*(side.params for side in sides)),
+        "data": _pairs(*(dict(_data(side)) for side in sides)),
+        "features": _pairs(*(_inputs(side) for side in sides)),
+        "code": _lines(old, new, sorted(_pairs(*(_code(side) for side in sides)))),
+        "packages": _pairs(*(side.packages.versions for side in sides)),
+    }
+
+
+def data_source(revision: Revision) -> str:
+    """Return the source of a revision's data, by its parameters, or else the hash of the data."""
+    params = revision.params
+    source = params.get("dataset.source")
+    if source == "files":
+        return f"files in {params.get('dataset.path')}"
+    if source is not None:
+        return str(source)
+    return ", ".join(f"{path} ({about['md5'][:7]})" for path, about in _data(revision)) or "unknown"
+
+
+def _pairs(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Pair]:
+    """Return the items that differ."""
+    sides = {"old": old, "new": new}
+    return {
+        name: {side: values[name] for side, values in sides.items() if name in values}
+        for name in {**old, **new}
+        if name not in old or name not in new or old[name] != new[name]
+    }
+
+
+def _data(revision: Revision) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield the files of the source with their md5, and the number of their rows if a report has it."""
+    report = json.loads(revision.file(DATA_QUALITY.as_posix()) or b"{}")
+    for path, md5 in revision.md5s.items():
+        if (file := PurePosixPath(path)).parent == PurePosixPath(RAW):
+            rows = report.get(file.stem, {}).get("rows", {}).get("read")
+            yield path, {"md5": md5, **({} if rows is None else {"rows": rows})}
+
+
+def _inputs(revision: Revision) -> dict[str, str]:
+    """Return the columns that the model was trained on, with their types."""
+    card = json.loads(revision.file(revision.model.card) or b"{}")
+    return dict(card.get("input", {}))
+
+
+def _code(revision: Revision) -> dict[str, str]:
+    """Return the md5 of the files and folders of code that the stages depended on when they ran."""
+    deps = [dep for stage in reversed(revision.stages.values()) for dep in stage.get("deps", ())]
+    made = revision.md5s
+    return {
+        dep["path"]: dep.get("md5", "")
+        for dep in deps
+        if dep["path"] not in made and not PurePosixPath(dep["path"]).is_relative_to(RAW.parent)
+    }
+
+
+def _lines(old: Revision, new: Revision, paths: list[str]) -> dict[str, Any]:
+    """Return the lines that were added to and removed from each file; of a folder, from each of its files."""
+    if not paths:
+        return {}
+    # without a second commit, git compares with the work tree
+    between = [old.commit, *filter(None, [new.commit])] if old.commit else ["-R", str(new.commit)]
+    listed = git(old.root, "diff", "--numstat", "--no-renames", *map(str, between), "--", *paths).splitlines()
+    counts = {path: (added, removed) for added, removed, path in (line.split("\t") for line in listed)}
+    unseen = {path: ("0", "0") for path in paths if not any(name.startswith(path) for name in counts)}
+    return {
+        path: {"added": int(added), "removed": int(removed)}
+        for path, (added, removed) in sorted({**counts, **unseen}.items())
+        if added.isdigit()
+    }

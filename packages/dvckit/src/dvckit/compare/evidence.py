@@ -1,0 +1,88 @@
+"""The predictions of several revisions for the same rows, on which models are compared.
+
+Keys repeat between data sets, so rows are matched by the hashes of their content in the tables of predictions. Rows with
+different labels in two revisions are left out.
+"""
+
+from functools import reduce
+from typing import NamedTuple
+
+import pandas as pd
+
+from dvckit.core.errors import UserError
+from dvckit.core.layout import INTERIM, TRAIN
+from dvckit.repository.locks import fresh_stages
+from dvckit.repository.revision import Revision
+from dvckit.tasks.base import Floats, Labels, Task
+from dvckit.tasks.predictions import HOLDOUT, check_predictions, row_hashes
+
+ENOUGH = 100  # hold-out rows shared by all revisions, from which on the stored models are compared
+FEWEST = 10  # rows of the rarest class, for any comparison
+
+
+class Evidence(NamedTuple):
+    """Predictions of several models for the same rows, in the order of the models.
+
+    `stored`: whether all of them are by the stored models, for rows that none of these was trained on; else some are by
+    models of the same recipe that were fitted on other folds.
+    """
+
+    task: Task
+    truth: Labels
+    predictions: list[Floats]
+    stored: bool
+    holdout: int  # rows that are in every hold-out
+    shared: int  # rows that every revision has
+
+
+def gather(revisions: list[Revision]) -> Evidence:
+    """Read the tables of predictions and match their rows; UserError if a table is missing or too few rows are shared."""
+    tables, tasks = zip(*(_table(revision) for revision in revisions), strict=True)
+    indexed = [table.set_index("row") for table in _matched(revisions, list(tables))]
+    rows = reduce(lambda rows, table: rows.intersection(table.index, sort=False), indexed, indexed[0].index)
+    truths = pd.DataFrame({place: table.loc[rows, "truth"] for place, table in enumerate(indexed)})
+    rows = rows[truths.eq(truths[0], axis=0).all(axis=1)]
+    held_out = [table.loc[rows, "part"] == HOLDOUT for table in indexed]
+    in_all = rows[reduce(lambda one, other: one & other, held_out)]
+    stored = _suffice(tasks[0], indexed[0].loc[in_all, "truth"], ENOUGH)
+    chosen = in_all if stored else rows
+    if not _suffice(tasks[0], indexed[0].loc[chosen, "truth"], FEWEST):
+        raise UserError(
+            f"{' and '.join(map(str, revisions))} share only {len(rows)} labelled rows, too few to compare models on "
+            f"({FEWEST} of each class are needed); name revisions with the same data"
+        )
+    predictions = [task.from_columns(table.loc[chosen]) for task, table in zip(tasks, indexed, strict=True)]
+    truth = indexed[0].loc[chosen, "truth"].to_numpy()
+    return Evidence(tasks[0], truth, predictions, stored, len(in_all), len(rows))
+
+
+def _suffice(task: Task, truth: "pd.Series[int]", rows: int) -> bool:
+    return len(truth) >= rows and task.scarcity(truth)[0] >= FEWEST
+
+
+def _table(revision: Revision) -> tuple[pd.DataFrame, Task]:
+    path = revision.model.predictions
+    if path is None:
+        raise UserError(
+            f"dvc.yaml {revision.where} names no table of predictions; add `meta: {{predictions: PATH}}` to the model's "
+            "entry under `artifacts`, with a table as docs/docs/versions.md describes it"
+        )
+    maker = next((output.stage for output in revision.outputs if output.path == path), None)
+    if maker and maker not in fresh_stages(revision.stages):
+        raise UserError(f"{path} {revision.where} is of an earlier run than the model; run `dvc repro` there")
+    table = revision.table(path)
+    return table, check_predictions(table, f"{path} {revision.where}")
+
+
+def _matched(revisions: list[Revision], tables: list[pd.DataFrame]) -> list[pd.DataFrame]:
+    """Hash the rows by the columns that all revisions have, where their clean tables have different ones."""
+    columns = [set(revision.columns(TRAIN)) for revision in revisions]
+    if all(one == columns[0] for one in columns):
+        return tables
+    matched = []
+    for revision, table in zip(revisions, tables, strict=True):
+        clean = revision.table((INTERIM / f"{TRAIN}.parquet").as_posix())
+        shared = set.intersection(*columns) - {revision.key, revision.target}
+        hashes = row_hashes(clean, shared).set_axis(clean[revision.key])
+        matched.append(table.assign(row=hashes[table["key"]].to_numpy()))
+    return matched

@@ -1,0 +1,151 @@
+"""The result of `dvckit compare`, for the terminal, as Markdown, and as a page with curves that needs no network."""
+
+from collections.abc import Iterator
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+from dvckit.compare.compare import BETTER, INDISTINGUISHABLE, WORSE, Candidate, Comparison, MetricTest
+from dvckit.compare.evidence import ENOUGH
+from dvckit.core.errors import UserError
+from dvckit.core.files import write_bytes
+from dvckit.core.grid import Grid, first, terminal
+from dvckit.tasks.significance import SIGNIFICANT
+
+HEADER = ("metric", "reference", "here", "difference", "95 % interval", "p", "verdict")
+# By Okabe and Ito, distinguishable for the colour-blind; further lines are dashed.
+COLOURS = ("#000000", "#d55e00", "#0072b2", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
+DASHES = ("", "6 3", "2 2", "8 2 2 2")
+
+
+def title(found: Comparison) -> str:
+    """Return which revisions are compared with which."""
+    return f"{', '.join(str(candidate.revision) for candidate in found.candidates)} against {found.reference}"
+
+
+def sentences(found: Comparison) -> Iterator[str]:
+    """Yield the verdicts, what was compared on which rows, and by which tests."""
+    evidence, count = found.evidence, len(found.candidates)
+    if len(set(found.sources.values())) > 1:
+        named = ", ".join(f"{source} ({name})" for name, source in found.sources.items())
+        yield f"the data differ: {named}; only rows that are in all of them are compared"
+    yield from (_verdict(candidate, str(found.reference)) for candidate in found.candidates)
+    tests = ", ".join(f"{metric.test_name} for {metric.title}" for metric in evidence.task.metrics)
+    level = f"each test is two-sided at {100 * SIGNIFICANT:.0f} %: {tests}"
+    if evidence.stored:
+        yield f"the stored models are compared, on {len(evidence.truth)} hold-out rows that none was trained on"
+        yield level
+    else:
+        yield (
+            f"the recipes are compared, not the stored models: the hold-outs share only {evidence.holdout} rows "
+            f"(stored models need {ENOUGH}), so the out-of-fold predictions of {len(evidence.truth)} labelled rows decide"
+        )
+        yield f"{level}; variances are doubled, as folds share training rows (after Nadeau and Bengio)"
+    if count > 1:
+        yield (
+            f"of each metric, the p values of {count} comparisons are corrected so that they err together in "
+            f"{100 * SIGNIFICANT:.0f} % (Holm); an interval is that of its comparison alone"
+        )
+
+
+def _verdict(candidate: Candidate, reference: str) -> str:
+    by = {
+        verdict: ", ".join(test.metric.name for test in candidate.tests if test.verdict == verdict)
+        for verdict in (BETTER, WORSE)
+    }
+    if candidate.overall != INDISTINGUISHABLE:
+        return f"{candidate.revision} is {candidate.overall} than {reference} by {by[candidate.overall]}"
+    if by[BETTER]:
+        return f"{candidate.revision} is better than {reference} by {by[BETTER]}, but worse by {by[WORSE]}"
+    return f"{candidate.revision} is indistinguishable from {reference}"
+
+
+def _cells(test: MetricTest) -> list[str]:
+    difference, p_value = test.difference, test.p_adjusted
+    return [
+        test.metric.name,
+        f"{test.reference:.4f}",
+        f"{test.value:.4f}",
+        f"{difference.value:+.4f}",
+        f"{difference.low:+.4f} to {difference.high:+.4f}",
+        "<0.001" if p_value < 0.001 else f"{p_value:.3f}",
+        test.verdict,
+    ]
+
+
+def _changes(changes: dict[str, dict[str, Any]]) -> Iterator[str]:
+    """Yield a line for each kind of change, and one for the kinds without any."""
+    for kind, pairs in changes.items():
+        if pairs:
+            yield f"{kind}: {first([f'{name} {_change(kind, pair)}' for name, pair in pairs.items()])}"
+    if same := [kind for kind, pairs in changes.items() if not pairs]:
+        yield f"the same: {', '.join(same)}"
+
+
+def _change(kind: str, pair: dict[str, Any]) -> str:
+    if kind == "code":
+        return f"+{pair['added']} -{pair['removed']}"
+    if len(pair) == 1:
+        return "added" if "new" in pair else "removed"
+    if kind == "data":
+        return " -> ".join(f"{side.get('rows', 'unknown')} rows ({side['md5'][:7]})" for side in pair.values())
+    return " -> ".join("null" if value is None else str(value) for value in pair.values())
+
+
+def render_md(found: Comparison) -> str:
+    """Return the result as Markdown."""
+    lines = [f"## {title(found)}", "", *(f"- {sentence}" for sentence in sentences(found)), ""]
+    rows = [[str(one.revision), *_cells(test)] for one in found.candidates for test in one.tests]
+    lines += Grid("", ("revision", *HEADER), rows).markdown()
+    for one in found.candidates:
+        lines += ["", f"### What changed: {found.reference} -> {one.revision}", ""]
+        lines += [f"- {change}" for change in _changes(one.changes)]
+    return "\n".join(lines) + "\n"
+
+
+def print_comparison(found: Comparison) -> None:
+    """Print the result for the terminal."""
+    console = terminal()
+    for sentence in sentences(found):
+        console.print(sentence)
+    for one in found.candidates:
+        console.print(f"\n{one.revision}")
+        Grid("", HEADER, [_cells(test) for test in one.tests]).print(console)
+    for one in found.candidates:
+        console.print(f"\nwhat changed: {found.reference} -> {one.revision}")
+        for change in _changes(one.changes):
+            console.print(f"  {change}")
+
+
+def write_page(path: Path, found: Comparison) -> None:
+    """Write the result as HTML, with the curves of all revisions in common figures; UserError if `path` is a folder."""
+    if path.is_dir():
+        raise UserError(f"{path} is a folder; name a file for the page")
+    from dvckit.reports.plots import overlaid
+    from dvckit.reports.templates import inline, render
+
+    evidence, revisions = found.evidence, [found.reference, *(one.revision for one in found.candidates)]
+    styles = _styles(len(revisions))
+    curves = [evidence.task.curves(evidence.truth, predictions) for predictions in evidence.predictions]
+    figures = {
+        name: overlaid(name, [(of_model[name], *style) for of_model, style in zip(curves, styles, strict=True)])
+        for name in evidence.task.overlays
+    }
+    html = render(
+        "compare/report.html.jinja",
+        title=title(found),
+        sentences=list(sentences(found)),
+        header=("revision", *HEADER),
+        rows=[[str(one.revision), *_cells(test)] for one in found.candidates for test in one.tests],
+        changes={f"{found.reference} -> {one.revision}": list(_changes(one.changes)) for one in found.candidates},
+        styles=dict(zip(map(str, revisions), styles, strict=True)),
+        captions=evidence.task.overlays,
+        figures={name: inline(svg) for name, svg in figures.items()},
+    )
+    write_bytes(path, html.encode())
+
+
+def _styles(count: int) -> list[tuple[str, str]]:
+    """Return a colour and a dash pattern for each line; they repeat after the 28th."""
+    known = [(colour, dash) for dash, colour in product(DASHES, COLOURS)]
+    return [known[place % len(known)] for place in range(count)]

@@ -1,0 +1,1 @@
+"""The base layer: errors, files, parameters, and the layout of a project."""

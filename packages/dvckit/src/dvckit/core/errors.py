@@ -1,0 +1,25 @@
+"""Errors that a user can correct, and the one place that reports them."""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+
+class UserError(Exception):
+    """A mistake that the user can correct; the message says what is wrong and what to do."""
+
+
+@contextmanager
+def answered() -> Iterator[None]:
+    """End the process with one sentence on stderr and no traceback if the user or the machine caused the failure."""
+    try:
+        yield
+    except UserError as error:
+        sys.exit(f"error: {error}")
+    except OSError as error:
+        sys.exit(f"error: {error.filename}: {error.strerror}" if error.filename else f"error: {error}")
+
+
+def one_line(error: object) -> str:
+    """Return an error's message on one line."""
+    return " ".join(str(error).split())

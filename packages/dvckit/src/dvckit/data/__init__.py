@@ -1,0 +1,1 @@
+"""The data that a user brings, and how data differ between revisions."""

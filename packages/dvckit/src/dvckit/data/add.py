@@ -1,0 +1,142 @@
+"""The tables that a user brings: `dvckit data check` judges them, `dvckit data add` puts them under DVC as well."""
+
+import re
+import shutil
+import tempfile
+from itertools import chain
+from pathlib import Path
+
+from dvckit.core.errors import UserError
+from dvckit.core.files import ended_by_ctrl_c, scratch_folder, unfinished
+from dvckit.core.layout import TEST, TRAIN
+from dvckit.project import Project
+from dvckit.repository.programs import dvc
+from dvckit.tables.reading import check_bytes, read_header
+from dvckit.tables.schema import Rules
+from dvckit.tables.validation import Verdict, judge
+
+EXTERNAL = Path("data/external")
+NAME = r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}(?<!\.dvc)"
+
+
+def verdict(project: Project, paths: list[Path]) -> Verdict:
+    """Check CSV files, or those in folders, as the stage validate would, and write nothing."""
+    files, problems = tables_in(project.rules, paths)
+    judged = _judge(project, files)
+    return judged._replace(problems=problems + judged.problems)
+
+
+def _judge(project: Project, files: dict[str, Path]) -> Verdict:
+    with ended_by_ctrl_c(), unfinished(Path(tempfile.mkdtemp(prefix="dvckit-"))) as folder:
+        return judge(files, folder, project.rules, project.task)
+
+
+def tables_in(rules: Rules, paths: list[Path]) -> tuple[dict[str, Path], list[str]]:
+    """Return which table of a source each CSV file is, by its columns, and what is wrong with those that are none.
+
+    A folder stands for the files in it; of two files that are the same table, only the first is used.
+    """
+    files: dict[str, Path] = {}
+    problems = []
+    target = rules.schema.target
+    about = {TRAIN: f"tables with {target}", TEST: f"tables without {target}", rules.submission: "submissions"}
+    for path in chain.from_iterable(_files(rules, path) for path in paths):
+        try:
+            name = _table_in(rules, path)
+        except UserError as error:
+            problems.append(str(error))
+            continue
+        if name in files:
+            problems.append(f"{files[name]} and {path} are both {about[name]}; name one of them")
+        files.setdefault(name, path)
+    return {name: files[name] for name in rules.names() if name in files}, problems
+
+
+def _files(rules: Rules, path: Path) -> list[Path]:
+    """Return the files that a path stands for; a folder without any stands for itself, which is no file."""
+    if not path.is_dir():
+        return [path]
+    usual = [path / f"{name}.csv" for name in rules.names()]
+    return [file for file in usual if file.exists()] or sorted(path.glob("*.csv")) or [path]
+
+
+def _table_in(rules: Rules, path: Path) -> str:
+    if re.match(r"\w+:/", str(path)):
+        raise UserError(f"{path} is an address; download the file and name it")
+    if path.is_dir():
+        raise UserError(f"the folder {path} has no file that ends in .csv")
+    check_bytes(path)
+    header = read_header(path)
+    if rules.submission and set(header) == set(rules.columns(rules.submission)):
+        return rules.submission
+    return TRAIN if rules.schema.target in header else TEST
+
+
+def add(root: Path, project: Project, paths: list[Path], name: str | None) -> list[str]:
+    """Copy checked tables to data/external/NAME and put them under DVC; as a new version where NAME is known.
+
+    Return the lines of a report. UserError where anything is wrong with the files or the name; then nothing was copied.
+    """
+    files, problems = tables_in(project.rules, paths)
+    if problems:
+        raise UserError("\n".join(problems))
+    target = project.rules.schema.target
+    needed = {TRAIN: f"one with {target}, to learn from", TEST: f"one without {target}, to predict"}
+    if missing := [about for table, about in needed.items() if table not in files]:
+        raise UserError(f"two tables are needed; missing is {' and '.join(missing)}")
+    name = name or files[TRAIN].absolute().parent.name
+    if not re.fullmatch(NAME, name):
+        raise UserError(f"{name!r} cannot be the name of a folder here; give one of letters, digits, . _ - with --name")
+    folder = EXTERNAL / name
+    _check_folder(root, folder)
+    judged = _judge(project, files)
+    if judged.problems:
+        raise UserError("\n".join(["nothing was added:", *judged.problems]))
+    _put(root, folder, files)
+    rows = ", ".join(f"{file}.csv ({judged.checked[file].rows} rows)" for file in files)
+    return [
+        *(f"note: {note}" for check in judged.report["checks"].values() for note in check["found"]),
+        f"added {folder}: {rows}",
+        f"use it:  dvc exp run -S dataset.source=files -S dataset.path={folder}",
+        "         (or set the two in params.yaml, then `dvc repro`)",
+        f"keep it: git add {folder}.dvc {EXTERNAL}/.gitignore && git commit",
+        "         (`dvc exp run --temp` and `--queue` see the data only once that is committed)",
+    ]
+
+
+def _check_folder(root: Path, folder: Path) -> None:
+    """Refuse a folder whose content DVC could not give back."""
+    if not (root / folder).exists():
+        return
+    if not (root / f"{folder}.dvc").exists():
+        raise UserError(f"{folder} exists, and not by `dvckit data add`; give another name with --name")
+    if dvc(root, "status", "--json", f"{folder}.dvc").strip() != "{}":
+        raise UserError(
+            f"{folder} was changed since it was added; run `dvc add {folder}` to keep that, or `dvc checkout`"
+        )
+
+
+def _put(root: Path, folder: Path, files: dict[str, Path]) -> None:
+    """Copy the files and `dvc add` the folder: all of it or nothing."""
+    whole = root / folder
+    new, old = (whole.with_name(f".{whole.name}.{kind}.tmp") for kind in ("new", "old"))
+    written_by_dvc = (whole.with_name(".gitignore"), Path(f"{whole}.dvc"))
+    before = {path: path.read_bytes() if path.exists() else None for path in written_by_dvc}
+    shutil.rmtree(old, ignore_errors=True)
+    with scratch_folder(new), unfinished(old):
+        for name, path in files.items():
+            shutil.copyfile(path, new / f"{name}.csv")
+        try:
+            if whole.exists():
+                whole.rename(old)
+            new.rename(whole)
+            dvc(root, "add", str(folder))
+        except BaseException:
+            shutil.rmtree(whole, ignore_errors=True)
+            if old.exists():
+                old.rename(whole)
+            for path, content in before.items():
+                path.unlink(missing_ok=True)
+                if content is not None:
+                    path.write_bytes(content)
+            raise

@@ -1,0 +1,1 @@
+"""What is wrong in a clone, and the command that fixes it."""

@@ -1,0 +1,107 @@
+"""`dvckit doctor`: the state of a clone, a line for each thing that is right or wrong, with the command that fixes it."""
+
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from queue import Empty, Queue
+from threading import Thread
+from typing import NamedTuple
+
+from dvckit.core.errors import UserError, one_line
+from dvckit.doctor import environment, locks, objects, remotes, secrets
+from dvckit.doctor.clone import ADVICE, FIXED, WRONG, Clone, Finding
+
+LIMIT = 7.0  # seconds for all checks, which run beside each other; starting takes some more
+ROUNDS = 3  # of fixing: what a fixed lock names can be looked at only then
+
+Say = Callable[[str], None]
+
+
+class Check(NamedTuple):
+    """A part of the clone and the function that looks at it; `fixes` where its findings may have a fix."""
+
+    part: str
+    look: Callable[[Clone], Iterator[Finding]]
+    fixes: bool = False
+
+
+CHECKS = [
+    Check("Python and packages", environment.python),
+    Check("params.yaml", environment.params),
+    Check("the user", environment.user),
+    Check("the disk", environment.disk),
+    Check("git's identity", environment.identity),
+    Check("git's hooks", environment.hooks),
+    Check("DVC's configuration", remotes.config, fixes=True),
+    Check("dvc.lock", locks.pipelines, fixes=True),
+    Check(".dvc files", locks.added),
+    Check("DVC's locks", locks.of_dvc, fixes=True),
+    Check("git's locks", locks.of_git, fixes=True),
+    Check("objects", objects.objects, fixes=True),
+    Check("outputs", objects.outputs),
+    Check("added data", objects.external),
+    Check("secrets in .dvc/config", secrets.config),
+    Check("secrets in files", secrets.files),
+    Check("credentials", remotes.credentials),
+    Check("the default remote", remotes.folder, fixes=True),
+    Check("the default remote", remotes.server, fixes=True),
+]
+
+
+def doctor(root: Path, say: Say, *, fix_first: bool) -> bool:
+    """Say a line for each thing that is right or wrong, and return whether nothing is wrong.
+
+    All checks together take at most LIMIT; with `fix_first`, fixing takes the time that it needs.
+    """
+    if fix_first:
+        fix(root, say)
+    findings = look(root, LIMIT)
+    for finding in findings:
+        say(str(finding))
+    wrong = sum(finding.level == WRONG for finding in findings)
+    say(f"{wrong} {'thing is' if wrong == 1 else 'things are'} wrong" if wrong else "nothing is wrong")
+    return not wrong
+
+
+def fix(root: Path, say: Say) -> None:
+    """Fix what can be fixed without losing anything; say a line for each thing."""
+    for _ in range(ROUNDS):
+        checks = (check for check in CHECKS if check.fixes)
+        if not sum(_fix(finding, say) for check in checks for finding in _findings(check, Clone(root))):
+            return
+
+
+def _fix(finding: Finding, say: Say) -> bool:
+    """Fix what is wrong, if that can be done; return whether it was."""
+    if finding.fix is None or finding.level != WRONG:
+        return False
+    try:
+        say(str(Finding(FIXED, finding.fix())))
+    except (UserError, OSError) as error:
+        say(str(Finding(ADVICE, f"not fixed: {finding.what}: {one_line(error)}")))
+        return False
+    return True
+
+
+def look(root: Path, seconds: float) -> list[Finding]:
+    """Make every check in a thread of its own; one that hangs is left behind when the time is up."""
+    clone = Clone(root, time.monotonic() + seconds)
+    results: Queue[tuple[Check, list[Finding]]] = Queue()
+    for check in CHECKS:
+        Thread(target=lambda check: results.put((check, _findings(check, clone))), args=[check], daemon=True).start()
+    findings = {check: [Finding(WRONG, f"{check.part}: no answer within {seconds:.0f} s")] for check in CHECKS}
+    for _ in CHECKS:
+        try:
+            check, done = results.get(timeout=max(0.0, clone.until + 0.5 - time.monotonic()))
+        except Empty:
+            break
+        findings[check] = done
+    return [finding for check in CHECKS for finding in findings[check]]
+
+
+def _findings(check: Check, clone: Clone) -> list[Finding]:
+    """Make one check; what it cannot cope with is a finding, too."""
+    try:
+        return [*check.look(clone)]
+    except Exception as error:  # noqa: BLE001 - a broken clone breaks in any way
+        return [Finding(WRONG, f"{check.part} could not be checked: {type(error).__name__}: {one_line(error)}")]

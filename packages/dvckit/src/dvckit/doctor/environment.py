@@ -1,0 +1,159 @@
+"""The machine and its user: Python, packages, git's identity and hooks, room on the disk; and params.yaml."""
+
+import difflib
+import getpass
+import importlib.metadata
+import os
+import platform
+import re
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from packaging.specifiers import SpecifierSet
+
+from dvckit.core.errors import UserError
+from dvckit.core.layout import PARAMS
+from dvckit.doctor.clone import ADVICE, OK, WRONG, Clone, Finding, in_project, pipeline_of, some
+from dvckit.repository.packages import UV_LOCK
+from dvckit.repository.programs import git, tracked
+
+HOOKS = ("post-checkout", "pre-commit", "pre-push")
+ROOM = 200 << 20  # bytes under which a run may fill the disk
+
+
+def python(clone: Clone) -> Iterator[Finding]:
+    """Compare Python's version and those of the packages with uv.lock, if there is one; nothing is imported for it."""
+    if not (clone.root / UV_LOCK).is_file():
+        yield from _missing(clone, UV_LOCK)
+        return
+    try:
+        lock = clone.workspace.packages
+    except UserError as error:
+        yield Finding(WRONG, str(error), f"git checkout HEAD -- {UV_LOCK}")
+        return
+    if "dvckit" not in lock.versions:
+        return  # we run in another environment than the project's
+    version, wanted = platform.python_version(), lock.lock.get("requires-python", "")
+    fits = SpecifierSet(wanted).contains(version)
+    if not fits:
+        yield Finding(WRONG, f"Python is {version}, {UV_LOCK} is for {wanted}", "uv sync")
+    present = installed()
+    locked = {name: versions for name, versions in lock.versions.items() if name in present and name not in lock.own}
+    other = [
+        f"{name} {present[name]}, not {versions}"
+        for name, versions in sorted(locked.items())
+        if present[name] not in versions.split(", ")
+    ]
+    absent = sorted(lock.needed(here=True).keys() - present.keys())
+    if other:
+        yield Finding(WRONG, f"packages differ from {UV_LOCK}: {some(other)}", "uv sync")
+    if absent:
+        yield Finding(WRONG, f"packages are not installed: {some(absent)}", "uv sync")
+    if fits and not other and not absent:
+        yield Finding(OK, f"Python {version}, and the packages are those of {UV_LOCK}")
+
+
+def _missing(clone: Clone, name: str) -> Iterator[Finding]:
+    """Report a file that git has and that is gone from the disk."""
+    if tracked(clone.root, "--deleted", "--", name):
+        yield Finding(WRONG, f"{name} is missing", f"git restore {name}")
+
+
+def installed() -> dict[str, str]:
+    """Return the version of every installed package, under the name that uv.lock gives it."""
+    packages = importlib.metadata.distributions()
+    return {re.sub(r"[-_.]+", "-", package.metadata["Name"]).lower(): package.version for package in packages}
+
+
+def params(clone: Clone) -> Iterator[Finding]:
+    """See that params.yaml, if there is one, can be read in one way only, and for sections that no stage reads.
+
+    DVC looks at no such section. It is wrong where a stage lacks one that is spelt much like it.
+    """
+    if not (clone.root / PARAMS).is_file():
+        yield from _missing(clone, str(PARAMS))
+        return
+    try:
+        keys = set(_params(clone))
+        used = {key for lock in clone.locks for key in _keys_used(clone, lock, keys)} or keys
+    except UserError as error:
+        yield Finding(WRONG, str(error).replace(f"{clone.root}/", ""), f"git diff HEAD -- {PARAMS}")
+        return
+    for key in sorted(keys - used):
+        near = difflib.get_close_matches(key, sorted(used - keys), n=1)
+        hint = f"did you mean {near[0]}?" if near else "no stage reads it"
+        yield Finding(WRONG if near else ADVICE, f"{PARAMS}: unknown key {key}; {hint}", f"git diff HEAD -- {PARAMS}")
+    if keys <= used:
+        yield Finding(OK, f"{PARAMS} can be read, and stages read every section")
+
+
+def _params(clone: Clone) -> dict[str, Any]:
+    try:
+        from dvckit.core.params import read_values
+    except ImportError:  # without the extra `project`
+        return clone.workspace.yaml(str(PARAMS))
+    return read_values(clone.root / PARAMS)
+
+
+def _keys_used(clone: Clone, lock: str, keys: set[str]) -> Iterator[str]:
+    """Yield the top-level keys of params.yaml that a pipeline reads, by `params` of a stage or as `${KEY}`."""
+    yield from re.findall(r"\$\{\s*(\w+)", (clone.workspace.file(pipeline_of(lock)) or b"").decode(errors="replace"))
+    for stage in clone.definitions(lock).values():
+        for item in stage.get("params", ()):
+            files = item if isinstance(item, dict) else {PARAMS.name: [item]}
+            for file, names in files.items():
+                if in_project(lock, stage, file) == str(PARAMS):
+                    yield from (str(name).partition(".")[0] for name in names or keys)
+
+
+def user(_: Clone) -> Iterator[Finding]:
+    """Look for a name of the user id: DVC asks for it, and dies where a container's user has none."""
+    try:
+        getpass.getuser()
+    except (KeyError, OSError):
+        yield Finding(WRONG, f"user id {os.getuid()} has no name, and DVC needs one", "export USER=$(id -u)")
+
+
+def identity(clone: Clone) -> Iterator[Finding]:
+    """Look for the name and address that commits and tags need, and `dvc exp run` on changed files."""
+    examples = {"name": '"Your Name"', "email": "you@example.org"}
+    config = {part: git(clone.root, "config", "--default", "", "--get", f"user.{part}").strip() for part in examples}
+    lacking = [part for part in examples if not (os.environ.get(f"GIT_COMMITTER_{part.upper()}") or config[part])]
+    if lacking:
+        what = f"git does not know your {' and '.join(lacking)}: commits, tags and experiments fail"
+        commands = [f"git config --global user.{part} {examples[part]}" for part in lacking]
+        yield Finding(WRONG, what, " && ".join(commands))
+    else:
+        yield Finding(OK, "git knows who you are")
+
+
+def hooks(clone: Clone) -> Iterator[Finding]:
+    """Look for git's hooks that call DVC, unless DVC does without git here."""
+    if clone.config.get("core", {}).get("no_scm"):
+        return
+    try:
+        folder = clone.root / git(clone.root, "rev-parse", "--git-path", "hooks").strip()
+    except UserError as error:
+        command = f"git config --global --add safe.directory {clone.root}" if "dubious" in str(error) else "git status"
+        yield Finding(WRONG, f"this is no git repository that git would read: {error}", command)
+        return
+    lacking = [name for name in HOOKS if not _calls_dvc(folder / name)]
+    if lacking:
+        what = f"git's hooks do not call DVC ({', '.join(lacking)}): checkout, commit and push leave the data behind"
+        yield Finding(ADVICE, what, "dvc install")
+    else:
+        yield Finding(OK, "git's hooks call DVC")
+
+
+def _calls_dvc(hook: Path) -> bool:
+    return hook.is_file() and b"dvc git-hook" in hook.read_bytes()
+
+
+def disk(clone: Clone) -> Iterator[Finding]:
+    """Look for room for another run."""
+    free = shutil.disk_usage(clone.root).free
+    if free < ROOM:
+        what = f"the disk is nearly full: {free >> 20} MB are left"
+        yield Finding(WRONG, what, "dvc gc --all-commits --all-experiments")

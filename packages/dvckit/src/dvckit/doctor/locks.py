@@ -1,0 +1,188 @@
+"""dvc.lock, which a kill may cut and a merge may mark, and the locks by which DVC's and git's processes wait for each other."""
+
+import fcntl
+import json
+import os
+import re
+import socket
+from collections.abc import Iterator
+from contextlib import suppress
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import psutil  # DVC's own way to tell the living
+
+from dvckit.core.errors import UserError, one_line
+from dvckit.core.files import write_bytes
+from dvckit.doctor.clone import ADVICE, OK, WRONG, Clone, Finding, name_in_pipeline, pipeline_of, some
+from dvckit.repository.locks import read_added, read_whole_lock
+from dvckit.repository.programs import git, tracked
+
+MARKERS = re.compile(rb"^(<{7}|={7}|>{7})( |$)", flags=re.MULTILINE)
+
+
+def pipelines(clone: Clone) -> Iterator[Finding]:
+    """Read each dvc.yaml and its dvc.lock: readable, without conflict markers, and of the same stages."""
+    marked = [lock for lock in clone.locks if MARKERS.search(clone.workspace.file(lock) or b"")]
+    if marked:
+        yield _in_a_merge(clone.root, marked)
+    for lock in clone.locks:
+        if lock not in marked:
+            yield from _pipeline(clone, lock)
+
+
+def _pipeline(clone: Clone, lock: str) -> Iterator[Finding]:
+    pipeline, path = pipeline_of(lock), clone.root / lock
+    if not (clone.root / pipeline).is_file():
+        yield Finding(WRONG, f"{pipeline} is missing", f"git checkout HEAD -- {pipeline}")
+        return
+    try:
+        stages = clone.definitions(lock)
+    except UserError as error:
+        yield Finding(WRONG, str(error), f"git diff HEAD -- {pipeline}")
+        return
+    if not stages:
+        return
+    if not os.path.lexists(path):
+        yield Finding(ADVICE, f"there is no {lock}: no stage has run", "dvc repro --all-pipelines")
+        return
+    try:
+        locked = read_whole_lock(lock, path.read_text(encoding="utf-8"))
+    except (UserError, OSError, UnicodeDecodeError) as error:
+        reason = one_line(error).removeprefix(f"{lock} cannot be read: ")[:150]
+        command = f"git checkout HEAD -- {lock} && dvc repro --all-pipelines"
+        yield Finding(WRONG, f"{lock} cannot be read: {reason}", command, partial(_restore_lock, clone, lock))
+        return
+    if never := sorted(stages.keys() - {name_in_pipeline(stage) for stage in locked}):
+        yield Finding(ADVICE, f"{lock} does not name {some(never)}", "dvc repro --all-pipelines")
+    else:
+        yield Finding(OK, f"{lock} can be read, and names every stage")
+
+
+def _in_a_merge(root: Path, locks: list[str]) -> Finding:
+    """Report locks that hold both sides of a merge; one side is enough, `dvc repro` makes the rest."""
+    names = " ".join(locks)
+    side = "--ours" if tracked(root, "--unmerged", "--", *locks) else "HEAD"
+    command = f"git checkout {side} -- {names} && dvc repro --all-pipelines && git add {names}"
+    return Finding(WRONG, f"conflict markers of a merge in {some(locks)}", command)
+
+
+def _restore_lock(clone: Clone, lock: str) -> str:
+    """Give back the lock of HEAD, or none: what the stages did since is still in DVC's run cache."""
+    aside = clone.put_aside(clone.root / lock)
+    committed = clone.committed(lock)
+    if committed is None:
+        return f"moved {lock} to {aside}; `dvc repro` makes it anew"
+    write_bytes(clone.root / lock, committed)
+    return f"{lock} is that of HEAD again; what was there is in {aside}"
+
+
+def added(clone: Clone) -> Iterator[Finding]:
+    """Read the .dvc files, which hold data that a user has brought."""
+    for name in tracked(clone.root, "--cached", "--others", "--exclude-standard", "--", "*.dvc"):
+        try:
+            read_added(name, (clone.root / name).read_text(encoding="utf-8"))
+        except (UserError, OSError, UnicodeDecodeError) as error:
+            yield Finding(WRONG, f"{name} cannot be read: {one_line(error)[:150]}", f"git checkout HEAD -- {name}")
+
+
+def of_dvc(clone: Clone) -> Iterator[Finding]:
+    """Look for locks in .dvc/tmp that make DVC wait for a process that has ended."""
+    if running := _running("dvc", clone.root):
+        what = f"DVC is running here (process {some(map(str, running))}); what it writes is not settled"
+        yield Finding(ADVICE, what)
+        return
+    folder = clone.root / ".dvc/tmp"
+    findings = [*_rwlock(folder / "rwlock")]
+    if clone.config.get("core", {}).get("hardlink_lock"):
+        findings += [finding for name in ("lock", "rwlock.lock") for finding in _hardlink(folder / name)]
+    yield from findings or [Finding(OK, "DVC waits for no process that has ended")]
+
+
+def of_git(clone: Clone) -> Iterator[Finding]:
+    """Look for locks of git's that a kill has left: git does not write where one is."""
+    try:
+        folders = git(clone.root, "rev-parse", "--path-format=absolute", "--git-dir", "--git-common-dir").split("\n")
+    except UserError:
+        return  # reported with the hooks
+    locks = {lock for folder in filter(None, folders) for lock in Path(folder).glob("*.lock")}
+    locks |= set(Path(folders[1]).glob("refs/**/*.lock"))
+    if locks and not _running("git", clone.root):
+        what = f"git refuses to write: a process that has ended left {some(sorted(lock.name for lock in locks))}"
+        yield Finding(WRONG, what, "dvckit doctor --fix", partial(_remove_git_locks, clone.root, sorted(locks)))
+
+
+def _remove_git_locks(root: Path, locks: list[Path]) -> str:
+    """Remove what git was still writing, never the file whose place it was to take."""
+    if _running("git", root):
+        raise UserError("git is running here")
+    for lock in locks:
+        lock.unlink(missing_ok=True)
+    return f"removed {some(lock.name for lock in locks)}, which no git process holds"
+
+
+def _running(program: str, root: Path) -> list[int]:
+    """Return the processes of a program in a folder, but this one, its parents, and what other checks have started."""
+    pids: list[int] = []
+    for process in psutil.process_iter():
+        with suppress(psutil.Error, OSError):
+            if program in [Path(word).name for word in process.cmdline()[:3]]:
+                this = psutil.Process()
+                own = {this, *this.parents(), *this.children(recursive=True)}
+                pids += [process.pid] if process not in own and Path(process.cwd()).is_relative_to(root) else []
+    return pids
+
+
+def _rwlock(path: Path) -> Iterator[Finding]:
+    """Report a file that DVC cannot read, as a kill leaves it, and one that names processes that have ended."""
+    try:
+        held = json.loads(path.read_text(encoding="utf-8"))
+        infos = [*held.get("write", {}).values(), *(info for infos in held.get("read", {}).values() for info in infos)]
+        pids = {int(info["pid"]) for info in infos}
+    except FileNotFoundError:
+        return
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        what = f".dvc/tmp/rwlock cannot be read ({path.lstat().st_size} bytes): DVC refuses to run"
+        yield Finding(WRONG, what, "rm -rf .dvc/tmp/rwlock", partial(_remove_rwlock, path))
+        return
+    ended = sorted(pid for pid in pids if not _wrote(pid, path))
+    if ended and len(ended) == len(pids):
+        what = f".dvc/tmp/rwlock names processes that have ended ({some(map(str, ended))})"
+        yield Finding(WRONG, what, "rm .dvc/tmp/rwlock", partial(_remove_rwlock, path))
+
+
+def _wrote(pid: int, path: Path) -> bool:
+    """Whether a process lives that was there when the file was written: a number may be another process's by now."""
+    try:
+        process = psutil.Process(pid)
+        # one that was killed and that nobody has asked about still has its number, for which DVC takes it for alive
+        ended: bool = process.status() == psutil.STATUS_ZOMBIE
+        return not ended and process.create_time() < path.stat().st_mtime + 2
+    except psutil.NoSuchProcess:
+        return False
+    except psutil.Error:
+        return True
+
+
+def _remove_rwlock(path: Path) -> str:
+    """Remove the file while nobody can write to it: each writer first locks rwlock.lock."""
+    with path.with_name("rwlock.lock").open("a") as guard:
+        fcntl.flock(guard, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if path.is_dir():
+            path.rename(path.with_name("rwlock.folder"))
+        return _remove(path)
+
+
+def _hardlink(path: Path) -> Iterator[Finding]:
+    """Report a lock of `core.hardlink_lock`, which a kill leaves: it names a host and a process of it."""
+    words: list[Any] = path.read_text(encoding="utf-8").split("|") if path.is_file() else []
+    if len(words) >= 3 and words[-3] == socket.gethostname() and not psutil.pid_exists(int(words[-2])):
+        name = f".dvc/tmp/{path.name}"
+        what = f"{name} is held by process {words[-2]}, which has ended"
+        yield Finding(WRONG, what, f"rm {name}", partial(_remove, path))
+
+
+def _remove(lock: Path) -> str:
+    lock.unlink(missing_ok=True)
+    return f"removed .dvc/tmp/{lock.name}, which no process holds"

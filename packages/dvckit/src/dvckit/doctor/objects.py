@@ -1,0 +1,138 @@
+"""Every object re-hashed, in the cache and in the remotes of this machine, and every output compared with its lock.
+
+DVC trusts a cache object that is write-protected, whatever is in it, and so checks out, trains on and pushes a truncated
+one.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from functools import partial
+from pathlib import Path
+
+from dvckit.core.files import write_bytes
+from dvckit.core.layout import RAW
+from dvckit.doctor.clone import ADVICE, OK, WRONG, Clone, Finding, paths, some
+from dvckit.repository.locks import MD5, Output
+from dvckit.repository.objects import STORAGE, file_md5, file_md5s, folder_object, is_intact, object_path
+
+
+def objects(clone: Clone) -> Iterator[Finding]:
+    """Hash every object of every store."""
+    for name, store in clone.stores.items():
+        yield from _store(clone, name, store)
+
+
+def _store(clone: Clone, name: str, store: Path) -> Iterator[Finding]:
+    md5s = {path: path.parent.name + path.name for path in store.glob("files/md5/??/*")}
+    named = {output.md5 for output in clone.named}
+    files = sorted((path for path, md5 in md5s.items() if MD5.fullmatch(md5)), key=lambda path: md5s[path] not in named)
+    hashes = file_md5s(files, clone.until)
+    unread = [path for path in files if hashes[path] is None]
+    damaged = [path for path in files if hashes[path] not in (None, md5s[path].removesuffix(".dir"))]
+    for path in damaged:
+        shown = f"{name}: the object {_shown(clone, md5s[path])}"
+        yield Finding(
+            WRONG, f"{shown} is damaged", "dvckit doctor --fix", partial(_fix, clone, shown, path, md5s[path])
+        )
+    if unread:
+        what = f"{name}: no time for {len(unread)} of {len(files)} objects; --fix takes the time it needs"
+        yield Finding(ADVICE, what, "dvckit doctor --fix")
+    elif files and not damaged:
+        yield Finding(OK, f"{name}: {len(files)} objects, each what its name says")
+
+
+def _shown(clone: Clone, md5: str) -> str:
+    outputs = [output for output in clone.named if output.md5 == md5]
+    return f"{md5} ({paths(outputs)})" if outputs else md5
+
+
+def _fix(clone: Clone, shown: str, path: Path, md5: str) -> str:
+    """Put the intact object in the place of a damaged one, or nothing; likewise in the place of its copies.
+
+    A copy is an output that has the damaged content: a link to the object, or what DVC made of it.
+    """
+    damaged = file_md5(path)
+    copies = [file for file in _files(clone, md5) if file_md5(file) == damaged != "unreadable"]
+    content = _intact(clone, md5)
+    mode = path.stat().st_mode & 0o777
+    if content is None:
+        aside = clone.put_aside(path)
+        for copy in copies:
+            copy.unlink()
+        command = "dvc repro --all-pipelines" if any(output.md5 == md5 for output in clone.outputs) else "dvc pull"
+        return f"{shown} is intact nowhere here; moved to {aside}; `{command}` brings it back"
+    for file in [path, *copies]:
+        write_bytes(file, content)
+    path.chmod(mode)
+    return f"{shown} is whole again" + (
+        f", and {some(str(copy.relative_to(clone.root)) for copy in copies)}" if copies else ""
+    )
+
+
+def _intact(clone: Clone, md5: str) -> bytes | None:
+    """Return the content with this md5 from wherever on this machine it is: stores, git, the work tree."""
+    places: list[Callable[[], bytes | None]] = [
+        *(object_path(store, md5).read_bytes for store in clone.stores.values()),
+        partial(clone.committed, object_path(Path(STORAGE), md5).as_posix()),
+        *(file.read_bytes for file in _files(clone, md5)),
+        *(partial(folder_object, clone.root / o.path) for o in clone.outputs + clone.added if o.md5 == md5),
+    ]
+    for place in places:
+        with suppress(OSError):
+            if is_intact(content := place(), md5):
+                return content
+    return None
+
+
+def _files(clone: Clone, md5: str) -> list[Path]:
+    """Return the files of the work tree that should have this content, also those in folders that are outputs."""
+    files = [clone.root / output.path for output in clone.named if output.md5 == md5]
+    return [file for file in files if file.is_file()]
+
+
+def outputs(clone: Clone) -> Iterator[Finding]:
+    """Compare what is in the work tree with what the locks name."""
+    same, other, absent, unread = _states(clone, clone.outputs)
+    edited = [output for output in other if Path(output.path).is_relative_to(RAW)]
+    for output in edited:
+        verb = "checkout" if object_path(clone.stores["cache"], output.md5).exists() else "pull"
+        what = f"{output.path} was edited in place (to bring a table of your own: `dvckit data add`)"
+        yield Finding(WRONG, what, f"dvc {verb} --force {output.path}")
+    if changed := [output.path for output in other if output not in edited]:
+        yield Finding(ADVICE, f"not what the last run wrote: {some(changed)}", "dvc repro --all-pipelines")
+    if absent:
+        yield Finding(ADVICE, f"missing outputs: {paths(absent)}", "dvc pull` or `dvc repro --all-pipelines")
+    if unread:
+        yield Finding(ADVICE, f"no time to read {paths(unread)}", "dvckit doctor --fix")
+    if same and not (other or absent or unread):
+        yield Finding(OK, f"{len(same)} outputs, each what the last run wrote")
+
+
+def external(clone: Clone) -> Iterator[Finding]:
+    """Compare the data that a user has brought with their .dvc files."""
+    same, other, absent, _ = _states(clone, clone.added)
+    for output in other:
+        what = f"{output.path} has changed since it was added (to keep that as a new version: `dvc add {output.path}`)"
+        yield Finding(WRONG, what, f"dvc checkout --force {output.stage}")
+    for output in absent:
+        yield Finding(ADVICE, f"{output.path} is missing", f"dvc pull {output.stage}")
+    if same:
+        yield Finding(OK, f"{paths(same)}: as it was added")
+
+
+def _states(clone: Clone, outputs: list[Output]) -> list[list[Output]]:
+    """Return the outputs that are as their lock or .dvc file says, other, absent, and unread as the time was up."""
+    files = [clone.root / output.path for output in outputs if not output.md5.endswith(".dir")]
+    hashes = file_md5s([file for file in files if file.is_file()], clone.until)
+    states = {output: _state(clone.root / output.path, output.md5, hashes) for output in outputs}
+    names = ("same", "other", "absent", "unread")
+    return [[output for output, state in states.items() if state == name] for name in names]
+
+
+def _state(path: Path, md5: str, hashes: dict[Path, str | None]) -> str:
+    if not path.exists():
+        return "absent"
+    if path.is_dir():
+        return "same" if md5.endswith(".dir") and is_intact(folder_object(path), md5) else "other"
+    now = hashes.get(path, "")
+    return "unread" if now is None else "same" if now == md5 else "other"

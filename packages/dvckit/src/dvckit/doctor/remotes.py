@@ -1,0 +1,143 @@
+"""DVC's configuration and its remotes: reachable, their credentials present, and what they lack."""
+
+import os
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+
+from dvckit.core.errors import UserError
+from dvckit.core.files import write_bytes
+from dvckit.doctor.clone import ADVICE, OK, WRONG, Clone, Finding, paths
+from dvckit.repository import dvc_internals
+from dvckit.repository.locks import Output
+from dvckit.repository.objects import STORAGE, object_path
+from dvckit.repository.programs import git
+from dvckit.repository.remotes import UnreachableError, ask, named, problems, read_config
+
+
+def config(clone: Clone) -> Iterator[Finding]:
+    """Read the configuration, and see that the embedded remote is the folder of this clone."""
+    restore = "git checkout HEAD -- .dvc/config"
+    try:
+        embedded = read_config(clone.root)["remote"].get("embedded", {}).get("url")
+    except UserError as error:
+        yield Finding(WRONG, str(error), restore)
+        return
+    if not (clone.root / ".dvc/config").is_file():
+        yield Finding(WRONG, "there is no .dvc/config", restore)
+    elif embedded and Path(embedded) != clone.root / STORAGE:
+        command = f'dvc remote modify --local embedded url "$PWD/{STORAGE}"'
+        what = f"the embedded remote is {embedded}: this clone was moved or copied"
+        yield Finding(WRONG, what, command, partial(_point_to_storage, clone.root))
+    else:
+        yield Finding(OK, "DVC's configuration can be read")
+
+
+def _point_to_storage(root: Path) -> str:
+    with dvc_internals.Config(dvc_dir=str(root / ".dvc")).edit("local") as config:
+        config.setdefault("remote", {}).setdefault("embedded", {})["url"] = str(root / STORAGE)
+    return f"the embedded remote is {STORAGE} of this clone"
+
+
+def credentials(clone: Clone) -> Iterator[Finding]:
+    """See whether every remote could be used; nothing is sent. What fails in the default one is wrong."""
+    default, _ = clone.default_remote
+    for name, remote in clone.config.get("remote", {}).items():
+        faults = [*problems(name, remote, os.environ, Path.home())]
+        for problem, command in faults:
+            yield Finding(WRONG if name == default else ADVICE, f"remote {name}: {problem}", command)
+        if not faults and not remote.get("verify") and "://" in remote.get("url", ""):
+            what = f"remote {name}: DVC trusts whatever it sends"
+            yield Finding(ADVICE, what, f"dvc remote modify {name} verify true")
+
+
+def folder(clone: Clone) -> Iterator[Finding]:
+    """See that there is a default remote, and, where it is a folder, that it has what the locks name."""
+    name, remote = clone.default_remote
+    url, others = remote.get("url", ""), [*clone.config.get("remote", {})]
+    if not clone.config:
+        return  # reported with the configuration
+    if not url and not others:
+        yield Finding(
+            ADVICE, "there is no remote: the data are on this machine alone", "dvc remote add --default NAME URL"
+        )
+    elif not url:
+        what = f"the default remote {name} is not configured" if name else "there is no default remote"
+        yield Finding(WRONG, what, f"dvc remote default {others[0]}")
+    elif "://" not in url:
+        where = f"remote {name} ({url.replace(f'{clone.root}/', '')})"
+        lacking = [output for md5, output in clone.kept.items() if not object_path(Path(url), md5).is_file()]
+        if lacking and not Path(url).is_dir():
+            command = f"git checkout HEAD -- {STORAGE}" if url == str(clone.root / STORAGE) else _other_url(name)
+            yield Finding(WRONG, f"{where}: the folder does not exist", command)
+        else:
+            yield from _contents(clone, where, lacking)
+
+
+def server(clone: Clone) -> Iterator[Finding]:
+    """Try the default remote where it is behind a network: whether it answers, and has what the locks name.
+
+    Not by `dvc status --cloud`, which removes what is damaged and not write-protected from the cache.
+    """
+    name, remote = clone.default_remote
+    url = remote.get("url", "")
+    if "://" not in url or any(problems(name, remote, os.environ, Path.home())):
+        return  # problems are reported with the credentials; DVC could wait for ever
+    try:
+        present = ask(clone.root, name, remote, clone.kept)
+    except UnreachableError as error:
+        yield Finding(WRONG, str(error), _other_url(name))
+    except UserError as error:
+        yield Finding(WRONG, str(error), f"dvc status --cloud --verbose -r {name}")
+    else:
+        lacking = [output for md5, output in clone.kept.items() if md5 not in present]
+        if lacking and not present and url.startswith("http"):  # which is read only: another remote has filled it
+            yield Finding(WRONG, f"{named(name, remote)} has nothing of what the locks name", _other_url(name))
+        else:
+            yield from _contents(clone, named(name, remote), lacking)
+
+
+def _other_url(name: str) -> str:
+    return f"dvc remote modify {name} url URL"
+
+
+def _contents(clone: Clone, where: str, lacking: list[Output]) -> Iterator[Finding]:
+    """Report what a remote lacks: wrong where the commit promises it, advice where it is still the workspace's own."""
+    if not lacking:
+        yield Finding(OK, f"{where} has what the locks name")
+    cached = [output for output in lacking if object_path(clone.stores["cache"], output.md5).exists()]
+    if cached:
+        level, command = (WRONG, "dvckit doctor --fix") if _is_committed(clone) else (ADVICE, "dvc push")
+        fix = partial(_fill_storage if where.endswith(f"({STORAGE})") else _push, clone, cached)
+        yield Finding(level, f"{where} lacks {paths(cached)}", command, fix)
+    lost = [output for output in lacking if output not in cached and output.stage.endswith(".dvc")]
+    if lost:
+        yield Finding(WRONG, f"{where} and the cache lack {paths(lost)}: push it from where it was added", "dvc push")
+    again = [output for output in lacking if output not in cached and output not in lost]
+    if again:
+        yield Finding(ADVICE, f"{where} and the cache lack {paths(again)}", "dvc repro --all-pipelines && dvc push")
+
+
+def _is_committed(clone: Clone) -> bool:
+    try:
+        return not git(clone.root, "status", "--porcelain", "--", "*dvc.lock", "*.dvc").strip()
+    except UserError:
+        return False
+
+
+def _fill_storage(clone: Clone, outputs: list[Output]) -> str:
+    """Copy to the embedded remote what the cache has, which is intact: after a killed push DVC believes it to be there."""
+    for output in outputs:
+        content = object_path(clone.stores["cache"], output.md5).read_bytes()
+        write_bytes(object_path(clone.root / STORAGE, output.md5), content)
+    return f"copied to {STORAGE} what it lacked ({paths(outputs)}); commit it"
+
+
+def _push(clone: Clone, outputs: list[Output]) -> str:
+    """Push object by object what a remote lacks: DVC takes a folder's files for there when the folder's list is."""
+    name, repo = clone.default_remote[0], dvc_internals.Repo(clone.root)
+    lacking = {dvc_internals.HashInfo("md5", output.md5) for output in outputs}
+    done = dvc_internals.transfer(repo.cache.local, repo.cloud.get_remote_odb(name), lacking)
+    if done.failed:
+        raise UserError(f"{len(done.failed)} of {len(lacking)} objects could not be pushed to remote {name}")
+    return f"pushed to remote {name} what it lacked ({paths(outputs)})"

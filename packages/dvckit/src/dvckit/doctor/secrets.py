@@ -1,0 +1,67 @@
+"""Secrets where everybody who has the repository can read them: in .dvc/config, and in files that git tracks."""
+
+import re
+from collections.abc import Iterator
+from pathlib import PurePath
+
+from dvckit.core.errors import UserError
+from dvckit.doctor.clone import OK, WRONG, Clone, Finding
+from dvckit.repository.programs import git, tracked
+
+# Options of a remote whose value is a secret, of every kind that DVC knows.
+OPTIONS = (
+    "password", "passphrase", "secret_access_key", "session_token", "sse_customer_key", "connection_string",
+    "sas_token", "account_key", "client_secret", "gdrive_client_secret", "token", "oss_key_secret",
+)  # fmt: skip
+NAMES = ("kaggle.json", "id_rsa", "id_ed25519", "id_ecdsa", ".netrc", ".env", "*.p12", "*.pfx", ".dvc/config.local")
+# For `git grep -E`: private keys, keys of AWS and GitHub, Google's credentials.
+PATTERNS = (
+    "-----BEGIN ([A-Z]+ )*PRIVATE KEY-----",
+    "(AKIA|ASIA)[0-9A-Z]{16}",
+    "gh[pousr]_[A-Za-z0-9]{36}",
+    '"(client_secret|refresh_token|private_key)" *: *"[^"]{10}',
+)
+_SECTION = re.compile(r"""^\s*\[['"]?(?:remote "(?P<remote>[^"]*)"|(?P<other>[^'"\]]*))""")
+_OPTION = re.compile(rf"^\s*(?P<name>{'|'.join(OPTIONS)})\s*=\s*\S")
+_URL = re.compile(r"^\s*url\s*=\s*\w+://[^/@\s]+:[^/@\s]+@")
+
+
+def config(clone: Clone) -> Iterator[Finding]:
+    """Look for secrets in .dvc/config, read line by line: it may be broken."""
+    lines = (clone.workspace.file(".dvc/config") or b"").decode(errors="replace").splitlines()
+    yield from [*_secrets(lines)] or [Finding(OK, "no secret in .dvc/config")]
+
+
+def _secrets(lines: list[str]) -> Iterator[Finding]:
+    remote = ""
+    for line in lines:
+        if section := _SECTION.match(line):
+            remote = section["remote"] or ""
+        modify = f"dvc remote modify --local {remote}"
+        if option := _OPTION.match(line):
+            name = option["name"]
+            command = f"dvc remote modify --unset {remote} {name} && {modify} {name} NEW_SECRET"
+            yield Finding(WRONG, f".dvc/config, which git shares, holds {name} of {remote}; revoke it", command)
+        elif _URL.match(line):
+            command = f"dvc remote modify {remote} url URL && {modify} password NEW_SECRET"
+            yield Finding(WRONG, f".dvc/config, which git shares, holds a password in the URL of {remote}", command)
+
+
+def files(clone: Clone) -> Iterator[Finding]:
+    """Look for secrets in files that git tracks, by name and by content."""
+    names = {name for name in tracked(clone.root) if any(PurePath(name).match(pattern) for pattern in NAMES)}
+    names |= _with_secrets(clone)
+    for name in sorted(names):
+        what = f"git tracks {name}, which holds a secret; revoke it: what was committed stays in the history"
+        yield Finding(WRONG, what, f"git rm --cached {name}")
+    if not names:
+        yield Finding(OK, "no secret in the files that git tracks")
+
+
+def _with_secrets(clone: Clone) -> set[str]:
+    """Return the tracked files, as they are on disk, with the text of a secret; git ends with 1 where there is none."""
+    try:
+        names = git(clone.root, "grep", "-I", "-l", "-z", "-E", "-e", "|".join(PATTERNS), "--", ".", ":!.dvc/storage")
+    except UserError:
+        return set()
+    return set(filter(None, names.split("\0")))

@@ -1,0 +1,121 @@
+"""The work of stage diagnose: results for the reader, which an experiment does not need.
+
+Repeated cross-validation beside the baselines, the learning curve, slices of the hold-out, permutation importance, and
+the leak checks that refit the model.
+"""
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from sklearn.inspection import permutation_importance
+from sklearn.pipeline import Pipeline, make_pipeline
+
+from dvckit.models import leaks
+from dvckit.models.folds import Recipe, summary
+from dvckit.tasks.base import rounded
+from dvckit.tasks.predictions import HOLDOUT
+
+SHARES = (0.1, 0.25, 0.5, 0.75, 1.0)  # of a fold's training rows, on the learning curve
+
+
+def repeated(
+    recipe: Recipe, baselines: Mapping[str, Pipeline], table: pd.DataFrame, *, folds: int, repeats: int, seed: int
+) -> dict[str, Any]:
+    """Return the scores over repeated folds of the model and the baselines, and of the model minus each baseline."""
+    pipelines = {"model": recipe.pipeline, **baselines, "majority": make_pipeline(recipe.task.majority_model())}
+    scores = {
+        name: recipe._replace(pipeline=pipeline).folds(table, folds=folds, repeats=repeats, seed=seed).scores
+        for name, pipeline in pipelines.items()
+    }
+    differences = {f"model_less_{name}": scores["model"] - scores[name] for name in scores if name != "model"}
+    return {name: summary(recipe.task, over_folds, folds) for name, over_folds in scores.items()} | {
+        name: summary(recipe.task, over_folds, folds, difference=True) for name, over_folds in differences.items()
+    }
+
+
+def learning_curve(recipe: Recipe, table: pd.DataFrame, *, folds: int, seed: int) -> list[dict[str, Any]]:
+    """Return the scores over folds of the recipe, fitted on increasing shares of the training rows of each fold."""
+    rows = len(table) * (folds - 1) / folds
+    return [
+        {
+            "rows": round(share * rows),
+            **summary(recipe.task, recipe.folds(table, folds=folds, seed=seed, share=share).scores, folds),
+        }
+        for share in SHARES
+    ]
+
+
+def slices(
+    recipe: Recipe, holdout: pd.DataFrame, predictions: pd.DataFrame, columns: Iterable[str]
+) -> list[dict[str, Any]]:
+    """Return row count, target and headline metric with its interval for each value of the slicing columns.
+
+    `predictions` is the table of that name, of which the hold-out rows are used.
+    """
+    task, schema = recipe.task, recipe.schema
+    told = predictions[predictions["part"] == HOLDOUT].set_index("key").loc[holdout[schema.key]]
+    labels = pd.Series(task.labels(task.from_columns(told)), index=holdout.index)
+    found = []
+    for column in columns:
+        parts = holdout.fillna({column: "missing"}).groupby(column)
+        for value, part in sorted(parts, key=_in_order):
+            truth = part[schema.target].to_numpy()
+            score, interval = task.label_score(truth, labels[part.index].to_numpy())
+            found.append(
+                {
+                    "column": column,
+                    "value": str(value),
+                    "rows": len(part),
+                    **{name: round(number, 3) for name, number in task.describe(truth).items()},
+                    task.metrics[0].name: round(score, 3),
+                    "interval": [round(end, 3) for end in interval],
+                }
+            )
+    return found
+
+
+def _in_order(part: tuple[Any, pd.DataFrame]) -> list[str | int]:
+    """Sort 2-9 before 10-19, and words after numbers."""
+    return [int(piece) if piece.isdigit() else piece for piece in re.split(r"(\d+)", str(part[0]))]
+
+
+def importances(
+    recipe: Recipe, model: Pipeline, table: pd.DataFrame, *, repeats: int, seed: int
+) -> list[dict[str, Any]]:
+    """Return the loss of the hold-out's headline metric if a column is shuffled, the most important column first."""
+    inputs = list(recipe.schema.inputs)
+    found = permutation_importance(
+        model, table[inputs], table[recipe.schema.target], n_repeats=repeats, random_state=seed
+    )
+    order = np.argsort(-found.importances_mean, kind="stable")
+    return [
+        {"column": inputs[i], **rounded({"mean": found.importances_mean[i], "sd": found.importances_std[i]})}
+        for i in order
+    ]
+
+
+def leak_checks(
+    recipe: Recipe,
+    model: Pipeline,
+    tables: Mapping[str, pd.DataFrame],
+    featurize: Callable[[pd.DataFrame], pd.DataFrame],
+    *,
+    folds: int,
+    seed: int,
+) -> dict[str, Any]:
+    """Return the findings of the leak checks that need the tables of earlier stages or refit the model.
+
+    `tables` are clean, features, train and holdout.
+    """
+    target, clean, holdout = recipe.schema.target, tables["clean"], tables["holdout"]
+    shuffled = clean.assign(**{target: clean[target].sample(frac=1, random_state=seed).to_numpy()})
+    over_folds = recipe.folds(featurize(shuffled), folds=folds, seed=seed).scores
+    refitted = recipe.fit(tables["train"])
+    return leaks.report(
+        features_learned_before_the_split=leaks.across_rows(featurize, clean, tables["features"]),
+        shuffled_labels_above_chance=recipe.task.knows_shuffled(over_folds, clean[target]),
+        model_of_other_rows=leaks.other_recipe(recipe.predict(model, holdout), recipe.predict(refitted, holdout)),
+    )

@@ -1,0 +1,159 @@
+"""The work of stage evaluate: scores, plot data, predictions of every labelled row, and the submission.
+
+reports/metrics.json has the scores for comparing experiments, reports/evaluation.json their intervals and further scores.
+Every experiment waits for this stage, so it does no more than experiments need.
+"""
+
+import hashlib
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+from sklearn.pipeline import Pipeline
+
+from dvckit.core.errors import UserError
+from dvckit.core.files import write_json, write_table
+from dvckit.core.layout import EVALUATION, METRICS, MODEL, PLOTS, PREDICTIONS, PROCESSED, SUBMISSION
+from dvckit.models import leaks
+from dvckit.models.folds import Recipe, Watcher, summary
+from dvckit.tables.schema import Schema
+from dvckit.tasks.base import DIGITS, Floats, Labels, Task, rounded, with_interval
+from dvckit.tasks.predictions import HOLDOUT, predictions_table, row_hashes
+
+PRECISION = 9  # digits of a stored prediction: enough to compare models, few enough to be the same on every processor
+
+
+class Evaluation(NamedTuple):
+    """The result of `evaluate`."""
+
+    metrics: dict[str, Any]
+    evaluation: dict[str, Any]
+    curves: dict[str, pd.DataFrame]
+    predictions: pd.DataFrame
+    submission: pd.DataFrame
+
+    def write(self) -> None:
+        """Write it to the outs of the stage."""
+        write_json(METRICS, self.metrics)
+        write_json(EVALUATION, self.evaluation)
+        for name, curve in self.curves.items():
+            write_table(PLOTS / f"{name}.csv", curve.round(DIGITS))
+        write_table(PREDICTIONS, self.predictions)
+        write_table(SUBMISSION, self.submission)
+
+
+class Tables(NamedTuple):
+    """The features tables, and the clean table of the labelled rows."""
+
+    clean: pd.DataFrame
+    train: pd.DataFrame
+    holdout: pd.DataFrame
+    test: pd.DataFrame
+
+
+def read_tables(clean: pd.DataFrame) -> Tables:
+    """Read the features tables, and add a clean one."""
+    return Tables(clean, *(pd.read_parquet(PROCESSED / f"{name}.parquet") for name in ("train", "holdout", "test")))
+
+
+def evaluate(
+    model: Pipeline,
+    card: dict[str, Any],
+    tables: Tables,
+    schema: Schema,
+    task: Task,
+    *,
+    baselines: Mapping[str, Labels],
+    folds: int,
+    seed: int,
+    watcher: Watcher | None = None,
+) -> Evaluation:
+    """Score a stored model on the hold-out and its recipe on folds of the training rows.
+
+    `baselines` are labels of the hold-out rows by fixed rules. UserError if the scores of the model on its training rows
+    differ from those that stage train stored in model.json, its `card`. A watcher of the folds may end the evaluation.
+    """
+    recipe = Recipe(schema, task, model)
+    train, holdout = tables.train, tables.holdout
+    every = recipe.predict(model, pd.concat([train, holdout, tables.test]))  # one call: a call costs more than its rows
+    of_train, of_holdout, of_test = np.split(every, [len(train), len(train) + len(holdout)])
+    _check_reproduced(rounded(task.scores(train[schema.target].to_numpy(), of_train)), card.get("training", {}))
+    truth = holdout[schema.target].to_numpy()
+    over_folds = recipe.folds(train, folds=folds, seed=seed, watcher=watcher)
+    rules = {"majority": np.full(len(truth), task.majority(train[schema.target].to_numpy())), **baselines}
+    metrics = {
+        "holdout": rounded(task.holdout_scores(truth, of_holdout)),
+        "cv": rounded(_over_folds(over_folds.scores)),
+        "baseline": rounded({name: task.label_score(truth, labels)[0] for name, labels in rules.items()}),
+    }
+    evaluation: dict[str, Any] = {
+        "holdout": holdout_evaluation(task, truth, of_holdout),
+        "cv": summary(task, over_folds.scores, folds),
+        "folds": _each_fold(over_folds.scores, train[[schema.key, schema.target]], folds, seed),
+    }
+    evaluation["checks"] = leaks.report(
+        holdout_rows_in_training=leaks.in_both(train, holdout, schema),
+        features_that_tell_the_target=leaks.tells(train, schema),
+        holdout_above_cross_validation=leaks.too_good(evaluation["holdout"], evaluation["cv"], task),
+    )
+    return Evaluation(
+        metrics,
+        evaluation,
+        task.curves(truth, of_holdout),
+        _predictions(tables, schema, task, over_folds.fold, np.concatenate([over_folds.predictions, of_holdout])),
+        pd.DataFrame({schema.key: tables.test[schema.key], schema.target: task.labels(of_test)}),
+    )
+
+
+def _over_folds(scores: pd.DataFrame) -> dict[str, float]:
+    """Average scores over folds; `_sd` is the standard deviation of the headline metric between folds."""
+    headline, *others = scores.columns
+    mean = scores.mean()
+    return {headline: mean[headline], f"{headline}_sd": scores[headline].std(), **{name: mean[name] for name in others}}
+
+
+def holdout_evaluation(task: Task, truth: Labels, predictions: Floats) -> dict[str, Any]:
+    """Return the details of a hold-out: its size, intervals, and scores that are not compared."""
+    sure = {
+        metric.name: with_interval(metric.score(truth, predictions), metric.interval(truth, predictions))
+        for metric in task.metrics
+        if metric.interval
+    }
+    return {"rows": len(truth), **sure, **rounded(task.details(truth, predictions))}
+
+
+def _each_fold(scores: pd.DataFrame, labelled: pd.DataFrame, folds: int, seed: int) -> dict[str, Any]:
+    """Return the scores of each fold, and in `rows` a hash of the labelled rows and their folds.
+
+    Two models with the same hash can be compared fold by fold.
+    """
+    rows = hashlib.sha256(f"{folds} {seed} ".encode())
+    rows.update(pd.util.hash_pandas_object(labelled, index=False).to_numpy().tobytes())
+    return {"rows": rows.hexdigest()[:16], **{str(name): of.tolist() for name, of in scores.round(DIGITS).items()}}
+
+
+def _predictions(tables: Tables, schema: Schema, task: Task, fold: Labels, predictions: Floats) -> pd.DataFrame:
+    """Return the table of predictions, in the order of the clean table."""
+    key, target, clean = schema.key, schema.target, tables.clean
+    labelled = pd.concat([tables.train, tables.holdout])
+    parts = np.array([*(f"fold {number}" for number in fold), *([HOLDOUT] * len(tables.holdout))])
+    hashes = row_hashes(clean, {str(name) for name in clean} - {key, target}).set_axis(clean[key])
+    table = predictions_table(
+        hashes[labelled[key]],
+        labelled[key],
+        parts,
+        labelled[target].to_numpy(),
+        {name: column.round(PRECISION) for name, column in task.columns(predictions).items()},
+    )
+    order = pd.Index(labelled[key]).get_indexer(clean[key])
+    ordered: pd.DataFrame = table.iloc[order[order >= 0]].reset_index(drop=True)
+    return ordered
+
+
+def _check_reproduced(scores: dict[str, float], noted: dict[str, Any]) -> None:
+    if scores != noted:
+        raise UserError(
+            f"{MODEL} scores {scores} on {PROCESSED}/train.parquet, and {noted} when it was trained: model and rows do "
+            "not belong together; run `dvc repro --force train`"
+        )

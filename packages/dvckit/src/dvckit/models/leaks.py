@@ -1,0 +1,87 @@
+"""Leak checks: does a model use what it must not know? Each check yields a sentence for each finding.
+
+Stage evaluate runs the cheap ones, stage diagnose those that refit the model.
+"""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from dvckit.tables.quality import Contingency, gives_away
+from dvckit.tables.schema import Schema
+from dvckit.tasks.base import Floats, Task
+
+# Share of the hold-out that may equal a training row in every column but the key, as twins and families do.
+TWINS = 0.05
+# Parts of a table in which a statistic differs from that of the whole table.
+PARTS = (slice(0, None, 2), slice(1, None, 2), slice(0, None, 7), slice(0, 20))
+
+
+def in_both(train: pd.DataFrame, holdout: pd.DataFrame, schema: Schema) -> Iterator[str]:
+    """Look for hold-out rows in the training rows, by their key and by all other columns."""
+    key = schema.key
+    shared = int(holdout[key].isin(train[key]).sum())
+    if shared:
+        yield f"{shared} hold-out rows are in the training rows as well ({key})"
+    inside, outside = (pd.util.hash_pandas_object(rows.drop(columns=key), index=False) for rows in (train, holdout))
+    equal = int(outside.isin(inside).sum())
+    if equal > TWINS * len(holdout):
+        yield f"{equal} of {len(holdout)} hold-out rows equal a training row in every column but {key}"
+
+
+def tells(table: pd.DataFrame, schema: Schema) -> Iterator[str]:
+    """Look for features that give the target away, like `dvckit.tables.quality` for the raw columns."""
+    rows = pa.Table.from_pandas(table[[*schema.inputs, schema.target]], preserve_index=False)
+    for name in schema.inputs:
+        counts = Contingency.of(rows[name], rows[schema.target])
+        if gives_away(counts, numeric=schema.kind(name) is not str):
+            yield f"{name} alone predicts {schema.target} nearly always; is it known before that?"
+
+
+def too_good(holdout: dict[str, Any], folds: dict[str, Any], task: Task) -> Iterator[str]:
+    """Look for hold-out scores far above those of cross-validation: 95 % intervals that do not overlap."""
+    for metric in task.metrics:
+        if not metric.interval:
+            continue
+        seen, expected = holdout[metric.name], folds[metric.name]
+        better = seen["low"] > expected["high"] if metric.sign > 0 else seen["high"] < expected["low"]
+        if better:
+            yield (
+                f"hold-out {metric.name} {seen['value']:.3f} is far better than {expected['value']:.3f} of "
+                "cross-validation; does the model know hold-out rows?"
+            )
+
+
+def across_rows(
+    featurize: Callable[[pd.DataFrame], pd.DataFrame], clean: pd.DataFrame, features: pd.DataFrame
+) -> Iterator[str]:
+    """Look for features that change with the other rows of the table: statistics fitted before the split.
+
+    `features` is the result of stage featurize for all rows of `clean`; any part of the rows must give the same.
+    """
+    apart: set[str] = set()
+    for rows in PARTS:
+        whole = features.iloc[rows].reset_index(drop=True)
+        part = featurize(clean.iloc[rows]).reset_index(drop=True).astype(whole.dtypes)
+        apart |= {str(name) for name in whole if not part[name].equals(whole[name])}
+    for name in sorted(apart):
+        yield f"{name} depends on other rows of the table; what is learned from data belongs into the pipeline"
+
+
+def other_recipe(stored: Floats, refitted: Floats) -> Iterator[str]:
+    """Look for a stored model whose predictions differ from those of its recipe, refitted on the training rows."""
+    if not np.allclose(stored, refitted, rtol=0, atol=1e-9):
+        differ = int((np.abs(stored - refitted) > 1e-9).sum())
+        yield f"the stored model is not what its recipe learns from the training rows: {differ} predictions differ"
+
+
+def report(**checks: Iterator[str]) -> dict[str, Any]:
+    """Return {"ok", "found"} for each check, and print the findings."""
+    findings = {name: list(sentences) for name, sentences in checks.items()}
+    for name, sentences in findings.items():
+        for sentence in sentences:
+            print(f"leak check {name}: {sentence}")
+    return {name: {"ok": not sentences, "found": sentences} for name, sentences in findings.items()}

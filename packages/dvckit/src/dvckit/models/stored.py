@@ -1,0 +1,190 @@
+"""The stored model: canonical skops bytes, checked against their sha256 before anything in them is read.
+
+skops numbers objects and members by memory address and stores the time, so no two dumps are alike. Here objects are
+numbered by first appearance, members are named and ordered by these numbers, the bytes between the fields of a tree's
+nodes are zeroed (they are uninitialised memory), and the time is fixed. Members are compressed with the zlib inside
+pyarrow, which `uv.lock` fixes: Python uses that of the machine, and other versions give other bytes.
+"""
+
+import hashlib
+import importlib.metadata
+import io
+import json
+import zipfile
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import skops
+import skops.io
+from numpy.lib import format as npy
+from sklearn.pipeline import Pipeline
+from skops.io._utils import SaveContext, get_state
+from skops.io.exceptions import UntrustedTypesFoundException
+
+from dvckit.core.errors import UserError, one_line
+from dvckit.tables.schema import Schema
+
+# In addition to the types that skops trusts. A type listed neither here nor by the project is never constructed.
+TRUSTED = (
+    "numpy.dtype",
+    "sklearn.neural_network._stochastic_optimizers.AdamOptimizer",
+    "sklearn.tree._tree.Tree",
+    "sklearn.utils._bunch.Bunch",
+)
+LIBRARIES = ("numpy", "pandas", "pyarrow", "scikit-learn", "skops")
+SCHEMA = "schema.json"
+GZIP_HEAD, GZIP_TAIL = 10, 8  # bytes around the compressed data (RFC 1952)
+MOST_PACKED = 200  # maximum ratio of a model to its archive; a forest has about 5
+
+
+def dump(model: Pipeline) -> bytes:
+    """Return the model as the bytes of a .skops file: equal models give equal bytes."""
+    with zipfile.ZipFile(io.BytesIO(), "w") as raw:
+        # like `skops.io.dumps`, which also indents the schema, and that takes twice as long as all the rest
+        context = SaveContext(raw)
+        schema = get_state(model, context) | {"protocol": context.protocol, "_skops_version": skops.__version__}
+        members = _renumber(schema, {}, {})
+        contents = {new: without_padding(raw.read(old)) for old, new in members.items()}
+    contents[SCHEMA] = json.dumps(schema, separators=(",", ":")).encode()
+    return _pack(contents)
+
+
+def _renumber(node: Any, ids: dict[int, int], members: dict[str, str]) -> dict[str, str]:
+    """Set `__id__` and `file` to numbers by first appearance, in place; return the members' old names with the new."""
+    if isinstance(node, dict):
+        if "__id__" in node:
+            node["__id__"] = ids.setdefault(node["__id__"], len(ids))
+        if node.get("__loader__") and isinstance(node.get("file"), str):
+            suffix = Path(node["file"]).suffix
+            node["file"] = members.setdefault(node["file"], f"{len(members)}{suffix}")
+    for child in node.values() if isinstance(node, dict) else node if isinstance(node, list | tuple) else ():
+        _renumber(child, ids, members)
+    return members
+
+
+def without_padding(member: bytes) -> bytes:
+    """Return a .npy member with zeros between the fields of its records, where a tree leaves uninitialised memory."""
+    if not member.startswith(npy.MAGIC_PREFIX) or b"'descr': [" not in member[:32]:  # nothing but records has a list
+        return member
+    array = npy.read_array(io.BytesIO(member), allow_pickle=False)
+    clean = np.zeros(array.shape, array.dtype)  # zeros_like copies the padding
+    for name in array.dtype.names or ():
+        clean[name] = array[name]
+    buffer = io.BytesIO()
+    npy.write_array(buffer, clean, allow_pickle=False)
+    return buffer.getvalue()
+
+
+class _Deflate:
+    """A compressor for zipfile, for a member that is written at once."""
+
+    codec = pa.Codec("gzip", compression_level=6)
+
+    def compress(self, content: bytes) -> bytes:
+        packed: bytes = self.codec.compress(content, asbytes=True)
+        return packed[GZIP_HEAD:-GZIP_TAIL]
+
+    def flush(self) -> bytes:
+        return b""
+
+
+def _pack(contents: dict[str, bytes]) -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for name, content in contents.items():
+            member = zipfile.ZipInfo(name)  # its time is 1980-01-01 and its system is set by the platform
+            member.create_system = 3
+            member.compress_type = zipfile.ZIP_DEFLATED
+            member.file_size = len(content)  # tells zipfile whether it is one for ZIP64
+            with archive.open(member, "w") as writer:
+                writer._compressor = _Deflate()  # type: ignore[attr-defined] # noqa: SLF001 - zipfile lets nobody choose
+                writer.write(content)
+    return buffer.getvalue()
+
+
+def signature(schema: Schema) -> dict[str, str]:
+    """Return the columns of a model's input with their types, in their order."""
+    return {name: schema.kind(name).__name__ for name in schema.inputs}
+
+
+def card(content: bytes, schema: Schema, training: dict[str, float]) -> dict[str, Any]:
+    """Return the content of model.json: the model's sha256, its input, its scores on the training rows, libraries."""
+    return {
+        "sha256": hashlib.sha256(content).hexdigest(),
+        "input": signature(schema),
+        "training": training,
+        "libraries": versions(),
+    }
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of the libraries that a model's bytes and predictions depend on."""
+    return {name: importlib.metadata.version(name) for name in LIBRARIES}
+
+
+def load(
+    path: Path, card_path: Path, schema: Schema | None = None, trusted: Iterable[str] = ()
+) -> tuple[Pipeline, dict[str, Any]]:
+    """Return a stored model and its card; UserError if one is missing or `parse` refuses it."""
+    try:
+        return parse(path.read_bytes(), card_path.read_bytes(), str(path), schema, trusted)
+    except FileNotFoundError as error:
+        raise UserError(f"there is no {error.filename}; run `dvc repro`") from None
+
+
+def parse(
+    content: bytes, card_content: bytes, shown: str, schema: Schema | None = None, trusted: Iterable[str] = ()
+) -> tuple[Pipeline, dict[str, Any]]:
+    """Return a model and its card; `shown` names the model in errors, `trusted` are the project's own types.
+
+    UserError, before anything in it is read, if the sha256 is not that of its card or the model was trained on other
+    columns than those of `schema`; and if it contains anything but a pipeline of trusted types.
+    """
+    try:
+        known = json.loads(card_content)
+        expected, columns = known["sha256"], dict(known["input"])
+    except (ValueError, KeyError, TypeError, RecursionError):
+        raise UserError(f"the model.json of {shown} lacks sha256 or input; run `git checkout` on it") from None
+    if hashlib.sha256(content).hexdigest() != expected:
+        raise UserError(f"{shown} is not the model that model.json describes (sha256 differs); run `dvc checkout`")
+    if schema and list(columns.items()) != list(signature(schema).items()):
+        raise UserError(
+            f"{shown} was trained on other columns than this code makes: {_difference(columns, signature(schema))}; "
+            "check out the revision that it comes from, or run `dvc repro`"
+        )
+    return _unpack(content, shown, {*TRUSTED, *trusted}), known
+
+
+def _difference(columns: dict[str, Any], ours: dict[str, str]) -> str:
+    changed = [
+        f"{name} ({columns.get(name, 'not there')}, here {ours.get(name, 'not made')})"
+        for name in {**columns, **ours}
+        if columns.get(name) != ours.get(name)
+    ]
+    return ", ".join(changed) or "their order"
+
+
+def _unpack(content: bytes, shown: str, trusted: set[str]) -> Pipeline:
+    try:
+        _refuse_bomb(content)
+        model = skops.io.loads(content, trusted=sorted(trusted))
+    except UntrustedTypesFoundException:
+        strange = sorted(set(skops.io.get_untrusted_types(data=content)) - trusted)
+        raise UserError(
+            f"{shown} holds the types {', '.join(strange)}, which are not trusted; nothing was run"
+        ) from None
+    except Exception as error:  # noqa: BLE001 - skops raises whatever a wrong archive leads it to
+        raise UserError(f"{shown} is not a skops file of a model ({type(error).__name__}: {one_line(error)})") from None
+    if not isinstance(model, Pipeline):
+        raise UserError(f"{shown} holds not a pipeline, but a {type(model).__name__}")
+    return model
+
+
+def _refuse_bomb(content: bytes) -> None:
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        size = sum(member.file_size for member in archive.infolist())
+    if size > MOST_PACKED * len(content):
+        raise ValueError(f"it would unpack to {size} bytes, {size // len(content)} times its size")

@@ -1,0 +1,52 @@
+"""`dvckit predict`: what the model of a revision says of each row of a CSV file."""
+
+import sys
+import tempfile
+from pathlib import Path
+
+import pandas as pd
+
+from dvckit.core.errors import UserError
+from dvckit.core.files import ended_by_ctrl_c, unfinished, write_table
+from dvckit.models.stored import parse, versions
+from dvckit.project import Project, project_of
+from dvckit.repository.revision import Revision
+from dvckit.tables.reading import check_bytes, read_header
+from dvckit.tables.validation import check, refusal
+from dvckit.tasks.base import DIGITS
+
+
+def predict(revision: Revision, source: Path, target: Path) -> int:
+    """Write key, label and predictions of each row of `source`, in its order, to `target`; return how many rows there are.
+
+    Labels in `source` are not looked at. Model and parameters are those of the revision. UserError where a row of
+    `source` is bad or the model is refused; then nothing is written.
+    """
+    if target.is_dir() or not target.parent.is_dir():
+        raise UserError(f"{target} cannot be written; name a file in a folder that is there")
+    if target.exists() and source.exists() and target.samefile(source):
+        raise UserError(f"{target} is the input itself; name another file for the predictions")
+    project, stored = project_of(revision), revision.model
+    shown = stored.path if revision.commit is None else f"{stored.path} at {revision.name}"
+    schema, task = project.features, project.task
+    model, card = parse(revision.read(stored.path), revision.read(stored.card), shown, schema, project.trusted_types)
+    if card.get("libraries") != versions():
+        print(f"note: {shown} was trained with other versions of libraries: {card.get('libraries')}", file=sys.stderr)
+    features = project.features_of(_read(source, project), revision.params)
+    predictions = task.predict(model, features[list(schema.inputs)])
+    columns = {name: column.round(DIGITS) for name, column in task.columns(predictions).items()}
+    keys = features[schema.key]
+    write_table(target, pd.DataFrame({schema.key: keys, schema.target: task.labels(predictions), **columns}))
+    return len(features)
+
+
+def _read(source: Path, project: Project) -> pd.DataFrame:
+    """Return the rows of a CSV file, typed and without labels; UserError where one is bad."""
+    schema = project.clean
+    check_bytes(source)
+    names = schema.columns(labelled=schema.target in read_header(source))
+    with ended_by_ctrl_c(), unfinished(Path(tempfile.mkdtemp(prefix="dvckit-"))) as folder:
+        clean = folder / "clean.parquet"
+        if refused := refusal(check(source, clean, schema, names), 0, ": each must get its prediction"):
+            raise UserError(refused)
+        return pd.read_parquet(clean).drop(columns=schema.target, errors="ignore")

@@ -1,0 +1,1 @@
+"""Mirrors of revisions in MLflow and ClearML."""

@@ -1,0 +1,193 @@
+"""`dvckit publish mlflow`: revisions as runs of MLflow, by default in a SQLite file in the project's root.
+
+The times of a run are those of its commit, not of the publishing. A run is finished when all of it has been logged, so
+that an interrupted one is recognised and replaced.
+"""
+
+import json
+import logging
+import os
+import re
+import sys
+import tarfile
+import tempfile
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from dvckit.core.errors import UserError
+from dvckit.core.layout import PROCESSED
+from dvckit.project import project_of
+from dvckit.publish.mirror import Mirror
+from dvckit.publish.server import answering, without_password
+from dvckit.repository.programs import git
+
+# MLflow sends and prints nothing of its own; a model's packages are named here, not guessed from the current folder.
+os.environ |= {
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "DO_NOT_TRACK": "true",
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
+    "MLFLOW_UV_AUTO_DETECT": "false",
+}
+os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")  # MLflow's seven take minutes
+try:
+    import mlflow
+    from mlflow import MlflowClient
+    from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, Run
+    from mlflow.exceptions import MlflowException
+    from mlflow.models import ModelSignature
+    from mlflow.store.db import utils as stores
+    from mlflow.types import ColSpec, Schema, TensorSpec
+    from sqlalchemy.exc import SQLAlchemyError
+except ImportError:
+    raise UserError("MLflow is not installed; run `uv sync --extra mlflow`") from None
+
+DATABASE, ARTIFACTS = "mlflow.db", "mlartifacts"  # in the project's root; `mlflow ui` started there finds them
+TYPES = {"int": "long", "float": "double", "str": "string"}  # of model.json, as MLflow has them
+CONTEXTS = {PROCESSED / "train.parquet": "training", PROCESSED / "holdout.parquet": "evaluation"}
+MOST = 100  # params or tags that MLflow takes at once
+LOADER = "dvckit.publish.mlflow_model"
+# What loading a model imports beside the libraries of its model.json.
+NEEDS = ("omegaconf", "pydantic", "pyyaml", "ruamel.yaml", "scipy")
+
+
+def publish(root: Path, mirrors: Sequence[Mirror], uri: str | None, say: Callable[[str], None]) -> None:
+    """Make a run of each revision that has none yet; say a line for each, and where to see them.
+
+    UserError where the server, the database or a file of a revision is out of reach.
+    """
+    uri = uri or os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{root / DATABASE}"
+    shown = without_password(uri)
+    for noisy in ("alembic", "mlflow"):
+        logging.getLogger(noisy).setLevel(logging.ERROR)
+    warnings.filterwarnings("ignore", ".*An input example was not provided")
+    stores.MAX_RETRY_COUNT = 3  # MLflow's ten attempts to open a database take 100 s
+    try:
+        with _answering(uri):
+            mlflow.set_tracking_uri(uri)
+            client = MlflowClient()
+            for mirror in mirrors:
+                say(f"{mirror}: {_publish(client, _experiment(client, uri, mirror.project), mirror)}")
+    except (MlflowException, SQLAlchemyError, ModuleNotFoundError) as error:
+        raise UserError(f"MLflow at {shown}: {str(error).splitlines()[0].replace(uri, shown)}") from None
+    say(f"to see them: {shown if uri.startswith('http') else f'mlflow ui --backend-store-uri {shown}'}")
+
+
+def _answering(uri: str) -> AbstractContextManager[None]:
+    """Watch a server, if that is what is named; its certificate is checked as MLflow does."""
+    if not uri.startswith("http"):
+        return nullcontext()
+    unchecked = os.environ.get("MLFLOW_TRACKING_INSECURE_TLS", "").lower() in ("true", "1")
+    return answering("MLflow", uri, verify=os.environ.get("MLFLOW_TRACKING_SERVER_CERT_PATH") or not unchecked)
+
+
+def _experiment(client: MlflowClient, uri: str, name: str) -> str:
+    """Return the id of a project's experiment; the artifacts of a SQLite file go beside it."""
+    if experiment := client.get_experiment_by_name(name):
+        return str(experiment.experiment_id)
+    beside = Path(uri.removeprefix("sqlite:///")).resolve().parent / ARTIFACTS
+    location = beside.as_uri() if uri.startswith("sqlite:///") else None
+    return str(client.create_experiment(name, location, {"mlflow.experimentKind": "custom_model_development"}))
+
+
+def _publish(client: MlflowClient, experiment: str, mirror: Mirror) -> str:
+    """Make the run of a revision, unless there is a complete one; return what was done."""
+    for run in client.search_runs([experiment], f"tags.commit = '{mirror.commit}'"):
+        if run.info.status == "FINISHED" and mirror.is_complete(run.data.tags):
+            return f"already published, as {run.info.run_name}"
+        _remove(client, run)
+    at = mirror.time * 1000
+    run_id = client.create_run(experiment, at, _tags(mirror), mirror.revision.name).info.run_id
+    params = [Param(key, str(value)) for key, value in mirror.params.items()]
+    for start in range(0, len(params), MOST):
+        client.log_batch(run_id, params=params[start : start + MOST])
+    client.log_batch(run_id, [Metric(key, value, at, 0) for key, value in mirror.metrics.items()])
+    client.log_inputs(run_id, list(_datasets(mirror)))
+    _log_files(client, run_id, mirror)
+    if known := mirror.revision.model.project:
+        _log_model(client, run_id, mirror)
+    client.set_terminated(run_id, end_time=at)
+    return "published" if known else "published without its model: dvc.yaml names no project that could load it"
+
+
+def _remove(client: MlflowClient, run: Run) -> None:
+    for version in client.search_model_versions(f"run_id = '{run.info.run_id}'"):
+        client.delete_model_version(version.name, version.version)
+    for model in run.outputs.model_outputs if run.outputs else ():
+        client.delete_logged_model(model.model_id)
+    client.delete_run(run.info.run_id)
+
+
+def _tags(mirror: Mirror) -> dict[str, str]:
+    """Return where a run comes from: commit, hashes and commands."""
+    return {
+        "mlflow.source.type": "PROJECT",
+        "mlflow.source.name": mirror.repository or mirror.project,
+        "mlflow.source.git.commit": mirror.commit,
+        "mlflow.source.git.repoURL": mirror.repository,
+        "mlflow.note.content": mirror.note,
+        **mirror.origin,
+        **{f"md5.{path}": md5 for path, md5 in mirror.outputs.items()},
+        **{f"stage.{name.replace(':', '/')}": str(stage["cmd"]) for name, stage in mirror.stages.items()},
+    }
+
+
+def _datasets(mirror: Mirror) -> Iterator[DatasetInput]:
+    """Yield each table as a reference: where DVC has it, and its md5."""
+    for path, md5 in mirror.data.items():
+        source = {"repository": mirror.repository, "revision": mirror.commit, "path": path, "md5": md5}
+        tag = InputTag("mlflow.data.context", CONTEXTS.get(Path(path), path.split("/")[1]))
+        yield DatasetInput(Dataset(path, md5, "dvc", json.dumps(source)), [tag])
+
+
+def _log_files(client: MlflowClient, run_id: str, mirror: Mirror) -> None:
+    """Log stages.json, each file under its path, and plots' data as tables too, which MLflow shows side by side."""
+    client.log_dict(run_id, mirror.stages, "stages.json")
+    with tempfile.TemporaryDirectory(prefix="dvckit-") as folder:
+        for path in mirror.files:
+            file = mirror.write(path, Path(folder))
+            client.log_artifact(run_id, str(file), str(Path(path).parent))
+            if path in mirror.plots:
+                client.log_table(run_id, pd.read_csv(file), f"tables/{file.stem}.json")
+
+
+def _log_model(client: MlflowClient, run_id: str, mirror: Mirror) -> None:
+    """Log the model's own files with the code that loads them, and register it; nothing is pickled."""
+    stored, project = mirror.revision.model, project_of(mirror.revision)
+    inputs: list[ColSpec | TensorSpec] = [ColSpec(TYPES[kind], name) for name, kind in mirror.card["input"].items()]
+    outputs: list[ColSpec | TensorSpec] = [ColSpec("double", name) for name in project.task.columns(np.empty(0))]
+    outputs.insert(0, ColSpec("long", project.features.target))
+    with tempfile.TemporaryDirectory(prefix="dvckit-") as folder, mlflow.start_run(run_id, log_system_metrics=False):
+        (model := Path(folder) / "model").mkdir()
+        (model / "model.skops").write_bytes(mirror.revision.read(stored.path))
+        (model / "model.json").write_bytes(mirror.revision.read(stored.card))
+        (model / "project.txt").write_text(name := str(stored.project), encoding="utf-8")
+        libraries = [f"{library}=={version}" for library, version in mirror.card["libraries"].items()]
+        logged = mlflow.pyfunc.log_model(
+            name="model",
+            loader_module=LOADER,
+            data_path=str(model),
+            code_paths=[_package(mirror, package, folder) for package in (re.split("[.:]", name)[0], "dvckit")],
+            signature=ModelSignature(Schema(inputs), Schema(outputs)),
+            pip_requirements=[*libraries, *NEEDS],
+        )
+    if not client.search_registered_models(f"name = '{stored.name}'"):
+        client.create_registered_model(stored.name)
+    tags = {"revision": mirror.revision.name, "commit": mirror.commit}
+    client.create_model_version(stored.name, logged.model_uri, run_id, tags, model_id=logged.model_id)
+
+
+def _package(mirror: Mirror, name: str, folder: str) -> str:
+    """Write a package as git has it at a revision into a folder, and return its path; else that of the installed one."""
+    packages = [path for path in mirror.revision.files() if f"/{path}".endswith(f"/{name}/__init__.py")]
+    if not packages:
+        return str(Path(str(sys.modules[name].__file__)).parent)
+    path, archive = str(Path(min(packages, key=len)).parent), f"{folder}/{name}.tar"
+    git(mirror.revision.root, "archive", f"--output={archive}", mirror.commit, path)
+    with tarfile.open(archive) as members:
+        members.extractall(folder, filter="data")
+    return f"{folder}/{path}"

@@ -1,0 +1,34 @@
+"""What MLflow loads a published model with: its project's own code and checks, and no pickle.
+
+MLflow keeps the packages, as they were at the model's revision, beside the model and puts them on the path.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from dvckit.models import stored
+from dvckit.project import Project, load
+
+
+class LoadedModel:
+    """The pipeline as MLflow calls it."""
+
+    def __init__(self, pipeline: Any, project: Project) -> None:
+        self.pipeline = pipeline
+        self.project = project
+
+    def predict(self, model_input: pd.DataFrame, params: dict[str, Any] | None = None) -> pd.DataFrame:  # noqa: ARG002 - MLflow's
+        """Return label and predictions for each row of features, in their order."""
+        task = self.project.task
+        predictions = task.predict(self.pipeline, model_input)
+        columns = {self.project.features.target: task.labels(predictions), **task.columns(predictions)}
+        return pd.DataFrame(columns, index=model_input.index)
+
+
+def _load_pyfunc(folder: str) -> LoadedModel:
+    """Load the model for MLflow; refused where its sha256 is not the one of model.json."""
+    model, card, name = (Path(folder) / file for file in ("model.skops", "model.json", "project.txt"))
+    project: Project = load(name.read_text(encoding="utf-8"))
+    return LoadedModel(stored.load(model, card, project.features, project.trusted_types)[0], project)

@@ -1,0 +1,143 @@
+"""`dvckit models`: the versions of the model, and which of them are in which stage."""
+
+import json
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from dvckit.core.errors import UserError
+from dvckit.core.grid import Grid, terminal
+from dvckit.core.layout import METRICS, PARAMS
+from dvckit.registry.facts import differing, required
+from dvckit.registry.tags import STAGE, Bump, Version, assign, model_version, next_version, tag_version, versions
+from dvckit.repository.objects import STORAGE
+from dvckit.repository.packages import UV_LOCK
+from dvckit.repository.programs import git, git_files
+from dvckit.repository.remotes import default_remote, missing_in_remote, take_remotes
+from dvckit.repository.revision import Revision
+
+SHOWN = 2  # scores of the hold-out that the list of versions shows
+
+
+def models(root: Path) -> list[dict[str, Any]]:
+    """Return every version, the highest first, with its first hold-out scores as reports/metrics.json names them."""
+    known = versions(root, Revision(root, "HEAD").model.name)
+    return [
+        {**version._asdict(), **dict(list(scores.items())[:SHOWN])}
+        for version, scores in zip(known, _holdout(root, known), strict=True)
+    ]
+
+
+def _holdout(root: Path, known: list[Version]) -> list[dict[str, float]]:
+    """Return the hold-out scores of each version; none where its commit has none in git."""
+    found = []
+    for content in git_files(root, [(version.commit, METRICS.as_posix()) for version in known]):
+        try:
+            found.append(dict(json.loads(content or b"{}").get("holdout", {})))
+        except ValueError:
+            found.append({})
+    return found
+
+
+def register(root: Path, rev: str | None, bump: Bump) -> str:
+    """Register a revision, by default HEAD, as the next version of the model; return the tag.
+
+    UserError where it does not stand for itself: HEAD with uncommitted changes to what the pipelines read and write; a
+    lock without the model or its scores; code, parameters or results that are not those of the lock; an object that the
+    default remote, as the commit has it, lacks; or a revision that is registered already.
+    """
+    revision = Revision(root, rev or "HEAD")
+    name = revision.model.name
+    if rev is None:
+        _refuse_dirty(root)
+    _refuse_incomplete(revision)
+    _refuse_missing(revision)
+    message = git(root, "log", "--max-count=1", "--format=%s", str(revision.commit)).strip()
+    return tag_version(root, name, next_version(root, name, bump), revision.name, message)
+
+
+def _refuse_dirty(root: Path) -> None:
+    stages = Revision(root).stages.values()
+    paths = {entry["path"] for stage in stages for kind in ("deps", "outs") for entry in stage.get(kind, ())}
+    files = [str(PARAMS), UV_LOCK, ":(glob)**/dvc.yaml", ":(glob)**/dvc.lock", *sorted(paths)]
+    if changed := git(root, "status", "--porcelain", "--untracked-files=no", "--", *files).splitlines():
+        names = ", ".join(line[3:] for line in changed)
+        raise UserError(f"a version is a commit, and {names} differ from HEAD; commit them or undo them")
+
+
+def _refuse_incomplete(revision: Revision) -> None:
+    if lacking := set(required(revision)) - set(revision.md5s):
+        where = f"no dvc.lock {revision.where} names {', '.join(sorted(lacking))}"
+        raise UserError(f"{where}; run `dvc repro -P` and commit it")
+    if differs := differing(revision):
+        raise UserError(
+            f"dvc.lock {revision.where} was not made from what is committed there: {', '.join(differs)}; "
+            "run `dvc repro -P` and commit what it makes"
+        )
+
+
+def _refuse_missing(revision: Revision) -> None:
+    """Ask the default remote in a clone of the commit: of the embedded one, only what is committed reaches others."""
+    root = revision.root
+    with tempfile.TemporaryDirectory(prefix="dvckit-register-") as folder:
+        clone = Path(folder) / "clone"
+        git(root, "clone", "--quiet", "--no-checkout", "--", str(root), str(clone))
+        git(clone, "checkout", "--quiet", str(revision.commit))
+        take_remotes(root, clone)
+        missing, (remote, _) = missing_in_remote(clone), default_remote(clone)
+    if missing:
+        raise UserError(
+            f"the default remote {remote} does not have {', '.join(missing)} of {revision.name}; "
+            f"run `dvc push` (and commit {STORAGE}, if it is the embedded one)"
+        )
+
+
+def promote(root: Path, wanted: str, stage: str, *, accept_equal: bool) -> str:
+    """Put a version into a stage and return the tag.
+
+    UserError where the version in it is better, by the tests of `dvckit compare`, or, unless `accept_equal`, where the
+    two cannot be told apart.
+    """
+    if not STAGE.fullmatch(stage):
+        raise UserError(f"{stage!r} is not a stage: use small letters, digits and hyphens, such as staging or prod")
+    version = model_version(root, wanted)
+    for current in versions(root, version.name):
+        if stage in current.stages:
+            _refuse_no_better(root, version, current, stage, accept_equal=accept_equal)
+    return assign(root, version, stage, f"{version.version} to {stage}")
+
+
+def _refuse_no_better(root: Path, new: Version, old: Version, stage: str, *, accept_equal: bool) -> None:
+    from dvckit.compare.compare import BETTER, INDISTINGUISHABLE, overall, verdicts
+
+    if new == old:
+        raise UserError(f"{new.tag} is in {stage} already")
+    by_metric = verdicts(new.revision(root), old.revision(root))
+    verdict = overall(by_metric)
+    if verdict == BETTER or (verdict == INDISTINGUISHABLE and accept_equal):
+        return
+    scores = _holdout(root, [new, old])
+    tests = [
+        f"hold-out {name} {scores[0].get(name)} against {scores[1].get(name)}: {by_metric[name]}" for name in by_metric
+    ]
+    equal = verdict == INDISTINGUISHABLE
+    raise UserError(
+        f"{new.version} {'cannot be told from' if equal else 'is worse than'} {old.version}, which is in {stage} "
+        f"({'; '.join(tests)}); {'pass `--accept-equal` to promote it all the same' if equal else 'nothing was changed'}"
+    )
+
+
+def print_models(found: list[dict[str, Any]]) -> None:
+    """Print a line for each version of `models`."""
+    scores = [*dict.fromkeys(name for version in found for name in version if name not in Version._fields)]
+    rows = [
+        [
+            version["version"],
+            " ".join(version["stages"]),
+            version["when"],
+            version["author"],
+            *(f"{version[name]:.4f}" if name in version else "" for name in scores),
+        ]
+        for version in found
+    ]
+    Grid("", ["version", "stages", "registered", "by", *scores], rows, numeric=scores).print(terminal())

@@ -1,0 +1,132 @@
+"""The figures of the report, as SVG text that is the same on every machine.
+
+They are made for a phone of 360 pixels, where a figure of WIDTH fills the page and its text has 12 pixels. What a colour
+shows, a place, a word or a kind of line shows, too.
+"""
+
+import io
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.typing import RcKeyType
+
+from dvckit.tasks.base import FAINT, INK, Task, Words
+
+WIDTH, HEIGHT, LINE = 3.6, 3.3, 0.19  # inches; a figure with a list at its left is higher where that is long
+# From matplotlib's own defaults, so that a user's matplotlibrc has no say. Where DejaVu Sans is missing, the reader's
+# own sans-serif is narrower, so text that fits here fits there.
+STYLE: dict[RcKeyType, Any] = {
+    "svg.fonttype": "none",
+    "font.sans-serif": ["DejaVu Sans"],
+    "font.size": 10.0,
+    "axes.titlesize": "medium",
+    "axes.titleweight": "bold",
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+}
+PALE = "#d5d5d5"
+MOST_IMPORTANT = 10  # columns that figure importance shows
+
+
+def learning_curve(axes: Axes, curve: pd.DataFrame, task: Task) -> None:
+    """Draw the headline metric over the rows that the model was fitted on, with its interval as a band."""
+    metric = task.metrics[0]
+    value, low, high = (curve[f"{metric.name}.{name}"] for name in ("value", "low", "high"))
+    axes.fill_between(curve["rows"], low, high, color=PALE, linewidth=0)
+    axes.plot(curve["rows"], value, color=INK, marker="o")
+    axes.set(xlabel="training rows", ylabel=metric.title, title="Learning curve")
+    axes.set_xlim(left=0)
+
+
+def importance(axes: Axes, columns: pd.DataFrame, task: Task) -> None:
+    """Draw what is lost of the headline metric without each of the most important columns, and its standard deviation."""
+    first = columns.head(MOST_IMPORTANT)
+    axes.axvline(0, color=FAINT, linewidth=0.8)
+    axes.barh(first["column"], first["mean"], xerr=first["sd"], color=PALE, edgecolor=INK, ecolor=INK, capsize=3)
+    axes.set(xlabel=f"{task.metrics[0].title} lost", title="Importance")
+    axes.invert_yaxis()
+
+
+def slices(axes: Axes, parts: pd.DataFrame, task: Task) -> None:
+    """Draw the headline metric of each slice with its interval, below the column's name, and that of all as a line."""
+    metric = task.metrics[0]
+    names, places = _grouped(parts)
+    low, high = np.array(parts["interval"].to_list()).T
+    axes.axvline(np.average(parts[metric.name], weights=parts["rows"]), color=FAINT, linestyle="--")
+    axes.hlines(places, low, high, color=INK)
+    axes.plot(parts[metric.name], places, "o", color=INK)
+    axes.set(xlabel=metric.title, title="Slices of the hold-out", yticks=range(len(names)))
+    if metric.most <= 1:
+        axes.set_xlim(-0.03, 1.03)
+    for label, place in zip(axes.set_yticklabels(names), range(len(names)), strict=True):
+        label.set_fontweight("normal" if place in places else "bold")
+    axes.tick_params(axis="y", length=0)
+    axes.set_ylim(len(names) - 0.3, -0.9)
+
+
+def _grouped(parts: pd.DataFrame) -> tuple[list[str], list[int]]:
+    """Return a line of text for each column and each of its values, and the places of the values among them."""
+    names: list[str] = []
+    places: list[int] = []
+    for column, rows in parts.groupby("column", sort=False):
+        names.append(str(column))
+        places += range(len(names), len(names) + len(rows))
+        names += [f"{value} ({count})" for value, count in zip(rows["value"], rows["rows"], strict=True)]
+    return names, places
+
+
+# Named after the lists in reports/diagnostics.json.
+DIAGNOSTICS = {"learning_curve": learning_curve, "importance": importance, "slices": slices}
+
+
+def figures(task: Task, words: Words, curves: dict[str, pd.DataFrame], diagnostics: dict[str, Any]) -> dict[str, str]:
+    """Return every figure as SVG by name: the task's, of `curves`, then those of `diagnostics`."""
+    of_curves = {
+        name: draw(name, partial(_drawn, drawing, curves[name], words)) for name, drawing in task.drawings().items()
+    }
+    tables = {name: pd.json_normalize(diagnostics[name]) for name in DIAGNOSTICS}
+    return of_curves | {
+        name: draw(name, partial(_drawn, drawing, tables[name], task)) for name, drawing in DIAGNOSTICS.items()
+    }
+
+
+def _drawn(drawing: Callable[[Axes, pd.DataFrame, Any], None], table: pd.DataFrame, about: Any, axes: Axes) -> None:
+    drawing(axes, table, about)
+
+
+def draw(name: str, drawing: Callable[[Axes], None]) -> str:
+    """Return a figure as SVG, WIDTH inches wide, with no time and no random id in it."""
+    with mpl.rc_context():
+        mpl.rcdefaults()
+        mpl.rcParams.update({**STYLE, "svg.hashsalt": name})
+        figure = Figure(figsize=(WIDTH, HEIGHT), layout="constrained")
+        axes = figure.add_subplot()
+        drawing(axes)
+        figure.set_figheight(max(HEIGHT, 1 + LINE * len(axes.get_yticks())))
+        return svg(figure)
+
+
+def svg(figure: Figure) -> str:
+    """Return a figure as SVG without a date."""
+    buffer = io.StringIO()
+    figure.savefig(buffer, format="svg", metadata={"Date": None})
+    return buffer.getvalue()
+
+
+def overlaid(name: str, lines: list[tuple[pd.DataFrame, str, str]]) -> str:
+    """Return lines over one another as SVG: of each the curve, of which the first two columns are drawn, colour, dashes."""
+
+    def drawing(axes: Axes) -> None:
+        for curve, colour, dash in lines:
+            style: Any = (0, [float(part) for part in dash.split()]) if dash else "-"
+            axes.plot(curve.iloc[:, 0], curve.iloc[:, 1], color=colour, linestyle=style, linewidth=1.2)
+        x, y = (str(column).replace("_", " ") for column in lines[0][0].columns[:2])
+        axes.set(xlabel=x, ylabel=y)
+
+    return draw(name, drawing)

@@ -1,0 +1,1 @@
+"""Git and DVC: revisions, locks, objects and remotes."""

@@ -1,0 +1,54 @@
+"""Every name of DVC, and of what DVC brings, that is not public; each is loaded when it is first used.
+
+Tried on the versions in TRIED_ON, to which pyproject.toml holds DVC. What a new version moves is repaired here.
+"""
+
+import importlib
+from typing import Any
+
+from dvckit.core.errors import UserError, one_line
+
+TRIED_ON = ("3.67.1",)
+
+_NAMES = {
+    "dvc.config": ["Config", "ConfigError"],
+    "dvc.dependency": ["ParamsDependency"],
+    "dvc.exceptions": ["DvcException", "InvalidArgumentError"],
+    "dvc.lock": ["LockError"],
+    "dvc.repo": ["Repo"],
+    "dvc.repo.experiments.cache": ["ExpCache"],
+    "dvc.repo.experiments.refs": ["ExpRefInfo"],
+    "dvc.repo.experiments.serialize": ["ExpDep", "ExpOut", "SerializableExp"],
+    "dvc.repo.metrics.show": ["_extract_metrics"],
+    "dvc.repo.reproduce": ["get_active_graph", "plan_repro"],
+    "dvc.schema": ["COMPILED_LOCKFILE_SCHEMA"],
+    "dvc.stage.serialize": ["to_single_stage_lockfile"],
+    "dvc.utils": ["dict_sha256"],
+    "dvc.utils.cli_parse": ["to_path_overrides"],
+    "dvc.utils.hydra": ["apply_overrides", "to_hydra_overrides"],
+    "dvc.utils.serialize": ["PARSERS", "ParseError", "dumps_yaml", "load_yaml", "parse_yaml", "parse_yaml_for_update"],
+    "dvc_data.hashfile.hash_info": ["HashInfo"],
+    "dvc_data.hashfile.transfer": ["transfer"],
+    "dvc_gdrive": ["GDriveFileSystem"],
+    "dulwich.config": ["StackedConfig"],
+    "dulwich.repo": ["get_user_identity"],
+    "hydra.core.override_parser.types": ["IntervalSweep", "Override", "ValueType"],
+    "hydra.errors": ["HydraException"],
+    "voluptuous": ["Invalid"],
+}
+MODULES = {name: module for module, names in _NAMES.items() for name in names}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(MODULES[name]), name)
+
+
+def check_lock(text: str, lock: str) -> None:
+    """Refuse (UserError) the text of a dvc.lock that DVC would refuse."""
+    parse, schema = __getattr__("parse_yaml"), __getattr__("COMPILED_LOCKFILE_SCHEMA")
+    try:
+        schema(parse(text, lock))
+    except (__getattr__("ParseError"), __getattr__("Invalid")) as error:
+        raise UserError(one_line(error)) from None

@@ -1,0 +1,59 @@
+"""Objects of DVC: their names, which are hashes, and the folders of this machine that hold them."""
+
+import hashlib
+import json
+import os
+import time
+from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+STORAGE = ".dvc/storage"  # the embedded remote
+PART = 1 << 20  # bytes that are hashed between two looks at the clock
+
+
+def object_path(store: Path, md5: str) -> Path:
+    """Return where a store, such as the cache, keeps the object with this md5."""
+    return store / "files/md5" / md5[:2] / md5[2:]
+
+
+def md5_of(content: bytes) -> str:
+    """Return DVC's name for a content."""
+    return hashlib.md5(content).hexdigest()  # noqa: S324 - DVC's
+
+
+def is_intact(content: bytes | None, md5: str) -> bool:
+    """Tell whether a content is that of the object with this name, of a folder's list too."""
+    return content is not None and md5_of(content) == md5.removesuffix(".dir")
+
+
+def file_md5(path: Path, until: float = float("inf")) -> str | None:
+    """Return the md5 of a file, "unreadable" where it cannot be read, None from `until` on, of time.monotonic()."""
+    found = hashlib.md5()  # noqa: S324 - DVC's
+    try:
+        with path.open("rb") as file:
+            while part := file.read(PART):
+                if time.monotonic() > until:
+                    return None
+                found.update(part)
+    except OSError:
+        return "unreadable"
+    return found.hexdigest()
+
+
+def file_md5s(paths: Iterable[Path], until: float) -> dict[Path, str | None]:
+    """Hash files in parallel, as `file_md5` does: hashing leaves Python's other threads free."""
+    listed = list(paths)
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        return dict(zip(listed, pool.map(lambda path: file_md5(path, until), listed), strict=True))
+
+
+def folder_object(folder: Path) -> bytes:
+    """Return the object that stands for a folder on disk."""
+    files = {path.relative_to(folder).as_posix(): path for path in folder.rglob("*") if path.is_file()}
+    return listing({name: file_md5(path) for name, path in files.items()})
+
+
+def listing(md5s: Mapping[str, str | None]) -> bytes:
+    """Return the object that stands for a folder: DVC's list of its files and their hashes, sorted by path."""
+    return json.dumps([{"md5": md5, "relpath": name} for name, md5 in sorted(md5s.items())]).encode()

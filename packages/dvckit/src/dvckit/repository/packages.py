@@ -1,0 +1,55 @@
+"""uv.lock: the version of each package, and which of them a project runs with."""
+
+import tomllib
+from collections.abc import Iterable
+from typing import Any
+
+from packaging.markers import Marker
+
+from dvckit.core.errors import UserError
+
+UV_LOCK = "uv.lock"
+
+Need = tuple[str, tuple[str, ...]]  # a package, with the extras that are asked for
+
+
+class PackageLock:
+    """The content of a uv.lock; UserError where it cannot be read. A file that is not there is an empty one."""
+
+    def __init__(self, content: bytes | None, where: str = "") -> None:
+        try:
+            self.lock: dict[str, Any] = tomllib.loads((content or b"").decode())
+            self.packages: list[dict[str, Any]] = self.lock.get("package", [])
+            self.own = {entry["name"] for entry in self.packages if "registry" not in entry["source"]}
+        except (ValueError, KeyError, TypeError) as error:  # tomllib's own is a ValueError
+            raise UserError(f"{UV_LOCK} cannot be read{where}: {error}") from None
+
+    @property
+    def versions(self) -> dict[str, str]:
+        """The version of every package; one package may have several."""
+        found: dict[str, list[str]] = {}
+        for entry in self.packages:
+            found.setdefault(entry["name"], []).append(entry.get("version", "of this project"))
+        return {name: ", ".join(sorted(versions)) for name, versions in found.items()}
+
+    def needed(self, *, here: bool = False) -> dict[str, str]:
+        """Return the packages that the project runs with and their versions: no extra, no development group.
+
+        With `here`, only those that this platform needs.
+        """
+        known = {entry["name"]: entry for entry in self.packages}
+        reached: set[Need] = set()
+        waiting: set[Need] = {(name, ()) for name in self.own}
+        while waiting:
+            reached |= waiting
+            needs = (need for name, extras in waiting for need in _needs(known[name], extras, here=here))
+            waiting = {need for need in needs if need[0] in known} - reached
+        return {name: known[name]["version"] for name in sorted({name for name, _ in reached} - self.own)}
+
+
+def _needs(entry: dict[str, Any], extras: tuple[str, ...], *, here: bool) -> Iterable[Need]:
+    needs = list(entry.get("dependencies", ()))
+    needs += [need for extra in extras for need in entry.get("optional-dependencies", {}).get(extra, ())]
+    for need in needs:
+        if not here or "marker" not in need or Marker(need["marker"]).evaluate():
+            yield need["name"], tuple(need.get("extra", ()))

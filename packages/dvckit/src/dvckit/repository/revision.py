@@ -1,0 +1,266 @@
+"""A revision: a commit or the workspace, and what git and DVC know of it.
+
+An output of any stage is read here wherever its bytes are. DVC resolves a relative remote URL against `/` when it reads
+another revision, so it cannot read the embedded remote of an old commit, and a file with `cache: false` is git's alone.
+So the places are tried one by one, and what is found must have the md5 that the revision's dvc.lock names: DVC itself
+trusts a truncated cache object. No code of the revision is run.
+"""
+
+import difflib
+import json
+import tempfile
+from collections.abc import Iterator
+from contextlib import suppress
+from functools import cached_property
+from io import BytesIO
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+
+from dvckit.core.errors import UserError, one_line
+from dvckit.core.layout import INTERIM, TEST, TRAIN
+from dvckit.repository import dvc_internals
+from dvckit.repository.locks import LOCK, Output, Stages, lock_files, outputs_of, params_of, read_added, read_lock
+from dvckit.repository.objects import STORAGE, is_intact, object_path
+from dvckit.repository.packages import UV_LOCK, PackageLock
+from dvckit.repository.programs import dvc, git, git_files, tracked
+from dvckit.repository.remotes import check_remote, default_remote
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+WORKSPACE = "workspace"
+# An experiment: refs/exps/ab/cdef…/NAME, where abcdef… is the commit that it was run on.
+NAMED = ("refs/heads", "refs/tags", "refs/remotes", "refs/exps/*/*/*")
+REMOTE_TIMEOUT = 300.0  # seconds for an object
+
+
+class Model(NamedTuple):
+    """The model of a project, as the `artifacts` of dvc.yaml name it; paths are relative to the project's root."""
+
+    name: str
+    path: str
+    description: str
+    predictions: str | None  # the table of its predictions, `meta: {predictions: PATH}`
+    project: str | None  # the project's object, `meta: {project: MODULE:NAME}`
+    intended_use: str | None  # a Markdown file that says what it is for, `meta: {intended_use: PATH}`
+
+    @property
+    def card(self) -> str:
+        """The path of what is known of the model: model.json beside model.skops."""
+        return PurePosixPath(self.path).with_suffix(".json").as_posix()
+
+
+class Revision:
+    """A commit, named by its hash, a tag, a branch or a DVC experiment; or the workspace: the files on disk."""
+
+    def __init__(self, root: Path, name: str | None = None) -> None:
+        """Look up a revision in the project at `root`; None and "workspace" are the workspace. UserError if unknown."""
+        self.root = root
+        self.name = WORKSPACE if name is None else name
+        self.commit = None if self.name == WORKSPACE else resolve(root, self.name)
+
+    def __str__(self) -> str:
+        if self.commit is None:
+            return WORKSPACE
+        return self.name if self.commit.startswith(self.name) else f"{self.name} ({self.commit[:7]})"
+
+    @property
+    def where(self) -> str:
+        """The revision as the end of a sentence."""
+        return "in the workspace" if self.commit is None else f"at {self.name}"
+
+    def file(self, path: str) -> bytes | None:
+        """Return a file of git's, or of the disk for the workspace; None where it is not there."""
+        if self.commit is None:
+            return (self.root / path).read_bytes() if (self.root / path).is_file() else None
+        return git_files(self.root, [(self.commit, path)])[0]
+
+    def files(self) -> set[str]:
+        """Return the paths of all files that git has."""
+        if self.commit is None:
+            return set(tracked(self.root))
+        names = git(self.root, "ls-tree", "-r", "-z", "--name-only", self.commit).split("\0")
+        return {name for name in names if name}
+
+    def yaml(self, path: str) -> dict[str, Any]:
+        """Return a YAML file as a mapping, empty where it is not there; UserError where it is not one."""
+        try:
+            content = YAML(typ="safe", pure=True).load(self.file(path) or b"{}")
+        except YAMLError as error:
+            raise UserError(f"{path} cannot be read {self.where}: {one_line(error)}") from None
+        return content if isinstance(content, dict) else {}
+
+    @cached_property
+    def stages(self) -> Stages:
+        """What the dvc.lock files have of each stage, by DVC's name for it; UserError where one is not a lock."""
+        found: Stages = {}
+        names = self.files() if self.commit else lock_files(self.root)
+        for lock in sorted(name for name in names if PurePosixPath(name).name == LOCK):
+            if (content := self.file(lock)) is not None:
+                found |= read_lock(lock, content.decode(errors="replace"), f" at {self.name}" if self.commit else "")
+        return found
+
+    @property
+    def outputs(self) -> list[Output]:
+        """Every output that the dvc.lock files name, file by file, in their order."""
+        return outputs_of(self.stages)
+
+    @property
+    def md5s(self) -> dict[str, str]:
+        """The md5 of every output, by path."""
+        return {output.path: output.md5 for output in self.outputs}
+
+    @property
+    def params(self) -> dict[str, Any]:
+        """The parameters that the outputs were made with, by dotted key."""
+        return params_of(self.stages)
+
+    @property
+    def added(self) -> list[Output]:
+        """The data that `dvc add` tracks; a .dvc file that cannot be read is left out."""
+        names = (
+            tracked(self.root, "--cached", "--others", "--exclude-standard") if self.commit is None else self.files()
+        )
+        found: list[Output] = []
+        for name in sorted(name for name in names if name.endswith(".dvc") and PurePosixPath(name).name != ".dvc"):
+            with suppress(UserError, OSError):
+                found += read_added(name, (self.file(name) or b"").decode(errors="replace"))
+        return found
+
+    @cached_property
+    def artifacts(self) -> dict[str, dict[str, Any]]:
+        """The `artifacts` of dvc.yaml, by name."""
+        return {str(name): dict(about) for name, about in (self.yaml("dvc.yaml").get("artifacts") or {}).items()}
+
+    @cached_property
+    def model(self) -> Model:
+        """The first artifact of type model; UserError where there is none."""
+        for name, about in self.artifacts.items():
+            if about.get("type") == "model":
+                meta = about.get("meta") or {}
+                optional = [meta.get(key) for key in ("predictions", "project", "intended_use")]
+                return Model(name, about["path"], about.get("desc", ""), *optional)
+        raise UserError(f"dvc.yaml {self.where} names no artifact of type model; add it under `artifacts`")
+
+    def columns(self, part: str) -> dict[str, dict[str, Any]]:
+        """Return the columns of the clean table `part`, as the metadata beside it describe them; none without these."""
+        return dict(self.yaml((INTERIM / f"{part}_metadata.yaml").as_posix()).get("columns") or {})
+
+    @property
+    def key(self) -> str | None:
+        """The column that names a row: the one whose values must be unique."""
+        return next((name for name, about in self.columns(TRAIN).items() if about.get("unique")), None)
+
+    @property
+    def target(self) -> str | None:
+        """The column that the rows to predict lack."""
+        return next((name for name in self.columns(TRAIN) if name not in self.columns(TEST)), None)
+
+    @cached_property
+    def packages(self) -> PackageLock:
+        """The packages that uv.lock names; UserError where it cannot be read."""
+        return PackageLock(self.file(UV_LOCK), f" at {self.name}" if self.commit else "")
+
+    def read(self, path: str) -> bytes:
+        """Return the bytes of an output, wherever they are.
+
+        In the workspace the file on disk counts as it is; where it is missing, what the workspace's dvc.lock names.
+        UserError where no dvc.lock of the revision names the path, or its object is in no place.
+        """
+        if self.commit is None and (content := self.file(path)) is not None:
+            return content
+        if path not in self.md5s:
+            raise UserError(f"{path} is not an output of any stage {self.where}: no dvc.lock names it there")
+        commit, md5 = self.commit or resolve(self.root, "HEAD"), self.md5s[path]
+        if (content := git_files(self.root, [(commit, path)])[0]) is None:
+            return _object(self.root, commit, md5, f"{path} {self.where}")
+        if not is_intact(content, md5):
+            raise UserError(
+                f"{path} {self.where} is not the file that dvc.lock names; run `dvc repro -P` and commit both"
+            )
+        return content
+
+    def json(self, path: str) -> Any:
+        """Return a JSON output; UserError where it is not to be had or not JSON."""
+        try:
+            return json.loads(self.read(path))
+        except ValueError:
+            raise UserError(f"{path} {self.where} is not JSON; run `dvc repro -P`") from None
+
+    def table(self, path: str) -> "pd.DataFrame":
+        """Return a Parquet output as a table; UserError where it is not to be had or no table."""
+        import pandas as pd
+
+        try:
+            return pd.read_parquet(BytesIO(self.read(path)))
+        except ValueError as error:  # pyarrow's own errors are ValueErrors
+            raise UserError(f"{path} {self.where} is not a table: {one_line(error)}") from None
+
+
+def _object(root: Path, commit: str, md5: str, shown: str) -> bytes:
+    """Return the object with this md5 from the first place that has it undamaged; `shown` names it in the error."""
+    config = dvc_internals.Config(dvc_dir=str(root / ".dvc"))
+    cache = Path(config["cache"].get("dir") or root / ".dvc/cache")
+    for content in _near(root, cache, commit, md5):
+        if is_intact(content, md5):
+            return content
+    places = f"the cache, {STORAGE}"
+    remote, options = default_remote(root)
+    if options and options["url"] != str(root / STORAGE):
+        try:
+            check_remote(root)
+        except UserError as error:
+            raise UserError(f"{shown} is in none of: {places}; {error}") from None
+        try:
+            content = _download(root, f"remote://{remote}/{object_path(Path(), md5)}")
+        except UserError as error:
+            places += f", the remote {remote} ({error})"
+        else:
+            if is_intact(content, md5):
+                return content
+            places += f", the remote {remote} (what it has is damaged)"
+    raise UserError(f"{shown} is in none of: {places}; run `dvc push` where it was made")
+
+
+def _near(root: Path, cache: Path, commit: str, md5: str) -> Iterator[bytes]:
+    """Yield an object as each place on this machine has it."""
+    for store in (cache, root / STORAGE):
+        if (file := object_path(store, md5)).is_file():
+            yield file.read_bytes()
+    committed = git_files(root, [(commit, object_path(Path(STORAGE), md5).as_posix())])[0]
+    if committed is not None:
+        yield committed
+
+
+def _download(root: Path, url: str) -> bytes:
+    """Fetch a file of a remote, in a process of its own, which can be ended if it hangs; UserError with DVC's words."""
+    with tempfile.TemporaryDirectory(prefix="dvckit-object-") as folder:
+        target = Path(folder) / "object"
+        dvc(root, "get-url", url, str(target), timeout=REMOTE_TIMEOUT)
+        return target.read_bytes()
+
+
+def resolve(root: Path, name: str) -> str:
+    """Return the full commit hash of a revision, tag, branch or DVC experiment.
+
+    Of several experiments with one name, the one that was run on HEAD is meant, as with DVC. UserError for an unknown
+    revision, with names like it, and where it remains open which experiment is meant.
+    """
+    with suppress(UserError):
+        return git(root, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}").strip()
+    listed = git(root, "for-each-ref", "--format=%(refname) %(objectname)", *NAMED)
+    refs = dict(line.split(" ") for line in listed.splitlines())
+    meant = {ref: commit for ref, commit in refs.items() if ref.startswith("refs/exps/") and ref.endswith(f"/{name}")}
+    if len(meant) > 1:
+        head = resolve(root, "HEAD")
+        meant = {ref: commit for ref, commit in meant.items() if head in ref.replace("/", "")} or meant
+    if len(meant) > 1:
+        raise UserError(f"there are several experiments {name}; name one in full: {', '.join(meant)}")
+    if meant:
+        return meant.popitem()[1]
+    names = {ref.split("/", 4 if ref.startswith("refs/exps/") else 2)[-1] for ref in refs}
+    near = difflib.get_close_matches(name, sorted(names | {"HEAD"}), cutoff=0.5)
+    raise UserError(f"there is no revision {name!r}" + (f"; did you mean {', '.join(near)}?" if near else ""))

@@ -1,0 +1,1 @@
+"""One command that makes a version of data and model."""

@@ -1,0 +1,116 @@
+"""A commit and its tags in one step of git's: all of them are there, or none.
+
+`git commit` and `git tag` are two steps, and a kill can come between. Here the commit is prepared on a copy of the
+index, and one transaction moves the branch and makes the tags.
+"""
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from dvckit.core.errors import UserError
+from dvckit.core.files import unfinished
+from dvckit.registry.tags import check_identity, due
+from dvckit.repository.programs import git
+
+UNDER_WAY = ("MERGE_HEAD", "CHERRY_PICK_HEAD", "REVERT_HEAD", "rebase-merge", "rebase-apply")
+
+
+class Index:
+    """A copy of git's index, in which a commit is prepared; git's own takes its content only with the commit."""
+
+    def __init__(self, root: Path, file: Path, copy: Path) -> None:
+        self.root = root
+        self.file = file
+        self.copy = copy
+        self.before = file.read_bytes()
+        shutil.copyfile(file, copy)
+
+    def git(self, *arguments: str, given: str = "") -> str:
+        """Run git on the copy, paths taken as they are."""
+        literal = {"GIT_LITERAL_PATHSPECS": "1"}
+        return git(self.root, *arguments, index=self.copy, given=given, environment=literal)
+
+    def add(self, files: list[str]) -> None:
+        """Stage everything tracked, as `git commit --all` does, and these new files."""
+        self.git("add", "--update", ".")
+        if files:
+            self.git("add", "--pathspec-from-file=-", "--pathspec-file-nul", given="\0".join(files))
+
+    def tree(self) -> str:
+        """Write what is staged as a tree; return its hash."""
+        return self.git("write-tree").strip()
+
+    def replace(self) -> None:
+        """Put the copy in the place of git's index, at once; UserError where somebody has changed that."""
+        if self.file.with_name("index.lock").exists() or self.file.read_bytes() != self.before:
+            raise UserError(
+                "git's index was changed in the meantime; nothing was committed; run the same command again"
+            )
+        self.copy.replace(self.file)
+
+
+@contextmanager
+def copied_index(root: Path) -> Iterator[Index]:
+    """Give a copy of git's index; one that a kill has left is written over."""
+    file = _git_path(root, "index")
+    with unfinished(file.with_name("index.dvckit")) as copy:
+        copy.with_name("index.dvckit.lock").unlink(missing_ok=True)
+        yield Index(root, file, copy)
+
+
+def _git_path(root: Path, name: str) -> Path:
+    return Path(git(root, "rev-parse", "--path-format=absolute", "--git-path", name).strip())
+
+
+def check_branch(root: Path) -> None:
+    """See that a commit can be made: on a branch, with a name for it, and nothing else under way. UserError if not."""
+    try:
+        git(root, "symbolic-ref", "--quiet", "HEAD")
+    except UserError:
+        raise UserError("HEAD is on no branch, and the commit would be lost; run `git switch --create NAME`") from None
+    try:
+        git(root, "rev-parse", "--verify", "--quiet", "HEAD")
+    except UserError:
+        raise UserError("there is no commit yet; run `git add . && git commit`") from None
+    if git(root, "ls-files", "--unmerged"):
+        raise UserError("git has files in conflict; solve that, and end the merge with `git commit`")
+    for name in UNDER_WAY:
+        if _git_path(root, name).exists():
+            what = name.partition("_HEAD")[0].partition("-")[0].lower().replace("_", "-")
+            raise UserError(f"a {what} is under way; end it, or drop it with `git {what} --abort`")
+    check_identity(root)
+
+
+def commit(index: Index, message: str) -> str:
+    """Make a commit of what is staged, which no branch has yet, and return its hash; git's hooks are asked first."""
+    root, said = index.root, _git_path(index.root, "COMMIT_EDITMSG")
+    said.write_text(git(root, "stripspace", given=message), encoding="utf-8")
+    for name, *arguments in (("pre-commit",), ("prepare-commit-msg", str(said), "message"), ("commit-msg", str(said))):
+        try:
+            index.git("hook", "run", "--ignore-missing", name, "--", *arguments)
+        except UserError as error:
+            raise UserError(f"git's hook {name} refuses, nothing was committed: {error}") from None
+    sign = git(root, "config", "--type=bool", "--default=false", "commit.gpgSign").strip() == "true"
+    options = ["-p", "HEAD", "-F", str(said), *(["-S"] if sign else [])]
+    return git(root, "commit-tree", index.tree(), *options).strip()
+
+
+def tag_object(root: Path, name: str, tag: str, target: str, message: str) -> str:
+    """Make the object of an annotated tag, which no ref has yet; return its hash."""
+    when = {"GIT_COMMITTER_DATE": f"{due(root, name)} +0000"}
+    tagger = git(root, "var", "GIT_COMMITTER_IDENT", environment=when).strip()
+    text = f"object {target}\ntype commit\ntag {tag}\ntagger {tagger}\n\n{message.strip()}\n"
+    return git(root, "mktag", given=text).strip()
+
+
+def publish(index: Index, head: str, new: str, tags: dict[str, str], message: str) -> None:
+    """Move the branch from one commit to the other and make the tags, by their objects: all of it or nothing."""
+    moved = [f"update HEAD {new} {head}"] if new != head else []
+    if moved:
+        # before the branch: a kill between the two leaves everything staged, and the next commit takes it
+        index.replace()
+    steps = ["start", *moved, *(f"create refs/tags/{tag} {made}" for tag, made in tags.items()), "prepare", "commit"]
+    reason = f"commit: {message.strip().splitlines()[0]}"
+    git(index.root, "update-ref", "-m", reason, "--stdin", given="\n".join([*steps, ""]))

@@ -1,0 +1,43 @@
+"""How DVC starts a stage: `python -m dvckit.stage PACKAGE.MODULE` runs `main()` of that module.
+
+DVC starts it in the project's root. A stage reads what dvc.yaml declares as its deps and writes what it declares as its
+outs.
+"""
+
+import gc
+import importlib
+import os
+import sys
+
+from dvckit.core.errors import answered
+from dvckit.core.files import ended_by_ctrl_c
+
+# The last bits of a float depend on the processor and on the number of threads, unless both are held fixed.
+# Each library reads these once, when it is loaded.
+ARITHMETIC = {
+    "OPENBLAS_CORETYPE": "Haswell",  # OpenBLAS otherwise picks a kernel for the processor it meets
+    "NPY_DISABLE_CPU_FEATURES": "X86_V3 X86_V4 AVX512_ICL AVX512_SPR",  # numpy's exp and log differ by vector unit
+    "OPENBLAS_NUM_THREADS": "1",  # the order of a sum depends on how it was shared out
+    "OMP_NUM_THREADS": "1",
+}
+
+
+def pin_arithmetic() -> None:
+    """Make floating-point results the same on every x86-64 processor; call it before numpy is loaded."""
+    os.environ.update(ARITHMETIC)
+
+
+def main() -> None:
+    """Run the stage whose module the command line names."""
+    pin_arithmetic()
+    with ended_by_ctrl_c(), answered():
+        # nothing that loading makes is garbage, and looking for some takes a fifth of a stage's start
+        gc.disable()
+        stage = importlib.import_module(sys.argv[1])
+        gc.freeze()
+        gc.enable()
+        stage.main()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,41 @@
+"""`dvckit summary`: the scores of the last run beside the baselines, and where the report is."""
+
+import json
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+
+from dvckit.core.errors import UserError
+from dvckit.core.grid import Grid, terminal
+from dvckit.core.layout import METRICS, REPORT
+from dvckit.project import load, project_of
+from dvckit.repository.revision import Revision
+
+
+def print_summary(root: Path) -> None:
+    """Print the scores in reports/metrics.json as a table; UserError where no run has left them."""
+    try:
+        metrics = json.loads((root / METRICS).read_text(encoding="utf-8"))
+        holdout, folds, baselines = metrics["holdout"], metrics["cv"], metrics["baseline"]
+        headline = next(iter(holdout), None)
+    except (FileNotFoundError, ValueError, KeyError):
+        raise UserError(f"there are no scores in {METRICS}; run `dvc repro -P`") from None
+    titles = {"majority": "majority class", **_titles(root)}
+    header = ["score", "hold-out", "cross-validation", *(titles.get(name, name) for name in baselines)]
+    rows = []
+    for name, value in holdout.items():
+        spread = f" ± {folds[f'{name}_sd']:.3f}" if f"{name}_sd" in folds else ""
+        over_folds = f"{folds[name]:.3f}{spread}" if name in folds else ""
+        of_rules = [f"{score:.3f}" if name == headline else "" for score in baselines.values()]
+        rows.append([name, f"{value:.3f}", over_folds, *of_rules])
+    console = terminal()
+    Grid("", header, rows, numeric=header[1:]).print(console)
+    console.print(f"report: {root / REPORT}", soft_wrap=True)
+
+
+def _titles(root: Path) -> Mapping[str, str]:
+    """Return what the project calls its baselines; nothing where it cannot be imported."""
+    with suppress(UserError, ImportError, AttributeError):
+        titles: Mapping[str, str] = load(project_of(Revision(root)).words).baselines
+        return titles
+    return {}

@@ -1,0 +1,180 @@
+"""What all trials of a sweep share, made once: git's tree, copies of the project, the stages, and the outs at hand."""
+
+import fcntl
+import os
+import shutil
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
+
+from dvckit.core.errors import UserError, one_line
+from dvckit.core.layout import PARAMS
+from dvckit.repository.dvc_internals import DvcException, LockError, Repo, dict_sha256, load_yaml
+from dvckit.repository.locks import LOCK
+from dvckit.repository.objects import file_md5, object_path
+from dvckit.repository.programs import git
+from dvckit.repository.revision import Revision
+from dvckit.sweep.configurations import Configuration, Values, apply
+from dvckit.sweep.pipeline import Entry, Stage, configure, interpolated, resolve
+from dvckit.sweep.trial import Start
+
+if TYPE_CHECKING:
+    from dvckit.project import Project
+
+
+class Base:
+    """A project at one moment: nothing here changes while the user goes on editing.
+
+    `head` is HEAD's commit, `tree` git's tree of the tracked files as they are now, `changed` those that differ from
+    HEAD's; `copy` is a copy of the project for DVC to look at, `project` what dvc.yaml names as the project, if it does.
+    """
+
+    def __init__(self, root: Path, folder: Path) -> None:
+        """Copy the project into an empty folder; UserError where DVC is busy or refuses the pipeline."""
+        self.root, self.folder = root, folder
+        self.head = git(root, "rev-parse", "--verify", "HEAD^{commit}").strip()
+        with _unlocked(root) as repo:
+            self.cache = Path(repo.cache.local.path).parents[1]
+            self.tree = _write_tree(root, folder / "index", _deps(repo))
+        self.changed = git(root, "diff", "--name-only", "--relative", self.head, self.tree).splitlines()
+        self.project = _project(root)
+        self.copy = checkout(root, self.tree, folder / "base")
+        configure(self.copy, self.cache)
+        shutil.copyfile(self.copy / PARAMS, folder / PARAMS)
+        self.values = Values(folder / PARAMS, folder / "base", self.project.check_params if self.project else None)
+        self._keys = interpolated(self.copy)
+        self._stages: dict[str, list[Stage]] = {}
+        self.start = self._start()
+
+    def worker(self, number: int) -> Path:
+        """Make a copy of the project for a worker."""
+        return checkout(self.root, self.tree, self.folder / str(number))
+
+    def stages(self, configuration: Configuration) -> list[Stage]:
+        """Return the stages as a configuration's parameters resolve them."""
+        values = self.values.of(configuration)
+        key = repr([values.get(name) for name in self._keys])
+        if key not in self._stages:
+            shutil.copyfile(self.folder / PARAMS, self.copy / PARAMS)
+            apply(self.copy / PARAMS, configuration)
+            self._stages[key] = resolve(self.root, self.copy)
+        return self._stages[key]
+
+    def name(self, configuration: Configuration) -> str:
+        """Return the experiment's name: the same for the same parameters, code and data on one commit."""
+        stages = [stage._replace(links={})._asdict() for stage in self.stages(configuration)]
+        return f"sweep-{dict_sha256({'params': self.values.of(configuration), 'stages': stages})[:12]}"
+
+    def included(self) -> list[str]:
+        """Return the files with uncommitted changes that stages read."""
+        deps = {path for stage in self.stages(()) for path in stage.deps.values()} | {str(PARAMS), "dvc.yaml"}
+        outs = {out.path for stage in self.stages(()) for out in stage.outs}
+        return [path for path in self.changed if path not in outs and deps & {path, *map(str, Path(path).parents)}]
+
+    def _start(self) -> Start:
+        """Keep those of dvc.lock's stages whose outs are in the cache or in git."""
+        lock: dict[str, Entry] = load_yaml(self.copy / LOCK).get("stages", {}) if (self.copy / LOCK).is_file() else {}
+        sources: dict[str, str] = {}
+        kept = {}
+        for stage in self.stages(()):
+            entries = {entry["path"]: entry for entry in lock.get(stage.name, {}).get("outs", ())}
+            files = {out.path: self._source(out.path, entries.get(out.name)) for out in stage.outs}
+            if all(files.values()):
+                kept[stage.name] = lock[stage.name]
+                sources |= {path: str(source) for path, source in files.items()}
+        imports = [os.path.relpath(path, self.root) for path in sys.path if Path(path).is_relative_to(self.root)]
+        return Start(kept, sources, imports)
+
+    def _source(self, path: str, entry: Entry | None) -> Path | None:
+        """Return a file with the content that dvc.lock names."""
+        if entry is None or "md5" not in entry:
+            return None
+        cached, own = object_path(self.cache, entry["md5"]), self.copy / path
+        if cached.is_file() and cached.stat().st_size == entry["size"]:
+            return cached
+        return own if file_md5(own) == entry["md5"] else None
+
+
+def _project(root: Path) -> "Project | None":
+    revision, name = Revision(root), None
+    with suppress(UserError):  # a repository without a model
+        name = revision.model.project
+    if name is None:
+        return None
+    from dvckit.project import project_of
+
+    return project_of(revision)
+
+
+@contextmanager
+def _unlocked(root: Path) -> Iterator[Any]:
+    """Open the repository and hold DVC's lock, so that no stage is writing; UserError where another DVC holds it."""
+    try:
+        with Repo(str(root)) as repo, repo.lock:
+            yield repo
+    except LockError:
+        raise UserError("another DVC command is running in this repository; run the sweep when it has ended") from None
+    except DvcException as error:
+        raise UserError(f"DVC: {one_line(error)}") from None
+
+
+def _deps(repo: Any) -> list[str]:
+    """Return the paths in the repository that the stages of dvc.yaml read."""
+    stages = repo.stage.collect(f"{repo.root_dir}/dvc.yaml")
+    return sorted({dep.fs_path for stage in stages for dep in stage.deps if dep.is_in_repo})
+
+
+def _write_tree(root: Path, index: Path, deps: list[str]) -> str:
+    """Write the tree of the tracked files as they are now, through an index of its own; UserError where a merge is open.
+
+    `dvc exp run` also adds untracked files that are among the `deps` of stages.
+    """
+    own = Path(root, git(root, "rev-parse", "--git-path", "index").strip())
+    if own.is_file():
+        shutil.copyfile(own, index)
+    git(root, "add", "--update", "--", ":/", index=index)
+    listed = git(root, "ls-files", "-z", "--others", "--exclude-standard", "--", *deps, index=index) if deps else ""
+    if listed:
+        git(root, "add", "--pathspec-from-file=-", "--pathspec-file-nul", index=index, given=listed)
+    return git(root, "write-tree", index=index).strip()
+
+
+def checkout(root: Path, tree: str, folder: Path) -> Path:
+    """Write the files of a tree below `folder`; return where the project is.
+
+    That is as deep as the real one: `..` in a path leads to nothing but `folder`.
+    """
+    top = Path(git(root, "rev-parse", "--show-toplevel").strip())
+    place = folder / top.relative_to("/")
+    place.mkdir(parents=True)
+    index = folder / "index"
+    git(root, "read-tree", tree, index=index)
+    git(top, "checkout-index", "--all", f"--prefix={place}/", index=index)
+    return place / root.resolve().relative_to(top)
+
+
+@contextmanager
+def private_folder(root: Path) -> Iterator[Path]:
+    """Give an empty folder inside .dvc/tmp, and remove it at the end, with those that killed sweeps have left."""
+    parent = root / ".dvc/tmp/sweep"
+    parent.mkdir(parents=True, exist_ok=True)
+    _remove_left(parent)
+    try:
+        with (
+            TemporaryDirectory(prefix="running-", dir=parent, ignore_cleanup_errors=True) as name,
+            Path(name, "lock").open("a") as lock,
+        ):
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield Path(name)
+    finally:
+        _remove_left(parent)  # a worker that outlived its sweep may have written while its folder was removed
+
+
+def _remove_left(parent: Path) -> None:
+    for left in parent.glob("running-*"):
+        with suppress(OSError), (left / "lock").open("a") as lock:  # another sweep may hold it, or remove it, too
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            shutil.rmtree(left, ignore_errors=True)

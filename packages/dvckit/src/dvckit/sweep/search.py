@@ -1,0 +1,138 @@
+"""The search of a sweep: Optuna draws configurations, each near those that were good, from the outcomes so far.
+
+A trial is pruned when its mean score after a fold is worse than the median of those that were run whole, as by Optuna's
+MedianPruner. Its threshold is fixed when it is drawn, so that it can run anywhere.
+
+Each value is drawn from a seed of its own, made of `--seed`, the trial's number and the key, and Optuna gets the outcomes
+in the order of the trials: so a search that was interrupted, even while it drew, goes on as if it had not been, and with
+the same number of workers it is the same search each time.
+"""
+
+import hashlib
+import random
+import warnings
+from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import accumulate
+from statistics import median
+from typing import Any
+
+import optuna
+from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
+from optuna.exceptions import OptunaError
+from optuna.samplers import TPESampler
+from optuna.study import StudyDirection
+from optuna.trial import TrialState
+from sqlalchemy.exc import SQLAlchemyError
+
+from dvckit.core.errors import UserError, one_line
+from dvckit.sweep.configurations import Axis, Configuration
+from dvckit.sweep.sweep import Aim, Outcome
+from dvckit.sweep.trial import Pruned, Threshold, Trial
+
+STARTUP = 5  # trials that are run whole, before any is pruned
+THRESHOLD = "threshold"  # the attribute of a trial that holds what it must reach after each fold
+
+
+def distribution(axis: Axis, current: Any) -> BaseDistribution:
+    """Return what Optuna draws an axis from; an interval of whole numbers unless its key holds a fraction now.
+
+    UserError for an interval whose ends are the wrong way round, or cannot be on a logarithmic scale.
+    """
+    if axis.interval is None:
+        return CategoricalDistribution([value.partition("=")[2] for value in axis.values])
+    low, high, log = float(axis.interval.start), float(axis.interval.end), "log" in axis.interval.tags
+    try:
+        if not isinstance(current, float) and low.is_integer() and high.is_integer():
+            return IntDistribution(int(low), int(high), log=log)
+        return FloatDistribution(low, high, log=log)
+    except ValueError as error:
+        raise UserError(f"-S {axis.written}: {error}") from None
+
+
+class Search:
+    """A study of so many trials. Outcomes must come in the order of the trials."""
+
+    def __init__(
+        self, axes: list[Axis], values: dict[str, Any], aim: Aim, *, trials: int, seed: int, storage: str, base: str
+    ) -> None:
+        """Open the study in a database; `values` are the present ones, and `base` names what the trials start from.
+
+        UserError where the database cannot be used.
+        """
+        self.axes, self.aim, self.count, self.seed, self.storage = axes, aim, trials, seed, storage
+        self.distributions = {axis.key: distribution(axis, values.get(axis.key)) for axis in axes}
+        # where the folds themselves are tried, their scores say nothing about one another
+        self.prunes = not any(axis.key.startswith("evaluate.") for axis in axes)
+        self._waiting: deque[optuna.Trial | None] = deque()
+        optuna.logging.set_verbosity(optuna.logging.ERROR)
+        content = repr([base, [axis.written for axis in axes], aim.metric, seed])
+        name = f"sweep-{hashlib.sha256(content.encode()).hexdigest()[:12]}"
+        direction = StudyDirection.MINIMIZE if aim.minimised else StudyDirection.MAXIMIZE
+        with self._answered():
+            self.study = optuna.create_study(storage=storage, study_name=name, direction=direction, load_if_exists=True)
+
+    @contextmanager
+    def _answered(self) -> Iterator[None]:
+        """Turn what the database refuses into UserError."""
+        try:
+            yield
+        except (SQLAlchemyError, OptunaError, ImportError) as error:
+            raise UserError(f"--storage {self.storage}: {one_line(error)}") from None
+
+    def trials(self) -> Iterator[Trial]:
+        """Yield the trials: those done before, those that an interrupted search has left open, and new ones."""
+        for number in range(self.count):
+            with self._answered():
+                trial = self._trial(number)
+            yield trial
+
+    def _trial(self, number: int) -> Trial:
+        trials = self.study.get_trials(deepcopy=False)
+        known = trials[number] if number < len(trials) else None
+        if known and known.state.is_finished():
+            self._waiting.append(None)
+            means = tuple(known.intermediate_values.values())
+            pruned = Pruned(means) if known.state == TrialState.PRUNED else None
+            return Trial(self._configuration(known.params), pruned=pruned)
+        # of a trial that was left open Optuna gives the handle by its private number alone
+        trial = optuna.Trial(self.study, known._trial_id) if known else self.study.ask()  # noqa: SLF001
+        for key, drawn_from in self.distributions.items():
+            seed = random.Random(f"{self.seed} {number} {key}").getrandbits(32)  # noqa: S311
+            self.study.sampler = TPESampler(seed=seed)
+            trial._suggest(key, drawn_from)  # noqa: SLF001 - what `ask` does; a value that it has stays
+        if THRESHOLD not in trial.user_attrs:
+            trial.set_user_attr(THRESHOLD, self._threshold())
+        self._waiting.append(trial)
+        means = tuple(trial.user_attrs[THRESHOLD])
+        threshold = Threshold(self.aim.fold_metric, self.aim.minimised, means) if means else None
+        return Trial(self._configuration(trial.params), threshold)
+
+    def _configuration(self, params: dict[str, Any]) -> Configuration:
+        texts = {key: f"{value:.6g}" if isinstance(value, float) else value for key, value in params.items()}
+        return tuple(f"{axis.key}={texts[axis.key]}" for axis in self.axes)
+
+    def _threshold(self) -> list[float]:
+        """Return the median score, after each fold but the last, of the trials that were run whole; none at first."""
+        whole = self.study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+        means = [list(trial.intermediate_values.values()) for trial in whole if trial.intermediate_values]
+        if len(means) < STARTUP or not self.prunes:
+            return []
+        return [median(scores) for scores in zip(*means, strict=True)][:-1]
+
+    def tell(self, outcome: Outcome) -> None:
+        """Give Optuna the outcome of the first trial that is still open."""
+        trial = self._waiting.popleft()
+        if trial is None:
+            return
+        scores = outcome.evaluation.get(f"folds.{self.aim.fold_metric}", ())
+        means = outcome.means or [total / fold for fold, total in enumerate(accumulate(scores), 1)]
+        with self._answered(), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Optuna's, about folds that were reported before a break
+            for fold, mean in enumerate(means, 1):
+                trial.report(mean, fold)
+            if outcome.scores:
+                self.study.tell(trial, outcome.scores[self.aim.metric])
+            else:
+                self.study.tell(trial, state=TrialState.PRUNED if outcome.means else TrialState.FAIL)

@@ -1,0 +1,1 @@
+"""Tables: schemas, strict reading, validation, quality, sources."""

@@ -1,0 +1,64 @@
+"""Files generated from a project's schema and tracked by git; `dvckit dictionary` and `make docs` write them.
+
+A pandera schema in YAML beside each table, a JSON Schema of one row, and the data dictionary of the docs.
+"""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+from dvckit.core.files import write_bytes
+from dvckit.core.grid import Grid
+from dvckit.core.layout import INTERIM, PROCESSED, RAW, TEST, TRAIN
+from dvckit.tables.schema import Schema
+
+DOCS = Path("docs/docs")
+TYPES = {int: "whole number", float: "number", str: "text"}
+
+
+def write_documents(root: Path, clean: Schema, features: Schema) -> None:
+    """Write every generated file."""
+    for path, text in documents(clean, features).items():
+        write_bytes(root / path, text.encode())
+
+
+def documents(clean: Schema, features: Schema) -> dict[Path, str]:
+    """Return the text of every generated file, by its path from the project's root."""
+    source = clean.record.__module__.replace(".", "/")
+    generated = f"Generated from {source}.py by `make docs`"
+    schemas = {RAW / part: clean.text(labelled=part == TRAIN) for part in (TRAIN, TEST)}
+    schemas |= {INTERIM / part: clean.typed(labelled=part == TRAIN) for part in (TRAIN, TEST)}
+    schemas |= {PROCESSED / part: features.typed(labelled=part != TEST) for part in (TRAIN, "holdout", TEST)}
+    metadata = {
+        path.with_name(f"{path.name}_metadata.yaml"): f"# {generated}\n{schema.to_yaml()}"
+        for path, schema in schemas.items()
+    }
+    json_schema = json.dumps({"$comment": generated, **clean.record.model_json_schema()}, indent=2)
+    dictionary = [f"<!-- {generated} -->", "# Data dictionary", *_dictionary(clean, features)]
+    return metadata | {
+        DOCS / f"{clean.record.__name__.lower()}.schema.json": f"{json_schema}\n",
+        DOCS / "dictionary.md": "\n".join(dictionary) + "\n",
+    }
+
+
+def _dictionary(clean: Schema, features: Schema) -> Iterator[str]:
+    about = {
+        "Clean": "`data/interim/{train,test}.parquet`, and the columns of the CSV files in `data/raw`.",
+        "Features": "`data/features` and `data/processed`: what the model sees, with key and target.",
+    }
+    for (title, sentence), schema in zip(about.items(), (clean, features), strict=True):
+        header = ["column", "type", "unit", "values", "missing", "meaning"]
+        rows = [_row(schema, name) for name in schema.columns(labelled=True)]
+        yield from ("", f"## {title}", "", sentence, "", *Grid("", header, rows).markdown())
+    yield from ("", f"Tables of rows to predict have no column `{clean.target}`.")
+
+
+def _row(schema: Schema, name: str) -> list[str]:
+    limits = schema.limits(name)
+    allowed = ", ".join(map(str, schema.values(name)))
+    if "ge" in limits:
+        allowed = f"{limits['ge']} to {limits['le']}" if "le" in limits else f"from {limits['ge']}"
+    elif "max_length" in limits:
+        allowed = f"up to {limits['max_length']} characters, one line" if "pattern" in limits else "one character"
+    may_miss = "may be" if schema.nullable(name) else "never"
+    return [name, TYPES[schema.kind(name)], schema.unit(name), allowed, may_miss, schema.description(name)]

@@ -1,0 +1,58 @@
+"""Load a table of a project by name, at any revision."""
+
+from io import BytesIO
+from typing import TYPE_CHECKING
+
+from dvckit.core.errors import UserError, one_line
+from dvckit.core.layout import FEATURES, INTERIM, PREDICTIONS, PROCESSED, RAW, REJECTED, SUBMISSION
+from dvckit.repository.programs import find_root
+from dvckit.repository.revision import Revision
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+STEPS = {"raw": RAW, "clean": INTERIM, "features": FEATURES, "processed": PROCESSED}
+TABLES = {
+    name + ("" if part == "train" else f"/{part}"): folder / f"{part}.{'csv' if folder == RAW else 'parquet'}"
+    for name, folder in STEPS.items()
+    for part in ("train", "test", *(["holdout"] if folder == PROCESSED else []))
+} | {"submission": SUBMISSION, "rejected": REJECTED, "predictions": PREDICTIONS}
+# Not typed yet: guessing types would lose leading zeros and turn "NA" into a missing value.
+AS_TEXT = ("raw", "raw/test", "rejected")
+
+
+def load(table: str, rev: str | None = None) -> "pd.DataFrame":
+    """Return a table of the project in the current folder, at a revision, by default in the workspace.
+
+    `table` is a step ("raw", "clean", "features", "processed": its training rows), a step and a part ("clean/test",
+    "processed/holdout"), "predictions", "submission" or "rejected". Raw and rejected cells are text, an empty one
+    missing. UserError for an unknown table or revision, or if the table is not available.
+    """
+    if table not in TABLES:
+        raise UserError(f"there is no table {table!r}; there are {', '.join(TABLES)}")
+    return table_at(Revision(find_root(), rev), table)
+
+
+def table_at(revision: Revision, table: str) -> "pd.DataFrame":
+    """Return a table in TABLES at a revision; UserError if it is not available or not a table."""
+    import pandas as pd
+
+    path = TABLES[table].as_posix()
+    if path.endswith(".parquet"):
+        return revision.table(path)
+    content = revision.read(path)
+    try:
+        return _text_table(content) if table in AS_TEXT else pd.read_csv(BytesIO(content))
+    except ValueError as error:  # pyarrow's and pandas' own errors are ValueErrors
+        raise UserError(f"{path} {revision.where} is not a table: {one_line(error)}") from None
+
+
+def _text_table(content: bytes) -> "pd.DataFrame":
+    """Read CSV with every cell as text; a row with more or fewer cells than the header is an error."""
+    from pyarrow import csv
+
+    from dvckit.tables.reading import as_text
+
+    names = csv.open_csv(BytesIO(content)).schema.names
+    table: pd.DataFrame = csv.read_csv(BytesIO(content), **as_text(names)).to_pandas()
+    return table

@@ -1,0 +1,229 @@
+"""Strict reading of a user's CSV file, as tables of text: nothing is guessed, and nothing is dropped.
+
+Other readers of CSV accept broken files: they close a quote, skip a row, or assume another encoding. Here the bytes are
+checked first, then the header, then the cells, each as the text in the file.
+"""
+
+import codecs
+import csv
+import stat
+from collections import Counter
+from collections.abc import Generator, Iterator
+from contextlib import closing
+from itertools import accumulate, takewhile
+from pathlib import Path
+from typing import Any, NoReturn
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+from pyarrow import csv as arrow_csv
+
+from dvckit.core.errors import UserError
+
+BLOCK = 8 << 20  # bytes read at once; no row may be longer
+
+# How files begin that are CSV only by name, and what to do about them.
+STRANGERS = {
+    b"\x1f\x8b": "a gzip archive; unpack it",
+    b"BZh": "a bzip2 archive; unpack it",
+    b"\xfd7zXZ\x00": "an xz archive; unpack it",
+    b"\x28\xb5\x2f\xfd": "a zstd archive; unpack it",
+    b"PK\x03\x04": "a zip archive or an Excel workbook; unpack it, or save it as CSV",
+    b"\xd0\xcf\x11\xe0": "an Excel workbook; save it as CSV",
+    b"PAR1": "a Parquet file; save it as CSV",
+    b"ARROW1": "an Arrow file; save it as CSV",
+    b"SQLite format 3": "an SQLite database; save the table as CSV",
+    b"%PDF": "a PDF; save the table as CSV",
+    b"\xff\xfe": "UTF-16 text; save it as UTF-8",
+    b"\xfe\xff": "UTF-16 text; save it as UTF-8",
+    b"version https://git-lfs": "a git-lfs pointer; run `git lfs pull`",
+    b"outs:\n": "a DVC pointer; run `dvc pull` and name the file that it stands for",
+    b"<!doctype html": "an HTML page; download the file itself",
+    b"<html": "an HTML page; download the file itself",
+    b"<?xml": "an XML file; save the table as CSV",
+    b"{": "JSON; save the table as CSV",
+    b"[": "JSON; save the table as CSV",
+}
+_QUOTE = ord('"')
+# Bytes allowed before an opening quote and after a closing one.
+_EDGE = np.zeros(256, dtype=bool)
+_EDGE[[ord(sign) for sign in ',\n\r"']] = True
+
+
+def check_bytes(path: Path) -> None:
+    """Refuse (UserError) a file that is not UTF-8 text with well-formed quotes; name the row and offset of the first fault."""
+    kind = path.stat().st_mode if path.exists() else 0
+    if not stat.S_ISREG(kind):
+        what = "a folder" if stat.S_ISDIR(kind) else "no regular file" if kind else "not there"
+        raise UserError(f"{path} is {what}; name a CSV file")
+    with path.open("rb") as file:
+        start = file.readline(BLOCK)
+        while start and not start.strip(b"\r\n\t " + codecs.BOM_UTF8):  # lines that are empty
+            start = file.readline(BLOCK)
+        for magic, what in STRANGERS.items():
+            if start.lstrip().lower().startswith(magic.lower()):
+                raise UserError(f"{path} is {what}")
+        for sign in (b";", b"\t", b"|"):
+            if sign in start and b"," not in start:
+                raise UserError(f"{path}: the cells are separated by {sign.decode()!r}; save it with commas")
+        if not start:
+            raise UserError(f"{path} is empty")
+        file.seek(0)
+        file.seek(len(codecs.BOM_UTF8) if file.read(3) == codecs.BOM_UTF8 else 0)
+        _check_blocks(path, file.tell(), iter(lambda: file.read(BLOCK), b""))
+
+
+def _check_blocks(path: Path, offset: int, blocks: Iterator[bytes]) -> None:
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    before, opened = ord("\n"), -1  # the byte before the block; where a quote is open, its offset
+    block = next(blocks)
+    while block:
+        after = next(blocks, b"")
+        at, fault = _no_text(decoder, block, final=not after)
+        # check the quotes before the fault first: they determine its row
+        opened = _check_quotes(path, offset, block[:at], (before, after[0] if after else ord("\n")), opened)
+        if fault:
+            _refuse(path, offset + at, fault)
+        before, last, offset, block = block[-1], block, offset + len(block), after
+    if opened >= 0:
+        _refuse(path, opened, "opens a quote that is never closed")
+    if last.endswith(b","):
+        _refuse(path, offset, "ends without a line end, in an empty cell; the file may have been cut off")
+
+
+def _no_text(decoder: codecs.IncrementalDecoder, block: bytes, *, final: bool) -> tuple[int, str]:
+    """Return the offset of the first byte in a block that is not text, and why; the length of the block if all is text."""
+    pending = len(decoder.getstate()[0])
+    nul = block.find(b"\0")
+    try:
+        decoder.decode(block if nul < 0 else block[:nul], final=final or nul >= 0)
+    except UnicodeDecodeError as error:
+        byte = error.object[error.start]
+        return max(error.start - pending, 0), f"is not UTF-8 (byte 0x{byte:02x}); save the file as UTF-8"
+    return (len(block), "") if nul < 0 else (nul, "holds a NUL byte; it is damaged, or no text")
+
+
+def _check_quotes(path: Path, offset: int, block: bytes, edges: tuple[int, int], opened: int) -> int:
+    """Check that each quote opens a cell, closes one, or is doubled inside one; return where one is open, or -1."""
+    data = np.frombuffer(block, np.uint8)
+    at = np.flatnonzero(data == _QUOTE)
+    if not len(at):
+        return opened
+    before = np.where(at > 0, data[at - 1], edges[0])
+    after = np.where(at < len(data) - 1, data[np.minimum(at + 1, len(data) - 1)], edges[1])
+    opening = np.arange(len(at)) % 2 == (opened >= 0)
+    wrong = np.flatnonzero(~_EDGE[np.where(opening, before, after)])
+    if len(wrong):
+        first = wrong[0]
+        if opening[first]:
+            _refuse(path, offset + int(at[first]), "has a quote in a cell that does not begin with one")
+        start = offset + int(at[first - 1]) if first else opened
+        _refuse(path, start, "has a quote that is not closed at the end of its cell")
+    return offset + int(at[-1]) if opening[-1] else -1
+
+
+def _refuse(path: Path, offset: int, fault: str) -> NoReturn:
+    """Raise UserError with the row of a byte; the quotes before that byte are well formed."""
+    with closing(_rows(path, "latin-1")) as rows:  # a character a byte
+        ends = accumulate(map(len, rows))
+        row = sum(1 for _ in takewhile(lambda end: end <= min(offset, path.stat().st_size - 1), ends))
+    raise UserError(f"{path}: {f'row {row}' if row else 'the header'} {fault} (byte {offset})")
+
+
+def _rows(path: Path, encoding: str) -> Generator[str]:
+    """Yield the text of each row, the header first, with its line end and the empty lines before it."""
+    row: list[str] = []
+    inside = False  # a quote is open at the end of the line
+    with path.open(encoding=encoding, newline="") as lines:
+        for line in lines:
+            row.append(line)
+            inside ^= line.count('"') % 2 == 1
+            if not inside and line.strip("\r\n"):
+                yield "".join(row)
+                row = []
+    if row:
+        yield "".join(row)
+
+
+def read_header(path: Path) -> list[str]:
+    """Return the cells of the first line that is not empty."""
+    with path.open(encoding="utf-8-sig", newline="") as lines:
+        try:
+            return next(cells for cells in csv.reader(lines) if cells)
+        except csv.Error:
+            raise UserError(f"{path}: the header has a cell of more than {csv.field_size_limit()} characters") from None
+
+
+def check_header(path: Path, columns: list[str]) -> None:
+    """Refuse (UserError) a header that is not exactly these columns in this order, and say what differs."""
+    found = read_header(path)
+    if found == columns:
+        return
+    counts = Counter(found)
+    faults = {
+        "missing": [name for name in columns if name not in counts],
+        "unknown": [name for name in counts if name not in columns],
+        "more than once": [name for name, count in counts.items() if count > 1],
+    }
+    told = [f"{what}: {_some(names)}" for what, names in faults.items() if names] or ["the order is another"]
+    raise UserError(f"{path}: the header is wrong ({'; '.join(told)}); expected {','.join(columns)}")
+
+
+def _some(names: list[str]) -> str:
+    rest = f" and {len(names) - 8} more" if len(names) > 8 else ""
+    return ", ".join(shown(name) for name in names[:8]) + rest
+
+
+def shown(text: str) -> str:
+    """Return text from a file for a message: quoted, invisible characters escaped, truncated if it is long."""
+    return repr(text if len(text) <= 60 else f"{text[:60]}…")
+
+
+def as_text(columns: list[str]) -> dict[str, Any]:
+    """Return options that make Arrow read every cell as text, an empty one as null, line breaks included."""
+    types = dict.fromkeys(columns, pa.string())
+    return {
+        "parse_options": arrow_csv.ParseOptions(newlines_in_values=True),
+        "convert_options": arrow_csv.ConvertOptions(column_types=types, strings_can_be_null=True, null_values=[""]),
+    }
+
+
+def text_batches(path: Path, columns: list[str], ragged: dict[int, str]) -> Iterator[pa.RecordBatch]:
+    """Yield the rows in order, every cell as text, an empty one as null; `check_bytes` and `check_header` come first.
+
+    A row with too many or too few cells is left out; its number, counted from 1, and its fault are put into `ragged`.
+    """
+
+    def note(row: arrow_csv.InvalidRow) -> str:
+        ragged[row.number - 1] = f"has {row.actual_columns} cells, the header has {row.expected_columns}"
+        return "skip"
+
+    options = as_text(columns)
+    options["parse_options"].invalid_row_handler = note
+    file = path.open("rb")  # by its name alone, Arrow would unpack a file
+    try:
+        # rows have numbers only in order
+        yield from arrow_csv.open_csv(
+            file, read_options=arrow_csv.ReadOptions(use_threads=False, block_size=BLOCK), **options
+        )
+    except pa.ArrowInvalid as error:
+        if "Empty CSV file" in str(error):  # a header without a line end
+            return
+        if "straddling" in str(error):
+            raise UserError(f"{path} has a row of more than {BLOCK >> 20} MiB; that is not a table") from None
+        raise UserError(f"{path} cannot be read as CSV: {error}") from None
+    finally:
+        file.close()
+
+
+def row_numbers(positions: npt.NDArray[np.int64], ragged: dict[int, str]) -> npt.NDArray[np.int64]:
+    """Return the rows' numbers, from 1, for their positions, from 0, among the rows that are not ragged."""
+    left_out = np.array(sorted(ragged), dtype=np.int64)
+    return positions + 1 + np.searchsorted(left_out - np.arange(len(left_out)), positions + 1, side="right")
+
+
+def rows_as_written(path: Path, numbers: set[int]) -> dict[int, str]:
+    """Return the original text of these rows, without the line end, by number; the header is row 0."""
+    rows = enumerate(_rows(path, "utf-8-sig"))
+    return {number: row.strip("\r\n") for number, row in rows if number in numbers}

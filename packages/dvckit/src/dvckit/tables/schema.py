@@ -1,0 +1,208 @@
+"""Schemas: the pydantic record of a row, and the pandera schemas that are derived from it.
+
+A project defines its records once, in its schema module: columns, types, ranges, units and meaning. Everything else (the
+schema of CSV cells, that of typed tables, the data dictionary) is derived from them, so that they cannot disagree. Importing
+this module is cheap: pandera is imported only when a table is checked.
+"""
+
+import types
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from math import isnan
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Union, get_args, get_origin
+
+from pydantic import BaseModel, ConfigDict, model_validator
+
+from dvckit.core.layout import TEST, TRAIN
+
+if TYPE_CHECKING:
+    import pandera.pandas as pa
+
+# Numbers in a CSV file: no blank, no sign +, no leading zero of a whole number, no inf, nan, hex or thousands separator.
+GRAMMAR = {int: r"^-?(?:0|[1-9][0-9]{0,17})$", float: r"^-?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]{1,3})?$"}
+NOUN = {int: "a whole number", float: "a number"}
+# A pattern for text of one line with something visible in it: a line break in a cell is nearly always a quote left open,
+# which swallows rows.
+ONE_LINE = "^ *[^\\x00-\\x20\\x7f\\x85\u2028\u2029][^\\x00-\\x1f\\x7f\\x85\u2028\u2029]*$"
+
+
+class Record(BaseModel):
+    """One row of a table: strict types, no unknown column, frozen. NaN stands for a missing value."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _nan_is_missing(cls, values: Any) -> Any:
+        """Accept a row of a DataFrame."""
+        if not isinstance(values, dict):
+            return values
+        return {name: None if isinstance(value, float) and isnan(value) else value for name, value in values.items()}
+
+
+def unit(name: str) -> dict[str, Any]:
+    """Return the value of `Field(json_schema_extra=...)` that sets a unit, such as years."""
+    return {"unit": name}
+
+
+class Names:
+    """The column names of a record as attributes (`Clean.Age`); a name that the record lacks is an AttributeError."""
+
+    def __init__(self, record: type[BaseModel]) -> None:
+        self._names = dict.fromkeys(record.model_fields)
+
+    def __getattr__(self, name: str) -> str:
+        if name not in self.__dict__.get("_names", ()):
+            raise AttributeError(f"no column {name!r}; there are {', '.join(self._names)}")
+        return name
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._names)
+
+
+@dataclass(frozen=True)
+class Schema:
+    """A table of such records; `key` is the column that identifies a row, `target` the one to predict."""
+
+    record: type[Record]
+    key: str
+    target: str
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """The columns that are neither key nor target, in the order of the table: a model's input."""
+        return tuple(name for name in self.record.model_fields if name not in (self.key, self.target))
+
+    def columns(self, *, labelled: bool) -> list[str]:
+        """Return the columns in their order; without labels there is no target column."""
+        return [name for name in self.record.model_fields if labelled or name != self.target]
+
+    def kind(self, column: str) -> type:
+        """Return the type of a column's values, missing ones aside: int, float or str."""
+        annotation = self.record.model_fields[column].annotation
+        if get_origin(annotation) in (Union, types.UnionType):
+            annotation = next(part for part in get_args(annotation) if part is not type(None))
+        value = get_args(annotation)[0] if get_origin(annotation) is Literal else annotation
+        return value if isinstance(value, type) else type(value)
+
+    def nullable(self, column: str) -> bool:
+        """Return whether a value of the column may be missing; labels may not."""
+        return column != self.target and type(None) in get_args(self.record.model_fields[column].annotation)
+
+    def values(self, column: str) -> tuple[Any, ...]:
+        """Return the values that the column may have; empty if they are not listed."""
+        annotation = self.record.model_fields[column].annotation
+        parts = [part for part in (annotation, *get_args(annotation)) if get_origin(part) is Literal]
+        return get_args(parts[0]) if parts else ()
+
+    def limits(self, column: str) -> dict[str, Any]:
+        """Return the limits of the column's values by pydantic's names: ge, le, min_length, max_length, pattern."""
+        names = ("ge", "le", "min_length", "max_length", "pattern")
+        metadata = self.record.model_fields[column].metadata
+        limits = [(name, getattr(part, name, None)) for part in metadata for name in names]
+        return {name: value for name, value in limits if value is not None}
+
+    def unit(self, column: str) -> str:
+        """Return the unit of the column's values, such as years; empty if they have none."""
+        extra = self.record.model_fields[column].json_schema_extra
+        return str(extra["unit"]) if isinstance(extra, dict) else ""
+
+    def description(self, column: str) -> str:
+        """Return the meaning of a column."""
+        return str(self.record.model_fields[column].description)
+
+    def typed(self, *, labelled: bool) -> "pa.DataFrameSchema":
+        """Return the pandera schema of a typed table: exactly these columns, in this order, the key unique.
+
+        Whole numbers are nullable (Int64), so that a missing one is reported beside every other fault of its row.
+        """
+        import pandera.pandas as pa
+
+        dtypes = {int: "Int64", float: "float64", str: "str"}
+        return self._pandera(
+            {
+                name: pa.Column(dtypes[self.kind(name)], checks=self._checks(name), unique=name == self.key)
+                for name in self.columns(labelled=labelled)
+            }
+        )
+
+    def text(self, *, labelled: bool) -> "pa.DataFrameSchema":
+        """Return the pandera schema of a CSV file's cells as text: which may be empty, and how a number is written."""
+        import pandera.pandas as pa
+
+        return self._pandera(
+            {
+                name: pa.Column("str", checks=self._written(name), unique=name == self.key)
+                for name in self.columns(labelled=labelled)
+            }
+        )
+
+    def _pandera(self, columns: "dict[str, pa.Column]") -> "pa.DataFrameSchema":
+        import pandera.pandas as pa
+
+        for name, column in columns.items():
+            column.nullable = self.nullable(name)
+            column.description = ", ".join(filter(None, (self.description(name), self.unit(name))))
+        return pa.DataFrameSchema(columns, strict=True, ordered=True)
+
+    def _checks(self, name: str) -> "list[pa.Check]":
+        import pandera.pandas as pa
+
+        make: dict[str, Callable[[Any], pa.Check]] = {
+            "ge": lambda low: pa.Check.ge(low, error=f"must be at least {low}"),
+            "le": lambda high: pa.Check.le(high, error=f"must be at most {high}"),
+            "min_length": lambda low: pa.Check.str_length(min_value=low, error="must not be empty"),
+            "max_length": lambda high: pa.Check.str_length(
+                max_value=high, error=f"must have at most {high} characters"
+            ),
+            "pattern": lambda text: pa.Check.str_matches(
+                _whole(text), error="must be one line, with a letter, digit or sign in it"
+            ),
+        }
+        checks = [make[limit](value) for limit, value in self.limits(name).items()]
+        if known := self.values(name):
+            checks.append(pa.Check.isin(known, error=f"must be one of {', '.join(map(str, known))}"))
+        return checks
+
+    def _written(self, name: str) -> "list[pa.Check]":
+        import pandera.pandas as pa
+
+        kind, known = self.kind(name), self.values(name)
+        if kind is str:
+            return self._checks(name)
+        if known:
+            error = f"must be one of {', '.join(map(str, known))}"
+            return [pa.Check.isin([str(value) for value in known], error=error)]
+        return [pa.Check.str_matches(_whole(GRAMMAR[kind]), error=f"must be {NOUN[kind]}")]
+
+
+class Entity(NamedTuple):
+    """Who or what a row is about: `columns` together identify it, `noun` is the plural in messages."""
+
+    check: str  # what reports/data_quality.json calls the check that no entity has two rows
+    noun: str
+    columns: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Rules:
+    """Rules for the tables of a source: the schema of a row, and what goes beyond it."""
+
+    schema: Schema
+    entity: Entity | None = None
+    submission: str | None = None  # the name of a table of keys and targets; its keys must be those of `test`
+
+    def names(self) -> list[str]:
+        """Return the tables of a source, in their order; each is NAME.csv."""
+        return [TRAIN, TEST, *([self.submission] if self.submission else [])]
+
+    def columns(self, name: str) -> list[str]:
+        """Return the columns of a table of the source."""
+        if name == self.submission:
+            return [self.schema.key, self.schema.target]
+        return self.schema.columns(labelled=name == TRAIN)
+
+
+def _whole(pattern: str) -> str:
+    """Return a pattern for pandas, to which $ also matches before a last line break; to pydantic and Arrow it does not."""
+    return pattern.removesuffix("$") + r"\Z"

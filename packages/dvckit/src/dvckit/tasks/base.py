@@ -1,0 +1,150 @@
+"""The interface of a task: the kind of answer that a model gives, and how it is scored, compared, checked and plotted.
+
+Code outside of `dvckit.tasks` iterates over `task.metrics` and never names a metric, a label or a number of classes.
+`predictions` are an array whose content only the task knows; `truth` is the target of the same rows.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from dvckit.tasks.significance import Difference
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+
+    Drawing = Callable[[Axes, pd.DataFrame, "Words"], None]
+
+DIGITS = 6  # of stored scores
+
+Floats = npt.NDArray[np.float64]
+Labels = npt.NDArray[Any]
+Interval = tuple[float, float]
+
+
+INK, FAINT = "#1d4f91", "#767676"  # the colours of every figure
+
+
+@dataclass(frozen=True)
+class Words:
+    """The wording of a project's report page and summary."""
+
+    title: str  # of the report page
+    rows: str  # the plural noun for rows
+    labels: Sequence[str] = ()  # the meaning of each label, in order
+    baselines: Mapping[str, str] = field(default_factory=dict)  # the name of each baseline of the project
+
+
+class Metric(NamedTuple):
+    """A score by which models are compared, from 0 to `most`; `sign` is 1 if higher is better, else -1.
+
+    `score`, `interval` and `test` get the truth and predictions of the same rows, `test` those of the reference before
+    those of the new model. Without `interval`, only folds give one.
+    """
+
+    name: str
+    title: str
+    sign: int
+    most: float
+    score: Callable[[Labels, Floats], float]
+    test: Callable[[Labels, Floats, Floats], Difference]
+    test_name: str
+    interval: Callable[[Labels, Floats], Interval] | None = None
+
+
+class Task(ABC):
+    """A kind of answer. Models are compared by `metrics`, the headline first."""
+
+    name: str  # in the terms of Hugging Face
+    metrics: tuple[Metric, ...]
+    decides: str  # the default metric of sweeps and searches
+    target_check: str  # the name of the check of the target in reports/data_quality.json
+    template: str  # of its parts of the report page
+    overlays: Mapping[str, str]  # curves that are plotted for several models in one figure, with their captions
+
+    @abstractmethod
+    def predict(self, model: Any, inputs: "pd.DataFrame") -> Floats:
+        """Return a fitted model's predictions for rows of its input."""
+
+    @abstractmethod
+    def columns(self, predictions: Floats) -> dict[str, Floats]:
+        """Return predictions as columns of a table."""
+
+    @abstractmethod
+    def from_columns(self, table: "pd.DataFrame") -> Floats:
+        """Return the predictions in a table: the inverse of `columns`."""
+
+    @abstractmethod
+    def labels(self, predictions: Floats) -> Labels:
+        """Return the predicted value of the target for each row."""
+
+    @abstractmethod
+    def scarcity(self, truth: "pd.Series[Any]") -> tuple[int, str]:
+        """Return how many rows the rarest part of the target has, and what such a part is called."""
+
+    @abstractmethod
+    def strata(self, truth: "pd.Series[Any]") -> "pd.Series[Any]":
+        """Return the stratum of each row, for stratified splits and folds."""
+
+    @abstractmethod
+    def target_faults(self, profile: dict[str, Any]) -> Iterator[str]:
+        """Yield reasons why a model cannot learn the target, from its profile in reports/data_quality.json."""
+
+    @abstractmethod
+    def holdout_scores(self, truth: Labels, predictions: Floats) -> dict[str, float]:
+        """Return the scores of rows that the model has not seen: every metric, and further scores."""
+
+    @abstractmethod
+    def details(self, truth: Labels, predictions: Floats) -> dict[str, float]:
+        """Return scores of a hold-out that are only written to reports/evaluation.json."""
+
+    @abstractmethod
+    def majority(self, truth: Labels) -> Any:
+        """Return the best constant answer."""
+
+    @abstractmethod
+    def majority_model(self) -> Any:
+        """Return an unfitted scikit-learn model that gives this answer."""
+
+    @abstractmethod
+    def label_score(self, truth: Labels, labels: Labels) -> tuple[float, Interval]:
+        """Return the headline metric of predicted labels, and its interval."""
+
+    @abstractmethod
+    def describe(self, truth: Labels) -> dict[str, float]:
+        """Return statistics of the target in some rows."""
+
+    @abstractmethod
+    def curves(self, truth: Labels, predictions: Floats) -> "dict[str, pd.DataFrame]":
+        """Return the data of the plots, by name."""
+
+    @abstractmethod
+    def drawings(self) -> "Mapping[str, Drawing]":
+        """Return a function that plots each of the curves."""
+
+    @abstractmethod
+    def knows_shuffled(self, over_folds: "pd.DataFrame", truth: "pd.Series[Any]") -> Iterator[str]:
+        """Check scores over folds of a shuffled target; yield a finding if they are better than chance."""
+
+    def scores(self, truth: Labels, predictions: Floats) -> dict[str, float]:
+        """Return the value of every metric, by name."""
+        return {metric.name: float(metric.score(truth, predictions)) for metric in self.metrics}
+
+    def metric(self, name: str) -> Metric:
+        """Return a metric by its name."""
+        return next(metric for metric in self.metrics if metric.name == name)
+
+
+def rounded(scores: Mapping[str, float]) -> dict[str, float]:
+    """Round scores to the stored number of digits."""
+    return {name: round(float(score), DIGITS) for name, score in scores.items()}
+
+
+def with_interval(value: float, interval: Interval) -> dict[str, float]:
+    """Return a score with its interval, for JSON."""
+    return rounded({"value": value, "low": interval[0], "high": interval[1]})

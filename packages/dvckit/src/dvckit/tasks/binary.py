@@ -1,0 +1,178 @@
+"""Two classes, 0 and 1: predictions are the probability of class 1, shape (rows,)."""
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from dvckit.tasks.base import Floats, Interval, Labels, Metric, Task
+from dvckit.tasks.significance import Difference, bootstrap_paired, delong_paired, mcnemar
+from dvckit.tasks.uncertainty import calibration, calibration_error, delong, roc_auc_interval, wilson
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from dvckit.tasks.base import Drawing
+
+CALIBRATION_BINS = 10
+# Scores of shuffled labels beyond this quantile count as a leak: a false alarm in one of 1,000 runs.
+CHANCE = 0.999
+COLUMNS = ("probability_0", "probability_1")
+
+
+def accuracy(truth: Labels, predictions: Floats) -> float:
+    """Return the share of correct labels."""
+    return float((truth == _labels(predictions)).mean())
+
+
+def roc_auc(truth: Labels, predictions: Floats) -> float:
+    """Return the area under the ROC curve; NaN if a class has no row."""
+    return float(delong(truth, predictions[np.newaxis])[0].item())
+
+
+def log_loss(truth: Labels, predictions: Floats) -> float:
+    """Return the mean of `losses`."""
+    return float(losses(truth, predictions).mean())
+
+
+def losses(truth: Labels, predictions: Floats) -> Floats:
+    """Return the log loss of each row; like scikit-learn, clip probabilities of 0 to the smallest positive one."""
+    probability = np.where(truth == 1, predictions, 1 - predictions)
+    found: Floats = -np.log(np.clip(probability, np.finfo(float).eps, 1.0))
+    return found
+
+
+def _labels(predictions: Floats) -> Labels:
+    return (predictions > 0.5).astype("int64")
+
+
+def _accuracy_interval(truth: Labels, predictions: Floats) -> Interval:
+    return wilson(int((truth == _labels(predictions)).sum()), len(truth))
+
+
+def _accuracy_test(truth: Labels, reference: Floats, new: Floats) -> Difference:
+    return mcnemar(_labels(reference) == truth, _labels(new) == truth)
+
+
+def _log_loss_test(truth: Labels, reference: Floats, new: Floats) -> Difference:
+    return bootstrap_paired(losses(truth, reference), losses(truth, new))
+
+
+class Binary(Task):
+    """Two classes, 0 and 1."""
+
+    name = "tabular-classification"
+    metrics = (
+        Metric("accuracy", "accuracy", 1, 1.0, accuracy, _accuracy_test, "McNemar, mid-p", _accuracy_interval),
+        Metric("roc_auc", "ROC AUC", 1, 1.0, roc_auc, delong_paired, "DeLong", roc_auc_interval),
+        Metric("log_loss", "log loss", -1, np.inf, log_loss, _log_loss_test, "paired bootstrap"),
+    )
+    decides = "roc_auc"
+    target_check = "both_labels"
+    template = "tasks/binary.html.jinja"
+    overlays = {  # noqa: RUF012 - nobody writes to it
+        "roc": "ROC: true over false positive rate; guessing gives the diagonal",
+        "precision_recall": "Precision over recall",
+        "calibration": "Observed share over predicted probability; a perfectly calibrated model gives the diagonal",
+    }
+
+    def predict(self, model: Any, inputs: "pd.DataFrame") -> Floats:
+        """Return the probability of class 1, shape (rows,)."""
+        probabilities: Floats = model.predict_proba(inputs)[:, 1]
+        return probabilities
+
+    def columns(self, predictions: Floats) -> dict[str, Floats]:
+        """Return a probability for each class."""
+        return dict(zip(COLUMNS, (1 - predictions, predictions), strict=True))
+
+    def from_columns(self, table: "pd.DataFrame") -> Floats:
+        """Return the probability of class 1."""
+        return table[COLUMNS[1]].to_numpy(dtype="float64")
+
+    def labels(self, predictions: Floats) -> Labels:
+        """Return the more probable class, 0 for a tie, as scikit-learn's `predict` does."""
+        return _labels(predictions)
+
+    def scarcity(self, truth: "pd.Series[Any]") -> tuple[int, str]:
+        """Return the number of rows of the rarer class."""
+        return int(truth.value_counts().reindex([0, 1], fill_value=0).min()), "class"
+
+    def strata(self, truth: "pd.Series[Any]") -> "pd.Series[Any]":
+        """Return the class."""
+        return truth
+
+    def target_faults(self, profile: dict[str, Any]) -> Iterator[str]:
+        """Yield a fault if the target has only one class."""
+        if profile["distinct"] == 1:
+            yield f"is {next(iter(profile['top']))} in every row; a model needs both labels"
+
+    def holdout_scores(self, truth: Labels, predictions: Floats) -> dict[str, float]:
+        """Return accuracy, ROC AUC, F1, precision, recall and log loss."""
+        from sklearn.metrics import precision_recall_fscore_support
+
+        common = self.scores(truth, predictions)
+        precision, recall, f1, _ = precision_recall_fscore_support(
+            truth, self.labels(predictions), average="binary", zero_division=0.0
+        )
+        more = {"f1": f1, "precision": precision, "recall": recall}
+        return {name: common[name] for name in ("accuracy", "roc_auc")} | more | {"log_loss": common["log_loss"]}
+
+    def details(self, truth: Labels, predictions: Floats) -> dict[str, float]:
+        """Return average precision, Brier score and the expected calibration error."""
+        from sklearn.metrics import average_precision_score, brier_score_loss
+
+        return {
+            "average_precision": average_precision_score(truth, predictions),
+            "brier": brier_score_loss(truth, predictions),
+            "calibration_error": calibration_error(calibration(truth, predictions, CALIBRATION_BINS)),
+        }
+
+    def majority(self, truth: Labels) -> int:
+        """Return the majority class, 0 for a tie."""
+        return int(np.mean(truth) > 0.5)
+
+    def majority_model(self) -> Any:
+        """Return a model that predicts the shares of the classes."""
+        from sklearn.dummy import DummyClassifier
+
+        return DummyClassifier()
+
+    def label_score(self, truth: Labels, labels: Labels) -> tuple[float, Interval]:
+        """Return the accuracy with its Wilson interval."""
+        right = int((truth == labels).sum())
+        return right / len(truth), wilson(right, len(truth))
+
+    def describe(self, truth: Labels) -> dict[str, float]:
+        """Return the share of class 1."""
+        return {"positive": float(np.mean(truth))}
+
+    def curves(self, truth: Labels, predictions: Floats) -> "dict[str, pd.DataFrame]":
+        """Return ROC, precision and recall, calibration and confusion."""
+        import pandas as pd
+        from sklearn.metrics import precision_recall_curve, roc_curve
+
+        false_positive, true_positive, _ = roc_curve(truth, predictions)
+        precision, recall, _ = precision_recall_curve(truth, predictions)
+        return {
+            "roc": pd.DataFrame({"false_positive_rate": false_positive, "true_positive_rate": true_positive}),
+            "precision_recall": pd.DataFrame({"recall": recall, "precision": precision}),
+            "calibration": calibration(truth, predictions, CALIBRATION_BINS),
+            "confusion": pd.DataFrame({"actual": np.asarray(truth), "predicted": self.labels(predictions)}),
+        }
+
+    def drawings(self) -> "Mapping[str, Drawing]":
+        """Return what draws each of the curves."""
+        from dvckit.tasks.binary_drawings import DRAWINGS
+
+        return DRAWINGS
+
+    def knows_shuffled(self, over_folds: "pd.DataFrame", truth: "pd.Series[Any]") -> Iterator[str]:
+        """Compare the mean ROC AUC with the variance of the Mann-Whitney statistic under no association."""
+        from scipy import special
+
+        ones = int(truth.sum())
+        zeros = len(truth) - ones
+        sd = np.sqrt((ones + zeros + len(over_folds)) / (12 * ones * zeros))
+        most = 0.5 + special.ndtri(CHANCE) * sd
+        if (mean := over_folds["roc_auc"].mean()) > most:
+            yield f"with shuffled labels the ROC AUC is {mean:.3f}, above {most:.3f}: the features know the target"

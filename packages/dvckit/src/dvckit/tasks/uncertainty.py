@@ -1,0 +1,88 @@
+"""95 % intervals of scores, for a hold-out and for cross-validation."""
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from scipy import special  # scipy.stats takes a second to load
+
+LEVEL = 0.95
+NORMAL = float(special.ndtri(0.5 + LEVEL / 2))  # the standard errors of an interval on either side
+
+Floats = npt.NDArray[np.float64]
+
+
+def wilson(right: int, rows: int) -> tuple[float, float]:
+    """Return the interval of a share, `right` of `rows` (at least 1), by Wilson (1927): valid for few rows and near 0 or 1."""
+    share, weight = right / rows, NORMAL**2 / rows
+    centre = (share + weight / 2) / (1 + weight)
+    reach = np.sqrt(weight * (share * (1 - share) + weight / 4)) / (1 + weight)
+    return (0.0 if right == 0 else float(centre - reach)), (1.0 if right == rows else float(centre + reach))
+
+
+def delong(truth: npt.ArrayLike, scores: Floats) -> tuple[Floats, Floats]:
+    """Return the ROC AUC of models, shape (models,), and their covariance, shape (models, models).
+
+    `truth` has the labels 0 and 1, shape (rows,), both at least once; `scores` are those of the models for the rows, shape (models, rows).
+    DeLong, DeLong & Clarke-Pearson (1988), by the mid-ranks of Sun & Xu (2014). NaN if a label has one row.
+    """
+    labels = np.asarray(truth)
+    ones, zeros = scores[:, labels == 1], scores[:, labels == 0]
+    ranks = _ranks(np.hstack([ones, zeros]))
+    # of each row of label 1, the share of label 0 that scored lower; of each row of label 0, of label 1 that scored higher
+    above = (ranks[:, : ones.shape[1]] - _ranks(ones)) / zeros.shape[1]
+    below = 1 - (ranks[:, ones.shape[1] :] - _ranks(zeros)) / ones.shape[1]
+    return above.mean(axis=1), _covariance_of_mean(above) + _covariance_of_mean(below)
+
+
+def _ranks(scores: Floats) -> Floats:
+    ranks: Floats = pd.DataFrame(scores).rank(axis=1).to_numpy()
+    return ranks
+
+
+def _covariance_of_mean(parts: Floats) -> Floats:
+    rows = parts.shape[1]
+    if rows < 2:
+        return np.full((len(parts), len(parts)), np.nan)
+    covariance: Floats = np.atleast_2d(np.cov(parts)) / rows
+    return covariance
+
+
+def roc_auc_interval(truth: npt.ArrayLike, scores: Floats) -> tuple[float, float]:
+    """Return the interval of one model's ROC AUC, on the logit scale so that it stays within 0 and 1.
+
+    Without a spread (a perfect ranking, or one row of a label) it is (0, 1).
+    """
+    auc, covariance = (part.item() for part in delong(truth, scores[np.newaxis]))
+    if not (0 < auc < 1 and covariance > 0):
+        return 0.0, 1.0
+    logit = np.log(auc / (1 - auc))
+    reach = NORMAL * np.sqrt(covariance) / (auc * (1 - auc))
+    low, high = (float(1 / (1 + np.exp(-(logit + side * reach)))) for side in (-1, 1))
+    return low, high
+
+
+def folds_interval(scores: "pd.Series[float]", folds: int) -> tuple[float, float]:
+    """Return the interval of a mean over (repeated) `folds`-fold cross-validation, a score for each fold.
+
+    Folds share training rows, so the plain variance of the mean is too small; corrected after Nadeau & Bengio (2003) by
+    the ratio of held-out to training rows, 1 / (folds - 1).
+    """
+    count = len(scores)
+    reach = special.stdtrit(count - 1, 0.5 + LEVEL / 2) * np.sqrt(scores.var() * (1 / count + 1 / (folds - 1)))
+    return float(scores.mean() - reach), float(scores.mean() + reach)
+
+
+def calibration(truth: npt.ArrayLike, probability: npt.ArrayLike, bins: int) -> pd.DataFrame:
+    """Return mean probability (`predicted`), share of label 1 (`observed`) and `rows` for each of `bins` equal bins.
+
+    Bins without rows are left out.
+    """
+    table = pd.DataFrame({"predicted": np.asarray(probability), "observed": np.asarray(truth)})
+    places = np.minimum((table["predicted"] * bins).astype(int), bins - 1)
+    groups = table.groupby(places)
+    return groups.mean().assign(rows=groups.size()).reset_index(drop=True)
+
+
+def calibration_error(of_bins: pd.DataFrame) -> float:
+    """Return the expected calibration error of the result of `calibration`: |observed - predicted|, weighted by rows."""
+    return float(np.average((of_bins["observed"] - of_bins["predicted"]).abs(), weights=of_bins["rows"]))

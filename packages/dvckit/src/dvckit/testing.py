@@ -1,0 +1,175 @@
+"""Fixtures for the tests of a project, a pytest plugin: `addopts = ["-p", "dvckit.testing"]` in pyproject.toml.
+
+`fresh` is a clone of the project as it stands; `small` one that was reproduced with cheaper parameters, pushed and
+committed. The ini option `dvckit_small` says what makes them cheaper: lines `TEXT IN params.yaml -> ANOTHER TEXT`.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from dvckit.stage import pin_arithmetic
+
+# before any test module loads numpy
+pin_arithmetic()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Declare the ini option."""
+    parser.addini(
+        "dvckit_small", "what is replaced in params.yaml for the fixture `small`", type="linelist", default=[]
+    )
+
+
+class Done(NamedTuple):
+    """How a command ended; `said` is its stdout and stderr."""
+
+    code: int
+    said: str
+
+
+class Repository:
+    """A git and DVC repository in a folder of the test's own; `environment` is what its commands see."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.environment = {
+            "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]),
+            "HOME": str(root.parent / "home"),
+            "LANG": "C.UTF-8",
+            "USER": "tester",
+            "GIT_AUTHOR_NAME": "tester",
+            "GIT_AUTHOR_EMAIL": "tester@localhost",
+            "GIT_COMMITTER_NAME": "tester",
+            "GIT_COMMITTER_EMAIL": "tester@localhost",
+            "DVC_SITE_CACHE_DIR": str(root.parent / "site"),
+        }
+        Path(self.environment["HOME"]).mkdir(exist_ok=True)
+
+    def run(self, *command: str, **environment: str) -> Done:
+        """Run a command in the root, without a terminal, and return what it prints."""
+        done = subprocess.run(
+            command,
+            cwd=self.root,
+            env=self.environment | environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+        )
+        return Done(done.returncode, done.stdout)
+
+    def ok(self, *command: str, **environment: str) -> str:
+        """Run a command that must succeed; return what it prints."""
+        done = self.run(*command, **environment)
+        assert done.code == 0, f"{' '.join(command)}:\n{done.said}"
+        return done.said
+
+    def edit(self, path: str, *replacements: tuple[str, str]) -> None:
+        """Replace text that must be there in a file."""
+        (self.root / path).write_text(replaced(self.root / path, *replacements))
+
+    def clone(self, root: Path) -> "Repository":
+        """Clone HEAD into another folder."""
+        self.ok("git", "clone", "--quiet", str(self.root), str(root))
+        return Repository(root)
+
+    def commit(self, message: str) -> None:
+        """Commit everything."""
+        self.ok("git", "add", "--all")
+        self.ok("git", "commit", "--quiet", "--allow-empty", "--message", message)
+
+    def outputs(self) -> dict[str, bytes]:
+        """Return the content of every output that the dvc.lock files name and that is there, by path."""
+        paths = self.ok("dvc", "ls", ".", "--recursive", "--dvc-only").split()
+        paths += self.ok("git", "ls-files", "reports", "data/models").split()
+        return {path: (self.root / path).read_bytes() for path in paths if (self.root / path).is_file()}
+
+
+def replaced(file: Path, *replacements: tuple[str, str]) -> str:
+    """Return the text of a file with pieces replaced, each of which must be there."""
+    text = file.read_text()
+    for old, new in replacements:
+        assert old in text, f"{file.name} has no {old!r}"
+        text = text.replace(old, new)
+    return text
+
+
+def copy_of_source(source: Path, root: Path) -> Repository:
+    """Copy the files that git has or would add, as they are now, into a repository with one commit."""
+    root.mkdir(parents=True)
+    listed = subprocess.run(
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+        cwd=source,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    for name in filter(None, listed.stdout.split("\0")):
+        if (source / name).is_file():
+            (root / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(source / name, root / name)
+    repository = Repository(root)
+    repository.ok("git", "init", "--quiet", "--initial-branch", "main")
+    repository.commit("the project")
+    return repository
+
+
+@pytest.fixture(scope="session")
+def source(pytestconfig: pytest.Config) -> Path:
+    """Return the root of the project under test; not to be written to."""
+    return pytestconfig.rootpath
+
+
+@pytest.fixture(scope="session")
+def _source(source: Path, tmp_path_factory: pytest.TempPathFactory) -> Repository:
+    return copy_of_source(source, tmp_path_factory.mktemp("source") / source.name)
+
+
+@pytest.fixture
+def fresh(_source: Repository, tmp_path: Path) -> Repository:
+    """Return a fresh clone of the project as it stands: nothing but what git holds."""
+    return _source.clone(tmp_path / _source.root.name)
+
+
+@pytest.fixture(scope="session")
+def _small(source: Path, pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory) -> Repository:
+    repository = copy_of_source(source, tmp_path_factory.mktemp("small") / source.name)
+    lines = [line.partition(" -> ") for line in pytestconfig.getini("dvckit_small")]
+    repository.edit("params.yaml", *((old.strip(), new.strip()) for old, _, new in lines))
+    repository.ok("dvc", "repro", "--all-pipelines")
+    repository.ok("dvc", "push")
+    repository.commit("small and reproduced")
+    return repository
+
+
+@pytest.fixture
+def small(_small: Repository, tmp_path: Path) -> Repository:
+    """Return a copy of the project with cheaper parameters, reproduced, pushed to its embedded remote and committed."""
+    shutil.copytree(_small.root, tmp_path / _small.root.name, symlinks=True)
+    return Repository(tmp_path / _small.root.name)
+
+
+@pytest.fixture
+def workdir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Change to an empty folder."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture(scope="session")
+def write_params(source: Path) -> Callable[..., Path]:
+    """Write the real params.yaml into a folder, with some of its text replaced."""
+
+    def write(folder: Path, *replacements: tuple[str, str]) -> Path:
+        (folder / "params.yaml").write_text(replaced(source / "params.yaml", *replacements))
+        return folder / "params.yaml"
+
+    return write

@@ -1,0 +1,92 @@
+"""What is printed of a comparison, on verdicts made up for the purpose."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from dvckit.compare.compare import Candidate, Comparison, MetricTest
+from dvckit.compare.evidence import Evidence
+from dvckit.compare.report import print_comparison, render_md
+from dvckit.tasks.binary import Binary
+from dvckit.tasks.significance import Difference
+
+TASK = Binary()
+SAME = "indistinguishable"
+P_VALUES = {"better": 0.0001, "worse": 0.0001, SAME: 0.5}
+
+
+class Named(SimpleNamespace):
+    """A revision with a name and a commit."""
+
+    def __str__(self):
+        return f"{self.name} ({self.commit[:7]})"
+
+
+def judged(verdict, metric):
+    sign = metric.sign if verdict == "better" else -metric.sign
+    return MetricTest(
+        metric, 0.8, 0.8 + 0.1 * sign, Difference(0.1 * sign, -0.1, 0.3, P_VALUES[verdict]), P_VALUES[verdict]
+    )
+
+
+def comparison(*verdicts):
+    """A comparison of revisions whose metrics are judged so; their names look like markup."""
+    candidates = [
+        Candidate(
+            Named(name=f"[red]{place}|", commit="2" * 40),
+            [judged(verdict, metric) for verdict, metric in zip(of_one, TASK.metrics, strict=True)],
+            {"params": {f"key{n}": {"new": None} for n in range(30)}, "code": {}},
+        )
+        for place, of_one in enumerate(verdicts)
+    ]
+    evidence = Evidence(TASK, np.zeros(178), [], stored=True, holdout=178, shared=891)
+    return Comparison(Named(name="v1", commit="1" * 40), candidates, evidence, {"v1": "synthetic"})
+
+
+def test_better_worse_and_both_are_told_apart():
+    found = comparison(("better", SAME, "better"), (SAME, "worse", SAME), ("better", "worse", SAME), (SAME,) * 3)
+
+    text = render_md(found)
+
+    assert "- [red]0| (2222222) is better than v1 (1111111) by accuracy, log_loss\n" in text
+    assert "- [red]1| (2222222) is worse than v1 (1111111) by roc_auc\n" in text
+    assert "- [red]2| (2222222) is better than v1 (1111111) by accuracy, but worse by roc_auc\n" in text
+    assert "- [red]3| (2222222) is indistinguishable from v1 (1111111)\n" in text
+    assert (
+        "| [red]0\\| (2222222) | accuracy | 0.8000 | 0.9000 | +0.1000 | -0.1000 to +0.3000 | <0.001 | better |" in text
+    )
+    assert "key19 added and 10 more\n" in text
+    assert "- the same: code\n" in text
+
+
+def test_recipes_are_called_recipes():
+    found = comparison((SAME,) * 3)
+    evidence = found.evidence._replace(stored=False, holdout=36, truth=np.zeros(891))
+
+    text = render_md(Comparison(found.reference, found.candidates, evidence, found.sources))
+
+    assert "the hold-outs share only 36 rows (stored models need 100), so the out-of-fold predictions of 891" in text
+    assert "variances are doubled" in text
+
+
+def test_other_data_are_named_before_anything_else():
+    found = comparison((SAME,) * 3)
+
+    text = render_md(Comparison(found.reference, found.candidates, found.evidence, {"v1": "synthetic", "x": "kaggle"}))
+
+    assert text.splitlines()[2].startswith("- the data differ: synthetic (v1), kaggle (x); ")
+
+
+@pytest.mark.parametrize("width", [80, 120])
+def test_the_terminal_shows_names_that_look_like_markup(capsys, monkeypatch, width):
+    monkeypatch.setenv("COLUMNS", str(width))
+
+    print_comparison(comparison(("better",) * 3))
+
+    text = capsys.readouterr().out
+    assert text.startswith("[red]0| (2222222) is better than v1 (1111111) by accuracy, roc_auc, log_loss\n")
+    assert "what changed: v1 (1111111) -> [red]0| (2222222)\n  params: key0 added, " in text
+    assert "\n[red]0| (2222222)\nmetric " in text
+    assert "…" not in text
+    assert max(map(len, text.splitlines())) <= width

@@ -1,0 +1,33 @@
+"""The tests of `compare` err as seldom as they say, and find what is there, on models that are really fitted."""
+
+import importlib.util
+from pathlib import Path
+
+import pytest
+
+_SPEC = importlib.util.spec_from_file_location("simulation", Path(__file__).with_name("simulation.py"))
+simulation = importlib.util.module_from_spec(_SPEC)
+_SPEC.loader.exec_module(simulation)
+# 50 of 1,000, and two standard errors
+MOST = 0.064
+
+
+@pytest.mark.parametrize("kind", ["equal splits", "other splits", "other seeds"])
+@pytest.mark.parametrize(
+    ("recipe", "count"),
+    [
+        ("logistic", 100),
+        pytest.param("logistic", 3_000, marks=pytest.mark.faults),
+        pytest.param("tree", 1_000, marks=pytest.mark.faults),
+    ],
+)
+def test_few_of_many_equal_pairs_are_told_apart(kind, recipe, count):
+    found = simulation.alarms(kind, recipe, count)
+
+    assert max(found.values()) <= max(MOST * count, 10)
+
+
+def test_a_clear_difference_is_found():
+    found = simulation.alarms("other splits", "logistic", 50, extra=1.0)
+
+    assert min(found.values()) >= 45

@@ -1,0 +1,247 @@
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from dvckit.core.errors import UserError
+from dvckit.data import add as command
+from dvckit.data.add import add, tables_in, verdict
+from dvckit.tables.summary import print_quality
+from dvckit.testing import Repository
+from titanic.project import PROJECT
+
+RULES = PROJECT.rules
+
+
+@pytest.fixture
+def raw(_small):
+    """The folder with the files of the source; not to be written to."""
+    return _small.root / "data/raw"
+
+
+@pytest.fixture
+def mine(raw, tmp_path):
+    """A folder with good files under names of the user's own."""
+    folder = tmp_path / "mine"
+    folder.mkdir()
+    shutil.copy(raw / "train.csv", folder / "passengers.csv")
+    shutil.copy(raw / "test.csv", folder / "to_predict.csv")
+    return folder
+
+
+def spoil(path, row=3):
+    lines = path.read_text().splitlines(keepends=True)
+    lines[row] = lines[row].replace("male", "mael")
+    path.write_text("".join(lines))
+
+
+def test_columns_decide_which_table_a_file_is(mine, raw):
+    shutil.copy(raw / "gender_submission.csv", mine)
+
+    paths = [mine / "to_predict.csv", mine / "passengers.csv", mine / "gender_submission.csv"]
+
+    files, _ = tables_in(RULES, paths)
+    found = verdict(PROJECT, paths)
+
+    assert {name: path.name for name, path in files.items()} == {
+        "train": "passengers.csv",
+        "test": "to_predict.csv",
+        "gender_submission": "gender_submission.csv",
+    }
+    assert found.problems == []
+    assert {name: checked.rows for name, checked in found.checked.items()} == {
+        "train": 891,
+        "test": 418,
+        "gender_submission": 418,
+    }
+
+
+def test_every_fault_of_every_file_is_reported(mine):
+    spoil(mine / "passengers.csv")
+    spoil(mine / "to_predict.csv")
+
+    problems = "\n".join(verdict(PROJECT, [mine]).problems)
+
+    assert "passengers.csv: 1 of 891 rows are bad; fix them\n  row 3: Sex is " in problems
+    assert "to_predict.csv: 1 of 418 rows are bad; fix them: each must get its prediction\n  row 3: Sex is " in problems
+
+
+@pytest.mark.parametrize(
+    ("paths", "reason"),
+    [
+        (["nowhere.csv"], "is not there"),
+        (["passengers.csv", "passengers.csv"], "are both tables with Survived; name one of them"),
+        (["to_predict.csv", "to_predict.csv"], "are both tables without Survived"),
+    ],
+)
+def test_paths_that_cannot_be_used_are_reported(mine, paths, reason):
+    (problem,) = tables_in(RULES, [mine / path for path in paths])[1]
+
+    assert reason in problem
+
+
+def test_every_file_that_is_no_table_is_reported(mine):
+    for path in mine.iterdir():
+        path.write_bytes(b"\x1f\x8b")
+
+    problems = tables_in(RULES, [mine])[1]
+
+    assert [problem.rpartition("/")[2] for problem in problems] == [
+        f"{name}.csv is a gzip archive; unpack it" for name in ("passengers", "to_predict")
+    ]
+
+
+def test_of_a_folder_the_usual_names_are_meant(mine):
+    (mine / "other.csv").write_text("a,b\n")
+    (mine / "passengers.csv").rename(mine / "train.csv")
+
+    assert tables_in(RULES, [mine]) == ({"train": mine / "train.csv"}, [])
+
+
+def test_a_submission_for_other_keys_is_reported(mine, raw):
+    text = (raw / "gender_submission.csv").read_text()
+    (mine / "gender_submission.csv").write_text(text.replace("\n1309,", "\n2000,"))
+
+    (problem,) = verdict(PROJECT, [mine / name for name in ("gender_submission.csv", "to_predict.csv")]).problems
+
+    assert "gender_submission.csv: the PassengerIds are not those of " in problem
+
+
+def test_a_folder_without_files_is_reported(tmp_path):
+    assert tables_in(RULES, [tmp_path]) == ({}, [f"the folder {tmp_path} has no file that ends in .csv"])
+
+
+def test_labels_of_one_kind_are_a_problem(mine):
+    lines = (mine / "passengers.csv").read_text().splitlines(keepends=True)
+    died = [line for line in lines[1:] if line.split(",")[1] == "0"]
+    (mine / "passengers.csv").write_text("".join([lines[0], *died]))
+
+    assert "a model needs both labels" in verdict(PROJECT, [mine]).problems[0]
+
+
+def test_added_data_can_be_trained_on(small, mine):
+    said = small.ok("dvckit", "data", "add", str(mine))
+
+    assert "dvc exp run -S dataset.source=files -S dataset.path=data/external/mine" in said
+    assert "added data/external/mine: train.csv (891 rows), test.csv (418 rows)" in said
+    assert (small.root / "data/external/mine/train.csv").read_bytes() == (mine / "passengers.csv").read_bytes()
+    small.ok("git", "add", "data/external/mine.dvc", "data/external/.gitignore")
+    small.commit("my data")
+    assert small.ok("git", "status", "--porcelain") == ""
+    (mine / "passengers.csv").write_text((mine / "passengers.csv").read_text().replace(",male,", ",female,", 1))
+    small.ok("dvckit", "data", "add", str(mine))
+    assert small.ok("git", "status", "--porcelain") == " M data/external/mine.dvc\n"
+    small.commit("a new version of my data")
+    small.ok("dvc", "exp", "run", "-S", "dataset.source=files", "-S", "dataset.path=data/external/mine", "--temp", "-q")
+    assert small.ok("dvc", "exp", "list").count("\n") >= 2
+
+
+def test_a_file_with_nothing_but_bad_rows_is_reported(mine):
+    path = mine / "passengers.csv"
+    path.write_text(path.read_text().replace("male,", "mael,"))
+
+    (problem,) = verdict(PROJECT, [path]).problems
+
+    assert "891 of 891 rows are bad" in problem
+
+
+def test_values_are_shown_as_they_are(mine, monkeypatch, capsys):
+    path = mine / "passengers.csv"
+    header, *lines = path.read_text().splitlines()
+    cells = [line.split(",") for line in lines]
+    for row in cells[:20]:
+        row[-4] = "[/red] :smile:"
+    path.write_text("\n".join([header, *map(",".join, cells)]) + "\n")
+    monkeypatch.setenv("COLUMNS", "200")
+
+    print_quality(verdict(PROJECT, [path]).report)
+
+    assert "[/red] :smile: (20)" in capsys.readouterr().out
+
+
+def left(project):
+    return sorted(path.name for path in (project.root / "data/external").iterdir())
+
+
+@pytest.mark.parametrize("bad", ["passengers.csv", "to_predict.csv"])
+def test_nothing_is_copied_when_a_file_is_bad(small, mine, bad):
+    spoil(mine / bad)
+
+    with pytest.raises(UserError, match=r"^nothing was added:\n.*1 of .* rows are bad.*\n  row 3: Sex is "):
+        add(small.root, PROJECT, [mine], None)
+
+    assert left(small) == ["titanic"]
+
+
+@pytest.mark.parametrize(
+    ("files", "name", "reason"),
+    [
+        (["passengers.csv"], None, "missing is one without Survived, to predict"),
+        (["to_predict.csv"], None, "missing is one with Survived, to learn from"),
+        (["passengers.csv", "to_predict.csv"], "titanic", "data/external/titanic exists, and not by"),
+        (["passengers.csv", "to_predict.csv"], "../mine", "cannot be the name of a folder"),
+        (["passengers.csv", "to_predict.csv"], "x.dvc", "cannot be the name of a folder"),
+        (["passengers.csv", "to_predict.csv"], "x" * 101, "cannot be the name of a folder"),
+        (["passengers.csv", "to_predict.csv"], ".hidden", "cannot be the name of a folder"),
+    ],
+)
+def test_what_cannot_be_added_is_answered(small, mine, files, name, reason):
+    with pytest.raises(UserError, match=reason):
+        add(small.root, PROJECT, [mine / file for file in files], name)
+
+    assert left(small) == ["titanic"]
+
+
+def test_data_that_were_changed_since_are_not_overwritten(small, mine):
+    add(small.root, PROJECT, [mine], None)
+    (small.root / "data/external/mine/train.csv").write_text("mine\n")
+
+    with pytest.raises(UserError, match="data/external/mine was changed since it was added"):
+        add(small.root, PROJECT, [mine], None)
+
+    assert (small.root / "data/external/mine/train.csv").read_text() == "mine\n"
+
+
+def test_a_failure_of_dvc_leaves_nothing_behind(small, mine, monkeypatch):
+    def fail(*_):
+        raise UserError("disk full")
+
+    monkeypatch.setattr(command, "dvc", fail)
+
+    with pytest.raises(UserError, match="disk full"):
+        add(small.root, PROJECT, [mine], "mine")
+
+    assert left(small) == ["titanic"]
+
+
+def test_check_reports_without_adding(small, mine):
+    good = small.run("dvckit", "data", "check", str(mine / "passengers.csv"))
+    spoil(mine / "passengers.csv")
+    bad = small.run("dvckit", "data", "check", str(mine), "--json")
+
+    assert good.code == 0
+    assert "train: 891 rows, 0 of them bad" in good.said
+    assert "passengers.csv, 891 rows, 0 of them bad" in good.said.replace("\n", "")
+    assert bad.code == 1
+    assert '"ok": false' in bad.said
+    assert left(small) == ["titanic"]
+
+
+@pytest.mark.parametrize("path", ["passengers.csv", "nowhere.csv", "empty", "https://host/train.csv"])
+def test_the_verdict_is_json_for_any_file(mine, monkeypatch, path):
+    (mine / "passengers.csv").write_bytes(b"\x1f\x8b")
+    (mine / "empty").mkdir()
+    monkeypatch.chdir(mine)
+
+    found = json.loads(json.dumps(verdict(PROJECT, [Path(path), Path("to_predict.csv")]).as_json()))
+
+    assert not found["ok"]
+    assert path.rpartition("/")[2] in found["problems"][0]
+    assert found["files"]["test"]["rows"] == 418
+
+
+def test_check_outside_of_a_project_is_answered(tmp_path):
+    done = Repository(tmp_path).run("dvckit", "data", "check", "train.csv")
+
+    assert done == (1, f"error: {tmp_path} is not inside a DVC project: no folder above it has .dvc or dvc.yaml\n")

@@ -1,0 +1,252 @@
+import json
+import shutil
+
+import pandas as pd
+import pytest
+
+from dvckit.core.errors import UserError
+from dvckit.data.diff import data_diff, diff_tables, print_diff, render_md
+
+
+def table(**columns):
+    return pd.DataFrame({"id": [1, 2, 3], "age": [30.0, None, 5.0], "port": ["S", "C", None]} | columns)
+
+
+def diff(old, new):
+    return diff_tables(old, new, "id")
+
+
+def as_found(found):
+    """What `data_diff` returns where one table changed so."""
+    changed = {"state": "changed", **vars(found), "shifts": [vars(shift) for shift in found.shifts]}
+    return {"compared": "v1 (1234567) -> workspace", "key": "id", "tables": {"clean": changed}}
+
+
+def test_a_table_has_no_difference_from_itself():
+    found = diff(table(), table())
+
+    assert found.same
+    assert (found.added, found.removed, found.cells, found.types) == ([], [], [], {})
+
+
+def test_rows_that_came_and_went_are_told_by_key():
+    found = diff(table(), table(id=[1, 3, 4]).assign(age=[30.0, 5.0, 1.0], port=["S", None, "S"]))
+
+    assert (found.added, found.removed, found.cells, found.reordered) == ([4], [2], [], False)
+    assert found.rows == {"old": 3, "new": 3}
+
+
+def test_each_changed_cell_is_told_and_missing_on_both_sides_is_no_change():
+    found = diff(table(), table(age=[31.0, None, None], port=["S", "Q", None]))
+
+    assert found.cells == [
+        {"key": 1, "occurrence": 1, "column": "age", "old": 30.0, "new": 31.0},
+        {"key": 2, "occurrence": 1, "column": "port", "old": "C", "new": "Q"},
+        {"key": 3, "occurrence": 1, "column": "age", "old": 5.0, "new": None},
+    ]
+    assert found.changed == 3
+
+
+def test_rows_are_paired_by_key_and_their_order_is_told():
+    found = diff(table(), table().iloc[[2, 0, 1]])
+
+    assert (found.cells, found.added, found.reordered, found.same) == ([], [], True, False)
+
+
+def test_keys_in_several_rows_are_told_and_paired_in_order_of_appearance():
+    found = diff(table(id=[1, 1, 2]), table(id=[1, 1, 1], age=[30.0, None, 7.0]))
+
+    assert found.repeated == {"old": [1], "new": [1]}
+    assert (found.added, found.removed, found.cells) == ([1], [2], [])
+
+
+def test_rows_without_a_key_are_paired_in_order_of_appearance():
+    found = diff(table(id=[1, None, None]), table(id=[1, None, None], age=[30.0, 2.0, 5.0]))
+
+    assert found.cells == [{"key": None, "occurrence": 1, "column": "age", "old": None, "new": 2.0}]
+    assert found.repeated == {"old": [None], "new": [None]}
+
+
+def test_a_whole_number_as_key_is_the_same_beside_fractions_and_missing_ones():
+    assert diff(table(), table(id=[1.0, 2.0, None])).removed == [3]
+    assert diff(table(), table(id=[1.0, 2.0, 2.5])).removed == [3]
+
+
+def test_columns_that_came_and_went_are_told():
+    found = diff(table(fare=1.0), table(deck="A"))
+
+    assert (found.columns_added, found.columns_removed, found.cells) == (["deck"], ["fare"], [])
+
+
+def test_a_number_that_became_text_is_a_change_of_type_and_not_of_cells():
+    found = diff(table(), table(age=["30", None, "five"]))
+
+    assert found.types == {"age": {"old": "float64", "new": "str"}}
+    assert found.cells == [{"key": 3, "occurrence": 1, "column": "age", "old": 5.0, "new": "five"}]
+
+
+def test_a_key_that_became_text_still_pairs_the_rows():
+    found = diff(table(id=[1, 2, None]), table(id=["1", "2", None]))
+
+    assert found.types == {"id": {"old": "float64", "new": "str"}}
+    assert (found.added, found.removed, found.cells) == ([], [], [])
+
+
+@pytest.mark.parametrize("dtype", ["Int64", "category", "bool", "datetime64[ns]", object])
+def test_columns_of_every_type_are_compared(dtype):
+    old, new = (table(value=pd.Series(values).astype(dtype)) for values in ([0, 1, 1], [0, 1, 0]))
+
+    assert [(cell["key"], cell["column"]) for cell in diff(old, new).cells] == [(3, "value")]
+
+
+def test_a_shift_of_numbers_has_means_and_the_ks_statistic():
+    ages = pd.DataFrame({"id": range(100), "age": [float(n) for n in range(100)]})
+
+    (shift,) = diff(ages, ages.assign(age=ages.age + 50)).shifts
+
+    assert (shift.mean, shift.ks) == ({"old": 49.5, "new": 99.5}, 0.5)
+    assert shift.p_value < 1e-9
+    assert shift.missing == {"old": 0.0, "new": 0.0}
+
+
+def test_a_shift_of_categories_has_the_shares_that_moved():
+    old = pd.DataFrame({"id": range(4), "port": ["S", "S", "C", "Q"]})
+
+    (shift,) = diff(old, old.assign(port=["S", "C", "C", "Q"])).shifts
+
+    assert shift.total_variation == 0.25
+    assert shift.shares == {"C": {"old": 0.25, "new": 0.5}, "S": {"old": 0.5, "new": 0.25}}
+
+
+def test_text_of_many_values_and_empty_columns_have_their_missing_share_alone():
+    old = pd.DataFrame({"id": range(30), "name": [str(n) for n in range(30)], "age": [1.0] * 30})
+    new = old.assign(name=[None] * 15 + ["x"] * 15, age=None)
+
+    name, age = diff(old, new).shifts
+
+    assert (name.missing, name.total_variation) == ({"old": 0.0, "new": 0.5}, None)
+    assert (age.missing, age.mean) == ({"old": 0.0, "new": 1.0}, None)
+
+
+def test_empty_tables_are_compared():
+    found = diff(table().iloc[:0], table())
+
+    assert (found.added, found.removed, found.rows) == ([1, 2, 3], [], {"old": 0, "new": 3})
+
+
+def test_a_table_without_the_key_is_told():
+    with pytest.raises(UserError, match="without the column id"):
+        diff(table(), table().drop(columns="id"))
+
+
+def test_a_reader_sees_the_first_twenty_and_how_many_more():
+    old = pd.DataFrame({"id": range(100), "age": 1.0, "name": "a|b [red]"})
+    new = old.assign(age=2.0, name=old.name.where(old.id > 0, "c|d")).drop(index=range(75, 100))
+
+    said = render_md(as_found(diff(old, new)))
+
+    assert said.splitlines()[0] == "## Data: v1 (1234567) -> workspace"
+    assert "- 100 -> 75 rows: 0 added, 25 removed, 75 changed in 76 cells\n" in said
+    assert "- rows removed: 75, 76," in said
+    assert "94 and 5 more\n" in said
+    assert "changed cells, the first 20 of 76:\n" in said
+    assert "| 0 | name | a\\|b [red] | c\\|d |\n" in said
+    assert said.count("| age | 1.0 | 2.0 |") == 19
+    assert "| age | mean 1 -> 2, KS 1 (p " in said
+    assert "| name | total variation 0.0133 (a\\|b [red] 1 -> 0.9867, c\\|d 0 -> 0.01333) |" in said
+
+
+def test_each_kind_of_change_has_its_sentence():
+    old = table(id=[1, 1, 2], gone=1)
+    new = table(id=[2, 1, 1], age=["1", "2", "3"], come=1)
+
+    said = render_md(as_found(diff(old, new)))
+
+    assert "- columns added: come\n- columns removed: gone\n- types: age float64 -> str\n" in said
+    assert "- old keys in several rows, paired in order of appearance: 1\n" in said
+    assert "- common rows or columns are in another order\n" in said
+
+
+def test_the_terminal_shows_data_that_looks_like_markup(capsys):
+    old = table(port=["[red]", "C", "C"])
+
+    print_diff(as_found(diff(old, table(port=["[bold]", "C", "C"]))))
+
+    said = capsys.readouterr().out
+    assert said.startswith("data: v1 (1234567) -> workspace\nclean: 3 -> 3 rows: 0 added, 0 removed, 1 changed in 1 ")
+    assert "[red]" in said
+    assert "[bold]" in said
+
+
+def test_the_terminal_shows_no_line_beyond_its_width(capsys):
+    old = pd.DataFrame({"id": range(100), "age": 1.0, "name": "A name of many words, " * 9})
+    new = old.assign(age=2.0, name=old.name.where(old.id > 9, "Another name")).drop(index=range(60, 100))
+
+    print_diff(as_found(diff(old, new)))
+
+    assert max(map(len, capsys.readouterr().out.splitlines())) <= 80
+
+
+def test_a_cell_of_the_source_that_changed_is_found_in_every_table(small, capsys):
+    for name in ("train", "test"):
+        shutil.copy(small.root / f"data/raw/{name}.csv", small.root / f"data/external/titanic/{name}.csv")
+    source = small.root / "data/external/titanic/train.csv"
+    clean = pd.read_csv(source).set_index("PassengerId")
+    source.write_text(source.read_text().replace(",female,", ",male,", 1))
+    passenger = int(clean.index[clean.Sex == "female"][0])
+    small.edit("params.yaml", ("source: synthetic", "source: files"))
+    small.ok("dvc", "repro", "featurize")
+
+    found = data_diff(small.root)
+
+    assert json.loads(json.dumps(found)) == found
+    head = small.ok("git", "rev-parse", "HEAD").strip()
+    assert (found["old"], found["new"]) == (
+        {"revision": "HEAD", "commit": head},
+        {"revision": "workspace", "commit": None},
+    )
+    assert found["key"] == "PassengerId"
+    assert {name: table["state"] for name, table in found["tables"].items()} == {
+        "clean": "changed",
+        "clean/test": "same",
+        "features": "changed",
+        "features/test": "same",
+    }
+    cell = {"key": passenger, "occurrence": 1, "column": "Sex", "old": "female", "new": "male"}
+    assert found["tables"]["clean"]["cells"] == [cell]
+    assert cell in found["tables"]["features"]["cells"]
+    assert "### clean/test\n\n- no difference\n" in render_md(found)
+    print_diff(found)
+    assert capsys.readouterr().out.startswith(f"data: HEAD ({head[:7]}) -> workspace\nclean: 891 -> 891 rows: ")
+
+
+def test_a_revision_is_compared_with_the_workspace_and_with_another(small):
+    (small.root / "data/interim/test.parquet").unlink()
+    small.edit("dvc.lock", ("data/interim/test.parquet", "data/interim/other.parquet"))
+    small.commit("a table less")
+
+    with_workspace = data_diff(small.root, ["HEAD~1"])
+    backwards = data_diff(small.root, ["HEAD", "HEAD~1"])
+
+    assert with_workspace["tables"]["clean/test"] == {"state": "removed"}
+    assert backwards["tables"]["clean/test"] == {"state": "added"}
+    assert backwards["tables"]["clean"] == {"state": "same"}
+    assert "- the whole table was added" in render_md(backwards)
+
+
+def test_where_there_is_no_table_there_is_a_sentence(fresh):
+    fresh.ok("git", "rm", "--quiet", "dvc.lock")
+    fresh.commit("no run yet")
+
+    with pytest.raises(UserError, match=r"there is no table to compare, HEAD \(.*\) -> workspace; run `dvc repro`"):
+        data_diff(fresh.root)
+
+
+def test_where_no_schema_names_a_key_there_is_a_sentence(small):
+    small.ok("git", "rm", "--quiet", "data/interim/train_metadata.yaml")
+    small.commit("no schema")
+
+    with pytest.raises(
+        UserError, match=r"^data/interim/train_metadata\.yaml names no unique column .* `dvckit dictionary`$"
+    ):
+        data_diff(small.root)

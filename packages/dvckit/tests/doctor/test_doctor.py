@@ -1,0 +1,145 @@
+import shutil
+import time
+
+import pytest
+
+from dvckit.doctor.doctor import doctor
+from dvckit.testing import Repository
+
+
+def test_a_healthy_clone_is_reported_on_one_screen(small):
+    started = time.monotonic()
+    lines = small.ok("dvckit", "doctor").splitlines()
+
+    assert time.monotonic() - started < 10
+    assert {line[:8] for line in lines[:-1]} == {"ok      ", "advice  "}
+    assert lines[-1] == "nothing is wrong"
+    assert len(lines) < 24
+
+
+def test_a_clone_that_pulled_nothing_is_healthy(fresh):
+    said = fresh.ok("dvckit", "doctor")
+
+    assert "advice  missing outputs: " in said
+    assert "run `dvc pull` or `dvc repro --all-pipelines`" in said
+
+
+def test_doctor_changes_nothing_without_fix(small):
+    before = {path: path.stat().st_mtime_ns for path in small.root.rglob("*") if path.is_file()}
+    damaged = next((small.root / ".dvc/cache").glob("files/md5/??/*"))
+    damaged.chmod(0o644)
+    damaged.write_bytes(b"")
+    before[damaged] = damaged.stat().st_mtime_ns
+
+    assert small.run("dvckit", "doctor").code == 1
+
+    assert {path: path.stat().st_mtime_ns for path in small.root.rglob("*") if path.is_file()} == before
+
+
+def remove(*names):
+    def change(root):
+        for name in names:
+            shutil.rmtree(root / name) if (root / name).is_dir() else (root / name).unlink()
+
+    return change
+
+
+def write(name, content):
+    return lambda root: (root / name).write_bytes(content)
+
+
+def replace_by_folder(name):
+    def change(root):
+        (root / name).unlink()
+        (root / name).mkdir()
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("change", "line"),
+    [
+        (remove(".dvc/config"), "there is no .dvc/config; run `git checkout HEAD -- .dvc/config`"),
+        (write(".dvc/config", b"[core\nremote"), "DVC's configuration cannot be read: "),
+        (write(".dvc/config", b"\xff\0"), "DVC's configuration cannot be read: "),
+        (remove(".dvc"), "there is no .dvc/config"),
+        (remove(".git"), "this is no git repository"),
+        (remove("uv.lock"), "uv.lock is missing; run `git restore uv.lock`"),
+        (write("uv.lock", b"[[package"), "uv.lock cannot be read"),
+        (remove("params.yaml"), "params.yaml is missing; run `git restore params.yaml`"),
+        (write("params.yaml", b"\xff"), "params.yaml is not UTF-8 text"),
+        (write("dvc.yaml", b"stages: ["), "dvc.yaml cannot be read"),
+        (remove("dvc.yaml"), "dvc.yaml is missing; run `git checkout HEAD -- dvc.yaml`"),
+        (replace_by_folder("dvc.lock"), "dvc.lock cannot be read"),
+        (write("dvc.lock", b"stages: 3"), "dvc.lock cannot be read"),
+        (write("data/x.dvc", b"outs: ["), "data/x.dvc cannot be read"),
+        (write(".dvc/tmp/rwlock", b""), ".dvc/tmp/rwlock cannot be read"),
+    ],
+)
+def test_whatever_is_broken_is_reported_in_a_line(small, change, line):
+    change(small.root)
+    lines = []
+
+    assert not doctor(small.root, lines.append, fix_first=False)
+
+    assert [found for found in lines if found.startswith("WRONG") and line in found], lines
+    assert [found for found in lines if "could not be checked" in found] == []
+
+
+def test_the_command_works_where_params_are_lost(small):
+    (small.root / "params.yaml").unlink()
+
+    done = Repository(small.root / "reports").run("dvckit", "doctor")
+
+    assert done.code == 1
+    assert "params.yaml is missing" in done.said
+    assert done.said.splitlines()[-1].endswith("wrong")
+
+
+def test_outside_of_a_project_it_is_answered(small, tmp_path):
+    (tmp_path / "empty").mkdir()
+
+    done = Repository(tmp_path / "empty").run("dvckit", "doctor")
+
+    assert (done.code, done.said.count("\n")) == (1, 1)
+    assert "is not inside a DVC project" in done.said
+
+
+@pytest.fixture
+def plain(tmp_path):
+    """A DVC repository that has nothing to do with this library: added data, and a pipeline in a folder."""
+    (tmp_path / "plain/model").mkdir(parents=True)
+    plain = Repository(tmp_path / "plain")
+    plain.ok("git", "init", "--quiet")
+    plain.ok("dvc", "init", "--quiet")
+    (plain.root / "numbers.csv").write_text("a,b\n1,2\n")
+    (plain.root / "model/dvc.yaml").write_text(
+        "stages:\n  fit:\n    foreach: [x, y]\n    do: {cmd: 'echo ${item} > ${item}', outs: ['${item}']}\n"
+    )
+    plain.ok("dvc", "add", "--quiet", "numbers.csv")
+    plain.ok("dvc", "repro", "--quiet", "--all-pipelines")
+    plain.commit("plain")
+    return plain
+
+
+def test_any_dvc_repository_can_be_examined(plain):
+    lines = plain.ok("dvckit", "doctor").splitlines()
+
+    assert "ok      model/dvc.lock can be read, and names every stage" in lines
+    assert "ok      2 outputs, each what the last run wrote" in lines
+    assert "ok      numbers.csv: as it was added" in lines
+    assert lines[-1] == "nothing is wrong"
+    assert [line for line in lines if "uv.lock" in line or "params.yaml" in line or " dvc.yaml" in line] == []
+
+
+def test_nothing_of_the_repository_is_imported(plain):
+    for name in ("dvc", "dvckit", "yaml", "sitecustomize"):
+        (plain.root / f"{name}.py").write_text("open('imported', 'w').close()")
+    plain.ok("dvc", "remote", "add", "--default", "embedded", "/elsewhere/.dvc/storage")
+    plain.ok("dvc", "remote", "add", "far", "webdav://127.0.0.1:9")
+
+    assert "fixed" in plain.run("dvckit", "doctor", "--fix").said
+    plain.ok("dvc", "remote", "default", "far")
+    assert "cannot be reached" in plain.run("dvckit", "doctor").said
+
+    assert not (plain.root / "imported").exists()

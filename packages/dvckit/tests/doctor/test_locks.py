@@ -1,0 +1,275 @@
+import json
+import os
+import signal
+import subprocess
+import time
+
+import pytest
+from dvc.schema import COMPILED_LOCKFILE_SCHEMA
+from dvc.utils.serialize import parse_yaml
+
+from dvckit.core.errors import UserError
+from dvckit.doctor.clone import Clone
+from dvckit.doctor.doctor import fix
+from dvckit.doctor.locks import of_dvc, pipelines
+from dvckit.repository.locks import read_whole_lock
+
+
+def lines(look, project):
+    return [str(finding) for finding in look(Clone(project.root))]
+
+
+def wrong(look, project):
+    return [line for line in lines(look, project) if line.startswith("WRONG")]
+
+
+def fixed(project):
+    """The lines of what was fixed; nothing is left to fix."""
+    lines = []
+    fix(project.root, lines.append)
+    assert [line for line in lines if not line.startswith("fixed")] == []
+    return "\n".join(lines)
+
+
+def hold(project, pid, age=0.0):
+    """Write the lock that a process would have left at that age in seconds."""
+    path = project.root / ".dvc/tmp/rwlock"
+    path.write_text(json.dumps({"write": {str(project.root / "data/x"): {"pid": pid, "cmd": "dvc repro"}}}))
+    os.utime(path, (time.time() - age, time.time() - age))
+    return path
+
+
+@pytest.fixture
+def ended():
+    """The number of a process that was."""
+    process = subprocess.Popen(["true"])
+    process.wait()
+    return process.pid
+
+
+@pytest.mark.parametrize("content", [b"", b'{"write": {"a', b'{"write": 3}'])
+def test_an_unreadable_rwlock_stops_dvc_until_it_is_fixed(toy, content):
+    (toy.root / ".dvc/tmp/rwlock").write_bytes(content)
+    assert toy.run("dvc", "repro").code != 0
+
+    before_fix = toy.run("dvckit", "doctor")
+    after = toy.run("dvckit", "doctor", "--fix")
+
+    assert (before_fix.code, after.code) == (1, 0)
+    assert f".dvc/tmp/rwlock cannot be read ({len(content)} bytes): DVC refuses to run; run `rm" in before_fix.said
+    assert "fixed   removed .dvc/tmp/rwlock, which no process holds" in after.said
+    toy.ok("dvc", "repro")
+
+
+def test_an_rwlock_of_ended_processes_is_told(toy, ended):
+    hold(toy, ended)
+
+    assert f"names processes that have ended ({ended})" in wrong(of_dvc, toy)[0]
+
+
+def test_a_killed_process_that_nobody_has_asked_about_is_no_holder(toy):
+    """DVC waits for that one, too: it keeps its number until its parent has asked how it ended."""
+    with subprocess.Popen(["sleep", "60"]) as process:
+        process.kill()
+        os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+        path = hold(toy, process.pid)
+
+        assert "fixed" in fixed(toy)
+        assert not path.exists()
+
+
+def test_a_number_that_another_process_has_by_now_is_no_holder(toy):
+    """DVC itself waits for that process: it only asks whether there is one."""
+    path = hold(toy, os.getpid(), age=10_000_000)
+
+    assert f"names processes that have ended ({os.getpid()})" in wrong(of_dvc, toy)[0]
+    assert "fixed" in fixed(toy)
+    assert not path.exists()
+
+
+def test_a_lock_of_a_living_process_is_left(toy):
+    path = hold(toy, os.getpid())
+
+    assert wrong(of_dvc, toy) == []
+    assert fixed(toy) == ""
+    assert path.exists()
+
+
+def leave_locks(project):
+    """Lock what a killed git leaves locked."""
+    locks = [project.root / ".git" / name for name in ("index.lock", "HEAD.lock", "refs/tags/data@v1.0.0.lock")]
+    for lock in locks:
+        lock.touch()
+    return locks
+
+
+def test_locks_of_a_killed_git_are_removed(toy):
+    locks = leave_locks(toy)
+    assert toy.run("git", "add", "--all").code != 0
+
+    said = fixed(toy)
+
+    assert "fixed   removed HEAD.lock, index.lock, data@v1.0.0.lock, which no git process holds" in said
+    assert not any(lock.exists() for lock in locks)
+    toy.ok("git", "add", "--all")
+
+
+def test_a_running_git_is_not_disturbed(toy):
+    locks = leave_locks(toy)
+    command = ["git", "-c", "alias.work=!sleep 60", "work"]
+    with subprocess.Popen(command, cwd=toy.root, start_new_session=True) as process:
+        said = toy.ok("dvckit", "doctor", "--fix")  # a git that this process started would count as its own
+        os.killpg(process.pid, signal.SIGTERM)
+
+    assert "git refuses" not in said
+    assert all(lock.exists() for lock in locks)
+
+
+def test_a_running_dvc_is_not_disturbed(toy):
+    toy.edit("reports/dvc.yaml", ("cmd: cat", "cmd: sleep 60; cat"))
+    with subprocess.Popen(
+        ["dvc", "repro", "reports/dvc.yaml:report"],
+        cwd=toy.root,
+        env=toy.environment,
+        stdout=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    ) as process:
+        next(line for line in process.stdout if line.startswith("Running stage"))
+        (toy.root / ".dvc/tmp/rwlock").write_bytes(b"")
+        said = toy.run("dvckit", "doctor", "--fix").said
+        os.killpg(process.pid, 9)
+
+    assert f"advice  DVC is running here (process {process.pid}); what it writes is not settled\n" in said
+    assert (toy.root / ".dvc/tmp/rwlock").exists()
+
+
+def test_the_lock_of_an_ended_process_is_removed_where_locks_are_links(toy, ended):
+    toy.ok("dvc", "config", "--local", "core.hardlink_lock", "true")
+    lock = toy.root / ".dvc/tmp/lock"
+    lock.write_text(f"{lock}|{os.uname().nodename}|{ended}|12345")
+
+    assert wrong(of_dvc, toy) == [
+        f"WRONG   .dvc/tmp/lock is held by process {ended}, which has ended; run `rm .dvc/tmp/lock`"
+    ]
+    assert "fixed" in fixed(toy)
+    assert not lock.exists()
+
+
+def cut(project, share):
+    """Cut dvc.lock in the hash that is nearest to that share of it; return what it was."""
+    whole = (project.root / "dvc.lock").read_bytes()
+    end = whole.index(b"md5: ", int(len(whole) * share)) + 12
+    (project.root / "dvc.lock").write_bytes(whole[:end])
+    return whole
+
+
+@pytest.mark.parametrize("share", [0.01, 0.3, 0.5, 0.7, 0.95])
+def test_a_cut_lock_is_told(toy, share):
+    cut(toy, share)
+
+    (found,) = wrong(pipelines, toy)
+
+    assert found.startswith("WRONG   dvc.lock cannot be read: ")
+    assert found.endswith("; run `git checkout HEAD -- dvc.lock && dvc repro --all-pipelines`")
+
+
+@pytest.mark.parametrize("content", [b"", b"\0" * 5000, b"schema: '2.0'\nstages:\n  ingest", b"\xff\xfe", b"- 1\n"])
+def test_a_lock_that_is_none_is_told(toy, content):
+    (toy.root / "dvc.lock").write_bytes(content)
+
+    assert len(wrong(pipelines, toy)) == 1
+
+
+@pytest.mark.faults
+def test_a_lock_that_is_cut_anywhere_is_told_or_is_one_that_dvc_reads(toy):
+    whole = (toy.root / "reports/dvc.lock").read_text()
+
+    for length in range(len(whole)):
+        text = whole[:length]
+        try:
+            read_whole_lock("reports/dvc.lock", text)
+        except UserError as error:
+            assert "reports/dvc.lock cannot be read: " in str(error)  # noqa: PT017 - most lengths end here
+        else:
+            assert text.endswith("\n")
+            COMPILED_LOCKFILE_SCHEMA(parse_yaml(text, "reports/dvc.lock"))
+
+
+def test_a_missing_pipeline_comes_back_by_the_command(toy):
+    (toy.root / "dvc.yaml").unlink()
+
+    (found,) = wrong(pipelines, toy)
+    toy.ok("sh", "-c", found.rpartition("; run `")[2].rstrip("`"))
+
+    assert wrong(pipelines, toy) == []
+
+
+def test_an_empty_lock_is_told_in_plain_words(toy):
+    (toy.root / "dvc.lock").write_text("")
+
+    assert "dvc.lock cannot be read: it is not what DVC writes; run `git" in wrong(pipelines, toy)[0]
+
+
+def test_a_cut_lock_is_that_of_head_again(toy):
+    before = toy.outputs()
+    whole = cut(toy, 0.5)
+    left = (toy.root / "dvc.lock").read_bytes()
+
+    before_fix = toy.run("dvckit", "doctor")
+    after = toy.run("dvckit", "doctor", "--fix")
+
+    assert (before_fix.code, after.code) == (1, 0)
+    assert "fixed   dvc.lock is that of HEAD again; what was there is in .dvc/tmp/damaged/dvc.lock" in after.said
+    assert (toy.root / ".dvc/tmp/damaged/dvc.lock").read_bytes() == left
+    assert (toy.root / "dvc.lock").read_bytes() == whole
+    toy.ok("dvc", "repro", "--all-pipelines")
+    assert toy.outputs() == before
+
+
+def test_a_lock_that_git_does_not_have_is_made_anew(toy):
+    before = toy.outputs()
+    toy.ok("git", "rm", "--quiet", "--cached", "dvc.lock")
+    toy.ok("git", "commit", "--quiet", "--message", "no lock")
+    (toy.root / "dvc.lock").write_text("stages: {")
+
+    said = fixed(toy)
+
+    assert "fixed   moved dvc.lock to .dvc/tmp/damaged/dvc.lock; `dvc repro` makes it anew" in said
+    toy.ok("dvc", "repro", "--all-pipelines")
+    assert toy.outputs() == before
+
+
+def test_a_lock_that_is_a_folder_is_put_aside(toy):
+    (toy.root / "reports/dvc.lock").unlink()
+    (toy.root / "reports/dvc.lock").mkdir()
+
+    said = fixed(toy)
+
+    assert "fixed   reports/dvc.lock is that of HEAD again" in said
+
+
+def test_the_command_for_conflict_markers_works_as_it_is(toy):
+    for branch, bands in {"left": "20, 35", "right": "21, 35"}.items():
+        toy.ok("git", "checkout", "--quiet", "-b", branch, "main")
+        toy.edit("params.yaml", ("18, 35", bands))
+        toy.ok("dvc", "repro", "featurize")
+        toy.commit(branch)
+    assert toy.run("git", "merge", "left").code == 1
+    toy.ok("git", "checkout", "--ours", "params.yaml")
+
+    (found,) = wrong(pipelines, toy)
+
+    assert found == (
+        "WRONG   conflict markers of a merge in dvc.lock; "
+        "run `git checkout --ours -- dvc.lock && dvc repro --all-pipelines && git add dvc.lock`"
+    )
+    assert fixed(toy) == ""
+    toy.ok("bash", "-c", found.partition("run `")[2].removesuffix("`"))
+    assert wrong(pipelines, toy) == []
+
+
+def test_a_stage_that_never_ran_is_told(toy):
+    toy.edit("dvc.yaml", ("metrics:\n", "  later:\n    cmd: 'true'\nmetrics:\n"))
+
+    assert "advice  dvc.lock does not name later; run `dvc repro --all-pipelines`" in lines(pipelines, toy)

@@ -1,0 +1,227 @@
+import os
+import re
+import shutil
+from itertools import cycle, product
+
+import pytest
+
+from dvckit.doctor.clone import Clone
+from dvckit.doctor.doctor import fix
+from dvckit.doctor.objects import external, objects, outputs
+from dvckit.repository.objects import file_md5, folder_object, object_path
+from dvckit.repository.revision import Revision
+
+STORES = {"cache": ".dvc/cache", ".dvc/storage": ".dvc/storage"}
+FEATURES = "data/features/train.parquet"
+
+
+def truncate(path):
+    content = path.read_bytes()
+    path.write_bytes(content[: len(content) // 2])
+
+
+def flip(path):
+    """Turn one bit over, and leave the time as it was."""
+    content = bytearray(path.read_bytes())
+    content[len(content) // 3] ^= 4
+    times = path.stat()
+    path.write_bytes(content)
+    os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
+
+
+def damaged(path, how, mode=0o444):
+    path.chmod(0o644)
+    how(path)
+    path.chmod(mode)
+
+
+def lines(look, project):
+    return [str(finding) for finding in look(Clone(project.root))]
+
+
+def fixed(project):
+    """The lines of what was fixed; nothing is left to fix."""
+    lines = []
+    fix(project.root, lines.append)
+    assert [line for line in lines if not line.startswith("fixed")] == []
+    return "\n".join(lines)
+
+
+def object_of(project, path, store=".dvc/cache"):
+    return object_path(project.root / store, Revision(project.root).md5s[path])
+
+
+@pytest.fixture
+def added(toy):
+    """A project with a folder of its own under DVC."""
+    folder = toy.root / "data/external/mine/deep"
+    folder.mkdir(parents=True)
+    for name, text in {"b.csv": "2\n", "deep/a.csv": "1\n", "ä.csv": "3\n"}.items():
+        (folder.parent / name).write_text(text)
+    toy.ok("dvc", "add", "data/external/mine")
+    return toy
+
+
+@pytest.mark.parametrize("store", STORES)
+def test_every_damaged_object_is_found_and_made_whole(toy, store):
+    before = toy.outputs()
+    every = sorted((toy.root / STORES[store]).glob("files/md5/??/*"))
+    for path, (how, mode) in zip(every, cycle(product([truncate, flip], [0o444, 0o644])), strict=False):
+        damaged(path, how, mode)
+
+    before_fix = toy.run("dvckit", "doctor")
+    after = toy.run("dvckit", "doctor", "--fix")
+
+    assert (before_fix.code, before_fix.said.count("is damaged")) == (1, len(every))
+    assert [path.name for path in every if f"{path.parent.name}{path.name}" not in before_fix.said] == []
+    assert (after.code, after.said.count("is whole again")) == (0, len(every))
+    assert len(every) >= 3
+    toy.ok("dvc", "repro", "--all-pipelines")
+    assert toy.outputs() == before
+    assert toy.ok("git", "status", "--porcelain") == ""
+
+
+def test_dvc_trusts_what_doctor_finds(toy):
+    """The reason for it all: plain DVC checks a truncated object out, and says that all is well."""
+    damaged(object_of(toy, FEATURES), truncate)
+    (toy.root / FEATURES).unlink()
+
+    toy.ok("dvc", "checkout", FEATURES)
+
+    assert toy.ok("dvc", "data", "status").startswith("No changes.")
+    assert len(lines(objects, toy)) == 2
+    assert lines(outputs, toy) == [f"advice  not what the last run wrote: {FEATURES}; run `dvc repro --all-pipelines`"]
+
+
+@pytest.mark.parametrize("link", ["copy", "hardlink", "symlink"])
+def test_what_is_intact_nowhere_is_put_aside_and_made_again(toy, link):
+    toy.ok("dvc", "config", "--local", "cache.type", link)
+    toy.edit("params.yaml", ("18, 35", "20, 35"))
+    toy.ok("dvc", "repro", "featurize")
+    toy.ok("dvc", "checkout", "--relink", FEATURES)
+    before = toy.outputs()
+    damaged(object_of(toy, FEATURES), truncate)
+    if link == "copy":
+        damaged(toy.root / FEATURES, truncate)
+
+    said = fixed(toy)
+
+    assert "is intact nowhere here; moved to .dvc/tmp/damaged/" in said
+    assert len(list((toy.root / ".dvc/tmp/damaged").iterdir())) == 1
+    assert not os.path.lexists(toy.root / FEATURES)
+    toy.ok("dvc", "repro", "featurize")
+    assert toy.outputs() == before
+
+
+def test_links_to_a_damaged_object_are_made_whole(toy):
+    toy.ok("dvc", "config", "--local", "cache.type", "hardlink")
+    toy.ok("dvc", "checkout", "--relink")
+    before = toy.outputs()
+    damaged(object_of(toy, FEATURES), flip)
+
+    said = fixed(toy)
+
+    assert f"({FEATURES}) is whole again, and {FEATURES}" in said
+    assert toy.outputs() == before
+
+
+def test_what_was_edited_is_not_taken_for_a_copy(toy):
+    damaged(object_of(toy, FEATURES), truncate)
+    (toy.root / FEATURES).write_bytes(b"mine")
+
+    assert "is whole again" in fixed(toy)
+
+    assert lines(outputs, toy) == [f"advice  not what the last run wrote: {FEATURES}; run `dvc repro --all-pipelines`"]
+    assert (toy.root / FEATURES).read_bytes() == b"mine"
+
+
+def test_the_object_of_a_folder_is_made_again_from_the_folder(added):
+    folder = next((added.root / ".dvc/cache").rglob("*.dir"))
+    whole = folder.read_bytes()
+    assert folder_object(added.root / "data/external/mine") == whole
+    damaged(folder, truncate)
+
+    said = fixed(added)
+
+    assert "(data/external/mine) is whole again" in said
+    assert folder.read_bytes() == whole
+
+
+def test_a_member_of_a_folder_is_a_copy_too(added):
+    content = file_md5(added.root / "data/external/mine/b.csv")
+    damaged(object_path(added.root / ".dvc/cache", content), truncate)
+
+    said = fixed(added)
+
+    assert f"{content} (data/external/mine/b.csv) is whole again" in said
+
+
+def test_a_local_remote_is_looked_into(toy, tmp_path):
+    toy.ok("dvc", "remote", "add", "shelf", str(tmp_path / "shelf"))
+    toy.ok("dvc", "push", "--remote", "shelf")
+    damaged(object_of(toy, FEATURES, tmp_path / "shelf"), flip)
+
+    found = [line for line in lines(objects, toy) if line.startswith("WRONG")]
+
+    assert len(found) == 1
+    assert found[0].startswith("WRONG   remote shelf: the object ")
+
+
+def test_where_time_runs_out_the_rest_is_told(toy):
+    found = [str(finding) for finding in objects(Clone(toy.root, until=0))]
+
+    assert re.match(r"advice  cache: no time for (\d+) of \1 objects; --fix takes the time", found[0])
+
+
+def test_raw_data_edited_in_place_is_told_with_its_cure(toy):
+    before = toy.outputs()
+    (toy.root / "data/raw/train.csv").write_bytes(b"PassengerId\n1\n")
+
+    (found,) = lines(outputs, toy)
+
+    assert found == (
+        "WRONG   data/raw/train.csv was edited in place (to bring a table of your own: `dvckit data add`); "
+        "run `dvc checkout --force data/raw/train.csv`"
+    )
+    toy.ok("dvc", "checkout", "--force", "data/raw/train.csv")
+    assert toy.outputs() == before
+
+
+def test_without_a_cache_the_cure_of_raw_data_is_to_pull(toy):
+    shutil.rmtree(toy.root / ".dvc/cache")
+    before = toy.outputs()
+    (toy.root / "data/raw/train.csv").write_bytes(b"PassengerId\n1\n")
+
+    assert lines(outputs, toy)[0].endswith("; run `dvc pull --force data/raw/train.csv`")
+    toy.ok("dvc", "pull", "--force", "data/raw/train.csv")
+    assert toy.outputs() == before
+
+
+def test_a_clone_that_pulled_nothing_lacks_its_outputs(toy, tmp_path):
+    clone = toy.clone(tmp_path / "clone")
+
+    (found,) = lines(outputs, clone)
+
+    assert found == (
+        f"advice  missing outputs: data/raw/train.csv, {FEATURES}, reports/report.html; "
+        "run `dvc pull` or `dvc repro --all-pipelines`"
+    )
+
+
+@pytest.mark.parametrize("change", ["edit", "more", "fewer"])
+def test_changed_data_of_the_user_are_told_with_both_cures(added, change):
+    assert lines(external, added) == ["ok      data/external/mine: as it was added"]
+    folder = added.root / "data/external/mine"
+    if change == "fewer":
+        (folder / "b.csv").unlink()
+    else:
+        (folder / ("b.csv" if change == "edit" else "c.csv")).write_text("4\n")
+
+    (found,) = lines(external, added)
+
+    assert found == (
+        "WRONG   data/external/mine has changed since it was added (to keep that as a new version: "
+        "`dvc add data/external/mine`); run `dvc checkout --force data/external/mine.dvc`"
+    )
+    added.ok("dvc", "checkout", "--force", "data/external/mine.dvc")
+    assert lines(external, added)[0].startswith("ok")

@@ -1,0 +1,169 @@
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.metrics import accuracy_score
+
+from dvckit.core.errors import UserError
+from dvckit.models.evaluation import Tables, evaluate
+from dvckit.models.folds import Recipe, summary
+from dvckit.models.split import split
+from dvckit.tasks import task
+from dvckit.tasks.base import rounded
+from titanic.features import FEATURES, Features, FeaturesParams, featurize
+from titanic.modeling.evaluate import gender_rule
+from titanic.modeling.train import fit
+from titanic.schema import KEY, TARGET, TASK
+
+BINARY = task(TASK)
+TRUTH = np.array([0, 0, 1, 1])
+PROBABILITIES = np.array([0.1, 0.6, 0.4, 0.9])
+
+
+def folds(model, table, **options):
+    """The scores of the model's recipe over folds."""
+    return Recipe(FEATURES, BINARY, model).folds(table, **options).scores
+
+
+def predictions(model, table):
+    return Recipe(FEATURES, BINARY, model).predict(model, table)
+
+
+@pytest.fixture(scope="module")
+def stage(made_up, params):
+    """What stage evaluate reads: the tables, and a model that was fitted on the training rows."""
+    clean = made_up(1, 300)
+    features = featurize(clean, FeaturesParams(age_bands=(18,)))
+    train, holdout = split(features, FEATURES, BINARY, test_size=0.2, seed=1)
+    return Tables(clean, train, holdout, holdout.drop(columns=TARGET)), fit(train, params())
+
+
+def evaluated(stage, noted=None):
+    tables, model = stage
+    truth = tables.train[TARGET].to_numpy()
+    noted = noted or rounded(BINARY.scores(truth, predictions(model, tables.train)))
+    rules = {"gender": gender_rule(tables.holdout)}
+    return evaluate(model, {"training": noted}, tables, FEATURES, BINARY, baselines=rules, folds=3, seed=1)
+
+
+def test_scores_are_those_of_the_hand():
+    scores = BINARY.holdout_scores(TRUTH, PROBABILITIES)
+
+    assert scores["accuracy"] == 0.5
+    assert scores["roc_auc"] == 0.75
+    assert (scores["precision"], scores["recall"], scores["f1"]) == (0.5, 0.5, 0.5)
+    assert scores["log_loss"] == pytest.approx(-np.log([0.9, 0.4, 0.4, 0.9]).mean())
+
+
+def test_no_row_of_class_1_is_a_precision_of_zero():
+    assert BINARY.holdout_scores(TRUTH, np.zeros(4) + 0.1)["precision"] == 0.0
+
+
+def test_labels_are_those_of_the_model(table, params):
+    model = fit(table, params())
+
+    assert BINARY.labels(predictions(model, table)).tolist() == model.predict(table[list(FEATURES.inputs)]).tolist()
+
+
+def test_a_tie_is_class_0():
+    assert BINARY.labels(np.array([0.5])).tolist() == [0]
+
+
+def test_folds_refit_the_recipe_and_leave_the_model_alone(table, params):
+    model = fit(table, params())
+    before = accuracy_score(table[TARGET], model.predict(table[list(FEATURES.inputs)]))
+
+    scores = folds(model, table, folds=3, repeats=2, seed=1)
+
+    assert len(scores) == 6
+    assert 0.5 < scores["accuracy"].mean() < before
+    assert scores.equals(folds(model, table, folds=3, repeats=2, seed=1))
+    assert not scores.equals(folds(model, table, folds=3, repeats=2, seed=2))
+
+
+def test_labels_that_say_nothing_score_at_chance(table, params):
+    shuffled = table.assign(**{TARGET: table[TARGET].sample(frac=1, random_state=1).to_numpy()})
+
+    scores = folds(fit(shuffled, params()), shuffled, folds=5, repeats=2, seed=1)
+
+    assert scores["roc_auc"].mean() == pytest.approx(0.5, abs=0.1)
+
+
+def test_more_folds_than_rows_of_a_label_is_refused(table, params):
+    few = table.groupby(TARGET).head(3)
+
+    with pytest.raises(UserError, match="lower `folds`"):
+        folds(fit(table, params()), few, folds=4, seed=1)
+
+
+def test_baselines_are_those_of_the_hand(stage):
+    (tables, _), found = stage, evaluated(stage).metrics["baseline"]
+
+    holdout = tables.holdout
+    assert tables.train[TARGET].mean() < 0.5
+    assert found["majority"] == pytest.approx((holdout[TARGET] == 0).mean(), abs=1e-6)
+    assert found["gender"] == pytest.approx((holdout[TARGET] == (holdout[Features.Sex] == "female")).mean(), abs=1e-6)
+
+
+def test_plot_data_are_those_of_the_hold_out():
+    found = BINARY.curves(TRUTH, PROBABILITIES)
+
+    assert found["confusion"].to_numpy().tolist() == [[0, 0], [0, 1], [1, 0], [1, 1]]
+    assert found["roc"].iloc[[0, -1]].to_numpy().tolist() == [[0, 0], [1, 1]]
+    assert found["precision_recall"]["recall"].between(0, 1).all()
+    assert len(found["calibration"]) == 4
+
+
+def test_the_evaluation_has_the_scores_with_their_intervals(stage):
+    found = evaluated(stage)
+
+    holdout = found.evaluation["holdout"]
+    assert holdout["rows"] == 60
+    for name in ("accuracy", "roc_auc"):
+        assert holdout[name]["low"] < holdout[name]["value"] == found.metrics["holdout"][name] < holdout[name]["high"]
+    assert BINARY.details(TRUTH, PROBABILITIES)["brier"] == pytest.approx(np.mean([0.1**2, 0.6**2, 0.6**2, 0.1**2]))
+
+
+def test_an_interval_over_folds_stays_within_what_the_score_can_be():
+    scores = pd.DataFrame({"accuracy": [0.4, 0.9], "log_loss": [0.2, 0.9]})
+
+    told = summary(BINARY, scores, 2)
+
+    assert told["fits"] == 2
+    assert (told["accuracy"]["low"], told["accuracy"]["high"]) == (0.0, 1.0)
+    assert told["log_loss"]["low"] == 0.0
+    assert told["log_loss"]["high"] > 1.0
+
+
+def test_evaluate_reproduces_what_train_noted(stage):
+    with pytest.raises(UserError, match="model and rows do not belong together"):
+        evaluated(stage, {"accuracy": 0.5})
+
+
+def test_every_labelled_row_has_one_prediction_in_the_order_of_the_clean_table(stage):
+    (tables, model), table = stage, evaluated(stage).predictions
+
+    assert table["key"].tolist() == tables.clean[KEY].tolist()
+    assert table["truth"].tolist() == tables.clean[TARGET].tolist()
+    assert set(table["part"]) == {"holdout", "fold 1", "fold 2", "fold 3"}
+    held_out = table[table["part"] == "holdout"].set_index("key").loc[tables.holdout[KEY]]
+    assert np.allclose(held_out["probability_1"], predictions(model, tables.holdout), rtol=0, atol=1e-9)
+    assert np.allclose(table["probability_0"] + table["probability_1"], 1)
+
+
+def test_a_row_was_predicted_by_a_model_that_had_not_seen_it(stage):
+    (tables, model), table = stage, evaluated(stage).predictions
+    keys = table["key"][table["part"] == "fold 2"]
+    outside = tables.train[KEY].isin(keys)
+
+    again = Recipe(FEATURES, BINARY, model).fit(tables.train[~outside])
+
+    told = table.set_index("key").loc[tables.train[KEY][outside], "probability_1"]
+    assert np.allclose(told, predictions(again, tables.train[outside]), rtol=0, atol=1e-9)
+
+
+def test_a_difference_of_scores_may_be_negative():
+    told = summary(BINARY, pd.DataFrame({"accuracy": [-0.2, -0.1], "log_loss": [-3.0, 2.0]}), 2, difference=True)
+
+    assert told["accuracy"]["value"] == -0.15
+    assert (told["accuracy"]["low"], told["accuracy"]["high"]) == (-1.0, 0.950390)
+    assert told["log_loss"]["low"] < -3

@@ -1,0 +1,335 @@
+import json
+import resource
+import shutil
+
+import pandas as pd
+import pytest
+
+from dvckit.core.errors import UserError
+from dvckit.registry.facts import differing, facts, print_facts, repository
+from dvckit.registry.registry import models, promote, register
+from dvckit.registry.tags import model_version, tag_version, versions
+from dvckit.repository.revision import Revision
+
+
+@pytest.fixture(autouse=True)
+def _identity(_small, monkeypatch, tmp_path):
+    """What the commands see that a test calls as functions."""
+    for name, value in _small.environment.items():
+        if name.startswith("GIT_"):
+            monkeypatch.setenv(name, value)
+    monkeypatch.setenv("DVC_SITE_CACHE_DIR", str(tmp_path / "site"))
+
+
+@pytest.fixture(scope="module")
+def _history(_small, tmp_path_factory):
+    """HEAD~2: a forest; HEAD~1: the rule women and girls live; HEAD: a forest with trees that are a level less deep."""
+    root = tmp_path_factory.mktemp("history") / "titanic"
+    shutil.copytree(_small.root, root, symlinks=True)
+    project = type(_small)(root)
+    for message, *changes in (
+        ("baseline", ("pipeline: random_forest", "pipeline: baseline")),
+        ("depth 9", ("pipeline: baseline", "pipeline: random_forest"), ("max_depth: 10", "max_depth: 9")),
+    ):
+        project.edit("params.yaml", *changes)
+        project.ok("dvc", "repro", "--all-pipelines")
+        project.ok("dvc", "push")
+        project.commit(message)
+    return project
+
+
+@pytest.fixture
+def history(_history, tmp_path):
+    """A copy of that project."""
+    shutil.copytree(_history.root, tmp_path / "titanic", symlinks=True)
+    return type(_history)(tmp_path / "titanic")
+
+
+def facts_of(project, wanted):
+    return facts(model_version(project.root, wanted), project.root)
+
+
+def test_a_commit_is_registered_listed_and_told(history):
+    assert history.ok("dvckit", "models", "list").startswith("no version yet; register one with")
+
+    history.ok("dvckit", "models", "register", "--rev", "HEAD~1")
+    said = history.ok("dvckit", "models", "register", "--bump", "patch")
+
+    assert said == "survival@v1.0.1\nShare it with: git push origin 'survival@v1.0.1'\n"
+    lines = history.ok("dvckit", "models", "list").splitlines()
+    assert lines[0].split() == ["version", "stages", "registered", "by", "accuracy", "roc_auc"]
+    assert [line.split()[0] for line in lines[1:]] == ["v1.0.1", "v1.0.0"]
+    newest = json.loads(history.ok("dvckit", "models", "list", "--json"))[0]
+    holdout = json.loads((history.root / "reports/metrics.json").read_text())["holdout"]
+    assert (newest["accuracy"], newest["roc_auc"]) == (holdout["accuracy"], holdout["roc_auc"])
+    assert lines[1].split()[1:] == [newest["when"], "tester", f"{holdout['accuracy']:.4f}", f"{holdout['roc_auc']:.4f}"]
+    assert (newest["author"], newest["message"]) == ("tester", "depth 9")
+    assert "train.max_depth" in history.ok("dvckit", "models", "show", "v1.0.1")
+
+
+def test_two_hundred_versions_are_listed_within_a_second(small):
+    """Of the processor's time: other tests run beside this one."""
+    commit = small.ok("git", "rev-parse", "HEAD").strip()
+    tags = [
+        f"tag survival@v1.{n}.0\nfrom {commit}\ntagger a <a@localhost> {1_800_000_000 + n} +0000\ndata 4\nmade\n"
+        for n in range(200)
+    ]
+    (small.root / "tags").write_text("".join(tags))
+    small.ok("sh", "-c", "git fast-import --quiet < tags")
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+
+    said = small.ok("dvckit", "models", "list")
+
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    assert len(said.splitlines()) == 201
+    assert after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime < 1
+
+
+def test_uncommitted_changes_to_the_pipeline_are_refused_and_others_are_not(small):
+    small.edit("README.md", ("# titanic", "# Titanic"))
+    small.edit("titanic/features.py", ('"""', '"""Changed. '))
+    (small.root / "notes.txt").write_text("mine")
+
+    with pytest.raises(
+        UserError, match=r"a version is a commit, and titanic/features\.py differ from HEAD; commit them"
+    ):
+        register(small.root, None, "minor")
+    small.ok("git", "checkout", "titanic/features.py")
+
+    assert register(small.root, None, "minor") == "survival@v1.0.0"
+
+
+def test_code_that_was_committed_without_a_run_is_refused(small):
+    small.edit("titanic/features.py", ('"""', '"""Changed. '))
+    small.edit("params.yaml", ("n_estimators: 5", "n_estimators: 6"))
+    small.edit("reports/metrics.json", ("holdout", "hold_out"))
+    small.commit("without a run")
+
+    with pytest.raises(
+        UserError, match=r"not made from what is committed there: reports/metrics\.json, titanic/features"
+    ):
+        register(small.root, None, "minor")
+    assert differing(Revision(small.root, "HEAD"))[-1] == "train.n_estimators"
+    assert differing(Revision(small.root, "HEAD~1")) == []
+
+
+def test_a_file_in_a_folder_that_was_committed_without_a_run_is_refused(small):
+    small.edit("packages/dvckit/src/dvckit/tables/quality.py", ('"""', '"""Changed. '))
+    small.commit("without a run")
+
+    assert differing(Revision(small.root, "HEAD")) == ["packages/dvckit/src/dvckit/tables"]
+    assert differing(Revision(small.root, "HEAD~1")) == []
+
+
+def test_what_a_run_has_read_and_nobody_has_committed_is_refused(small):
+    for name in ("train", "test"):
+        shutil.copy(small.root / f"data/raw/{name}.csv", small.root / "data/external/titanic")
+    small.edit("params.yaml", ("source: synthetic", "source: files"))
+    small.ok("dvc", "repro", "--all-pipelines")
+    small.ok("git", "rm", "--quiet", "--cached", "titanic/features.py")
+    small.ok("git", "commit", "--quiet", "--all", "--message", "the list is ignored by git, the module forgotten")
+
+    with pytest.raises(UserError, match=r"not made from .*: data/external/titanic, titanic/features\.py; run"):
+        register(small.root, "main", "minor")
+
+
+def test_results_of_another_model_are_refused(history):
+    """After `dvc exp run` or `dvc repro`, which run the first pipeline alone, the diagnostics are of the model before."""
+    history.ok("git", "checkout", "HEAD~1", "--", "reports/dvc.lock", "reports/diagnostics.json")
+    history.commit("half a run")
+
+    with pytest.raises(UserError, match=r"not made from .*data/models/model\.skops.*; run `dvc repro -P` and commit"):
+        register(history.root, None, "minor")
+
+
+def test_a_lock_without_the_model_is_refused(small):
+    small.ok("git", "rm", "--quiet", "dvc.lock")
+    small.commit("no run")
+
+    with pytest.raises(UserError, match=r"no dvc\.lock at HEAD names .*data/models/model\.skops.*; run `dvc repro -P`"):
+        register(small.root, None, "minor")
+
+
+def test_a_project_that_names_no_model_is_told(small):
+    small.edit("dvc.yaml", ("    type: model\n", "    type: other\n"))
+    small.commit("another type")
+
+    with pytest.raises(UserError, match=r"dvc\.yaml at HEAD names no artifact of type model; add it under"):
+        register(small.root, None, "minor")
+
+
+def test_objects_that_did_not_reach_the_commit_are_refused(small):
+    """Pushed to the embedded remote, but not committed with it: no clone would ever get them."""
+    small.ok("git", "rm", "--quiet", "--cached", "-r", ".dvc/storage")
+    small.ok("git", "commit", "--quiet", "--message", "no storage")
+
+    with pytest.raises(
+        UserError, match=r"default remote embedded does not have .*model\.skops.* of HEAD; run `dvc push` \(and"
+    ):
+        register(small.root, None, "minor")
+    assert small.ok("git", "tag") == ""
+
+
+@pytest.mark.parametrize("url", ["../remote", "absolute"])
+def test_a_real_remote_is_asked_also_where_it_stands_in_the_local_config(small, tmp_path, url):
+    url = str(tmp_path / "remote") if url == "absolute" else url
+    small.ok("dvc", "remote", "add", "--local", "--default", "real", url)
+    (tmp_path / "remote").mkdir()
+    with pytest.raises(UserError, match=r"default remote real does not have .*data/models/model\.skops"):
+        register(small.root, None, "minor")
+
+    small.ok("dvc", "push")
+
+    assert register(small.root, None, "minor") == "survival@v1.0.0"
+
+
+def test_what_is_registered_or_unknown_is_refused(small):
+    register(small.root, None, "minor")
+
+    with pytest.raises(UserError, match=r"HEAD is registered already: survival@v1\.0\.0"):
+        register(small.root, None, "major")
+    with pytest.raises(UserError, match="there is no revision 'mian'; did you mean main"):
+        register(small.root, "mian", "minor")
+
+
+def test_the_checklist_is_answered_by_a_clone_that_pulled_nothing(history, tmp_path):
+    register(history.root, "HEAD", "minor")
+    clone = history.clone(tmp_path / "clone")
+    clone.ok("git", "remote", "set-url", "origin", "https://me:secret@example.org/titanic.git")
+
+    told = json.loads(clone.ok("dvckit", "models", "show", "v1.0.0", "--json"))
+
+    assert not (clone.root / ".dvc/cache").exists()
+    head = history.ok("git", "rev-parse", "HEAD").strip()
+    assert told["code"] == {
+        "commit": head, "repository": "https://example.org/titanic.git", "clean": True, "differing": [],
+    }  # fmt: skip
+    assert told["registered"]["by"] == "tester"
+    assert told["parameters"]["train.max_depth"] == 9
+    assert told["data"]["source"]["seed"] == 1912
+    for file in told["data"]["files"]:
+        read = pd.read_csv if file["path"].endswith(".csv") else pd.read_parquet
+        assert file["rows"] in {None, len(read(history.root / file["path"]))}
+        assert (history.root / file["path"]).stat().st_size == file["size"]
+    assert len([file for file in told["data"]["files"] if file["rows"]]) == 5
+    assert told["metrics"] == json.loads((history.root / "reports/metrics.json").read_text())
+    assert told["intervals"]["holdout"]["accuracy"]["low"] < told["metrics"]["holdout"]["accuracy"]
+    train = told["pipeline"]["train"]
+    assert set(train["outputs"]) == {"data/models/model.skops", "data/models/model.json"}
+    assert train["inputs"]["data/processed/train.parquet"] in {file["md5"] for file in told["data"]["files"]}
+    assert told["packages"]["all"]["scikit-learn"] == told["packages"]["main"]["scikit-learn"]
+    assert "reports/dvc.yaml:diagnose" in told["pipeline"]
+
+
+def test_a_reader_is_shown_whole_hashes_and_paths(small, capsys):
+    register(small.root, None, "minor")
+    told = facts_of(small, "v1.0.0")
+
+    print_facts(told)
+
+    said = capsys.readouterr().out
+    for value in (told["model"]["sha256"], told["code"]["commit"], *(file["md5"] for file in told["data"]["files"])):
+        assert value in said
+    assert all(path in said for stage in told["pipeline"].values() for path in stage["inputs"])
+
+
+def test_packages_are_those_that_the_project_runs_with(small):
+    found = Revision(small.root, "HEAD").packages.needed()
+
+    assert {"dvc", "dvc-gdrive", "pydrive2", "scikit-learn", "cryptography"} <= set(found)
+    assert not {"pytest", "moto", "dvc-s3", "kaggle", "titanic", "dvckit"} & set(found)
+
+
+@pytest.mark.parametrize(
+    ("url", "told"),
+    [
+        ("https://user:token@example.org/a/b.git", "https://example.org/a/b.git"),
+        ("ssh://git:secret@example.org:22/a/b.git", "ssh://git@example.org:22/a/b.git"),
+        ("git@example.org:a/b.git", "git@example.org:a/b.git"),
+        ("/home/me/a", None),
+        ("file:///home/me/a", None),
+    ],
+)
+def test_a_repository_is_told_without_secrets_and_places_on_this_machine(fresh, url, told):
+    fresh.ok("git", "remote", "set-url", "origin", url)
+
+    assert repository(fresh.root) == told
+
+
+def test_a_version_that_was_tagged_without_results_is_told(small):
+    small.ok("git", "rm", "--quiet", "reports/evaluation.json")
+    small.commit("less")
+    tag_version(small.root, "survival", "v3.0.0", "HEAD", "by hand")
+
+    with pytest.raises(UserError, match=r"survival@v3\.0\.0 is incomplete: its commit has no reports/evaluation\.json"):
+        facts_of(small, "v3.0.0")
+    assert models(small.root)[0]["version"] == "v3.0.0"
+
+
+def test_only_a_better_version_or_an_equal_one_that_is_accepted_takes_a_stage(history, tmp_path):
+    """All in a clone that pulled nothing."""
+    forest, rule, other = (register(history.root, rev, "minor") for rev in ("HEAD~2", "HEAD~1", "HEAD"))
+    clone = history.clone(tmp_path / "clone")
+    assert promote(clone.root, rule, "prod", accept_equal=False) == "survival#prod#1"
+
+    assert clone.ok("dvckit", "models", "promote", forest, "--to", "prod").startswith(
+        "survival#prod#2\nShare it with: "
+    )
+    with pytest.raises(
+        UserError, match=r"v1\.1\.0 is worse than v1\.0\.0, which is in prod \(hold-out accuracy .* against .*r"
+    ):
+        promote(clone.root, rule, "prod", accept_equal=True)
+    with pytest.raises(
+        UserError, match=r"v1\.2\.0 cannot be told from v1\.0\.0, .*; pass `--accept-equal` to promote it"
+    ):
+        promote(clone.root, other, "prod", accept_equal=False)
+    assert promote(clone.root, other, "prod", accept_equal=True) == "survival#prod#3"
+
+    with pytest.raises(UserError, match=r"survival@v1\.2\.0 is in prod already"):
+        promote(clone.root, "prod", "prod", accept_equal=True)
+    stages = {version.version: version.stages for version in versions(clone.root, "survival")}
+    assert stages == {"v1.2.0": ("prod",), "v1.1.0": (), "v1.0.0": ()}
+    assert "v1.2.0" in clone.ok("gto", "show", "survival#prod")
+
+
+def test_a_wrong_stage_and_an_unknown_version_are_answered(small):
+    with pytest.raises(UserError, match="there is no version of survival yet; register one"):
+        promote(small.root, "v1.0.0", "prod", accept_equal=False)
+    register(small.root, None, "minor")
+
+    with pytest.raises(UserError, match="'Prod/1' is not a stage"):
+        promote(small.root, "v1.0.0", "Prod/1", accept_equal=False)
+    done = small.run("dvckit", "models", "show", "v1.0.1")
+    assert (done.code, done.said) == (
+        1,
+        "error: there is no version 'v1.0.1' of survival; did you mean v1.0.0?\n",
+    )
+
+
+def test_dvc_gets_the_model_and_the_data_of_a_version_from_a_clones_path(history, tmp_path):
+    """From a clone that pulled nothing, out of the embedded remote."""
+    register(history.root, "HEAD~1", "minor")
+    promote(history.root, "v1.0.0", "prod", accept_equal=False)
+    tag_version(history.root, "data", "v1.0.0", "HEAD~1", "the data")
+    clone = history.clone(tmp_path / "clone")
+
+    history.ok("dvc", "artifacts", "get", str(clone.root), "survival", "--rev", "v1.0.0", "--out", "../model")
+    history.ok("dvc", "artifacts", "get", str(clone.root), "survival", "--stage", "prod", "--out", "../promoted")
+    history.ok("dvc", "artifacts", "get", str(clone.root), "data", "--out", "../data.csv")
+
+    history.ok("git", "checkout", "--quiet", "HEAD~1")
+    history.ok("dvc", "checkout")
+    model = (history.root / "data/models/model.skops").read_bytes()
+    assert (tmp_path / "model").read_bytes() == (tmp_path / "promoted").read_bytes() == model
+    assert (tmp_path / "data.csv").read_bytes() == (history.root / "data/raw/train.csv").read_bytes()
+
+
+def test_dvc_gets_a_version_from_a_git_url_once_there_is_a_real_remote(small, tmp_path):
+    small.ok("dvc", "remote", "add", "--default", "real", str(tmp_path / "remote"))
+    small.ok("dvc", "push")
+    small.commit("a real remote")
+    register(small.root, None, "minor")
+
+    small.ok("dvc", "artifacts", "get", f"file://{small.root}", "survival", "--rev", "v1.0.0", "--out", "../model")
+
+    assert (tmp_path / "model").read_bytes() == (small.root / "data/models/model.skops").read_bytes()

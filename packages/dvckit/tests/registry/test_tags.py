@@ -1,0 +1,167 @@
+import pytest
+from gto import api as gto
+from gto.tag import parse_name
+
+from dvckit.core.errors import UserError
+from dvckit.registry import tags
+
+NAMES = [
+    "survival@v1.0.0", "survival@v1.0.0!", "survival@v1.0.0#2", "survival@v1.0.0!#2", "survival@v1.0.0-rc.1",
+    "survival#prod", "survival#prod#1", "survival#prod!#2", "survival#pre-prod/eu#3", "survival@deprecated#4", "a/b_c@v0.0.1",
+    "survival@1.0.0", "survival@v1.0", "survival@v01.0.0", "survival", "v1.0.0", "survival#-prod", "survival@v1.0.0#x",
+]  # fmt: skip
+
+
+@pytest.fixture
+def repository(_source, tmp_path):
+    """Three commits, and no tag."""
+    project = type(_source)(tmp_path)
+    project.ok("git", "init", "--quiet", "--initial-branch", "main")
+    for message in ("one", "two", "three"):
+        project.commit(message)
+    return project
+
+
+def tag(project, name, rev, seconds):
+    project.ok("git", "tag", "-a", "-m", f"tagged {name}", name, rev, GIT_COMMITTER_DATE=f"{seconds} +0200")
+
+
+def ours(project, name="survival"):
+    return {found.version: set(found.stages) for found in tags.versions(project.root, name)}
+
+
+def of_gto(project, name="survival"):
+    found = [version for version in gto.show(str(project.root), name) if not version["discovered"]]
+    return {version["version"]: {stage["stage"] for stage in version["stages"]} for version in found}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_tag_means_what_it_means_to_gto(name):
+    theirs = parse_name(name, raise_on_fail=False)
+
+    match = tags._TAG.fullmatch(name)
+
+    if match and match["version"] and not tags._is_number(match["version"]):
+        match = None
+    assert bool(match) == bool(theirs)
+    if match:
+        counter = match["counter"] and int(match["counter"])
+        told = {"name": match["name"], "version": match["version"], "stage": match["stage"], "counter": counter}
+        assert {key: value for key, value in told.items() if value} == {
+            k: v for k, v in theirs.items() if k != "action"
+        }
+        assert bool(match["back"]) == theirs["action"].value.startswith(("de", "un")) or "@deprecated" in name
+
+
+@pytest.fixture
+def long_history(repository):
+    """Versions that came and went, stages that moved, and tags that are none of GTO's."""
+    for seconds, (name, rev) in enumerate(
+        [
+            ("survival@v1.0.0", "HEAD~2"), ("survival#prod#1", "HEAD~2"), ("survival#dev#2", "HEAD~2"),
+            ("survival@v1.1.0", "HEAD~1"), ("survival#prod#3", "HEAD~1"), ("survival#staging#4", "HEAD~1"),
+            ("survival@v1.10.0-rc.1", "HEAD"), ("survival#staging#5", "HEAD"), ("survival#staging!#6", "HEAD"),
+            ("data@v1.0.0", "HEAD"), ("v2", "HEAD"),
+        ],
+        start=1_800_000_000,
+    ):  # fmt: skip
+        tag(repository, name, rev, seconds)
+    repository.ok("git", "tag", "survival@v9.0.0", "HEAD")  # not annotated: nobody knows whose it is
+    return repository
+
+
+def test_versions_and_stages_are_those_of_gto(long_history):
+    found = ours(long_history)
+
+    assert found == {"v1.10.0-rc.1": set(), "v1.1.0": {"prod", "staging"}, "v1.0.0": {"dev"}}
+    assert list(found) == ["v1.10.0-rc.1", "v1.1.0", "v1.0.0"]
+    assert found == of_gto(long_history)
+
+
+@pytest.mark.parametrize("name", ["survival@v1.1.0!", "survival#prod!#7", "survival@deprecated#7", "survival#prod#7"])
+def test_what_is_taken_back_or_moved_is_so_for_gto_too(long_history, name):
+    before = ours(long_history)
+
+    tag(long_history, name, "HEAD~1" if "!" in name else "HEAD", 1_900_000_000)
+
+    assert ours(long_history) != before
+    assert ours(long_history) == of_gto(long_history)
+
+
+def test_a_version_knows_who_when_what_and_why(long_history):
+    found = tags.versions(long_history.root, "survival")[-1]
+
+    commit = long_history.ok("git", "rev-parse", "HEAD~2").strip()
+    assert found[:5] == ("survival", "v1.0.0", "survival@v1.0.0", commit, "tester")
+    assert found[5:] == ("2027-01-15T08:00:00Z", "tagged survival@v1.0.0", ("dev",))
+
+
+@pytest.mark.parametrize("wanted", ["v1.1.0", "1.1.0", "survival@v1.1.0", "prod"])
+def test_a_version_is_found_by_number_tag_and_stage(long_history, wanted):
+    assert tags.find_version(long_history.root, "survival", wanted).version == "v1.1.0"
+
+
+def test_an_unknown_version_is_answered_with_near_names(long_history):
+    with pytest.raises(UserError, match=r"no version 'v1.1.1' of survival; did you mean .*v1\.1\.0"):
+        tags.find_version(long_history.root, "survival", "v1.1.1")
+    with pytest.raises(UserError, match="no version of ship yet; register one with `dvckit models register`"):
+        tags.find_version(long_history.root, "ship", "v1.0.0")
+
+
+def test_the_next_version_follows_the_highest_ever(long_history):
+    tag(long_history, "survival@v2.3.4", "HEAD~1", 1_900_000_000)
+    tag(long_history, "survival@v2.3.4!", "HEAD~1", 1_900_000_001)
+
+    following = [tags.next_version(long_history.root, "survival", bump) for bump in ("major", "minor", "patch")]
+
+    assert following == ["v3.0.0", "v2.4.0", "v2.3.5"]
+    assert tags.next_version(long_history.root, "ship", "patch") == "v1.0.0"
+
+
+@pytest.fixture
+def identity(monkeypatch, repository):
+    for name, value in repository.environment.items():
+        if name.startswith("GIT_"):
+            monkeypatch.setenv(name, value)
+
+
+@pytest.mark.usefixtures("identity")
+def test_what_is_tagged_here_is_registered_and_assigned_for_gto(repository):
+    """All within one second: GTO goes by the time of tags, which has whole seconds."""
+    assert tags.tag_version(repository.root, "survival", "v1.0.0", "HEAD~1", "first\n\n# why\n") == "survival@v1.0.0"
+    tags.tag_version(repository.root, "survival", "v1.1.0", "HEAD", "second")
+    second, first = tags.versions(repository.root, "survival")
+    assert first.message == "first\n\n# why"
+
+    made = [tags.assign(repository.root, version, "prod", "go") for version in (first, second, first)]
+
+    assert made == ["survival#prod#1", "survival#prod#2", "survival#prod#3"]
+    assert ours(repository) == of_gto(repository) == {"v1.1.0": set(), "v1.0.0": {"prod"}}
+
+
+@pytest.mark.usefixtures("identity")
+@pytest.mark.parametrize(
+    ("version", "rev", "said"),
+    [
+        ("v1.1.0", "main", r"main is registered already: survival@v1\.0\.0"),
+        ("v1.0.0", "HEAD~1", r"survival@v1\.0\.0 was registered before"),
+        ("1.2.3", "HEAD~1", "'1.2.3' is not a version number; they look like v1.0.0"),
+        ("v1.1.0", "HAED", "there is no revision 'HAED'; did you mean HEAD"),
+    ],
+)
+def test_what_cannot_be_registered_is_refused(repository, version, rev, said):
+    tags.tag_version(repository.root, "survival", "v1.0.0", "HEAD", "first")
+
+    with pytest.raises(UserError, match=said):
+        tags.tag_version(repository.root, "survival", version, rev, "second")
+    assert repository.ok("git", "tag").split() == ["survival@v1.0.0"]
+
+
+def test_without_a_git_identity_there_is_a_sentence(repository, monkeypatch):
+    repository.ok("git", "config", "user.useConfigOnly", "true")
+    monkeypatch.setenv("HOME", str(repository.root))
+    monkeypatch.delenv("GIT_COMMITTER_NAME", raising=False)
+    monkeypatch.delenv("GIT_COMMITTER_EMAIL", raising=False)
+
+    with pytest.raises(UserError, match=r"git does not know who you are.*git config user\.name NAME"):
+        tags.tag_version(repository.root, "survival", "v1.0.0", "HEAD", "first")

@@ -1,0 +1,93 @@
+"""The search: what a trial must reach, and that a break changes nothing."""
+
+import pytest
+from optuna.trial import TrialState
+
+from dvckit.sweep.configurations import parse_axes
+from dvckit.sweep.search import STARTUP, Search
+from dvckit.sweep.sweep import Aim, Outcome
+from dvckit.sweep.trial import Pruned, Threshold, Watcher, _BelowThreshold
+
+
+@pytest.fixture
+def search(tmp_path):
+    def search(trials, metric="cv.roc_auc", *, also="train.n_estimators=interval(1,1000)"):
+        axes = parse_axes(["train.max_depth=interval(1,1000)", also])
+        storage = f"sqlite:///{tmp_path}/studies.db"
+        return Search(axes, {"train.max_depth": 3}, Aim(metric), trials=trials, seed=1, storage=storage, base="base")
+
+    return search
+
+
+def whole(trial, *folds, metric="roc_auc"):
+    evaluation = {f"folds.{metric}": list(folds)}
+    return Outcome(
+        "name", trial.configuration, "new", scores={f"cv.{metric}": sum(folds) / len(folds)}, evaluation=evaluation
+    )
+
+
+def test_a_trial_must_reach_the_median_of_those_that_were_run_whole(search):
+    trials = (study := search(STARTUP + 2)).trials()
+    thresholds = []
+    for trial, last in zip(trials, (0.8, 0.7, 0.9, 0.6, 1.0, 0.8), strict=False):
+        thresholds.append(trial.threshold)
+        study.tell(whole(trial, last, last, last - 0.3))
+
+    assert thresholds == [None] * STARTUP + [Threshold("roc_auc", minimised=False, means=(0.8, 0.8))]
+
+
+def test_a_pruned_trial_is_no_measure_for_others_and_is_not_run_again(search):
+    trials = (study := search(STARTUP + 2)).trials()
+    for _ in range(STARTUP):
+        study.tell(whole(next(trials), 0.8, 0.8))
+    study.tell(Outcome("name", next(trials).configuration, "pruned", means=(0.1,)))
+
+    assert next(trials).threshold.means == (0.8,)
+    again = list(search(STARTUP + 1).trials())
+    assert [trial.pruned for trial in again] == [None] * STARTUP + [Pruned((0.1,))]
+    assert [trial.state for trial in study.study.trials[-2:]] == [TrialState.PRUNED, TrialState.RUNNING]
+
+
+def test_a_trial_that_a_break_left_open_has_to_reach_what_it_had_to(search):
+    trials = (study := search(STARTUP + 1)).trials()
+    for _ in range(STARTUP):
+        study.tell(whole(next(trials), 0.8, 0.8))
+    left = next(trials)
+
+    (*_, again) = (after := search(STARTUP + 1)).trials()
+
+    assert again == left
+    for _ in range(STARTUP):
+        after.tell(whole(again, 0.1))  # these have ended
+    after.tell(whole(again, 0.9, 0.9))
+    assert after.study.best_value == 0.9
+
+
+def test_what_is_no_mean_over_folds_prunes_nothing(search):
+    study = search(STARTUP + 1, "holdout.roc_auc")
+    for trial in study.trials():
+        assert trial.threshold is None
+        study.tell(whole(trial, 0.5, metric="roc_auc")._replace(scores={"holdout.roc_auc": 0.5}))
+
+
+@pytest.mark.parametrize(
+    ("minimised", "scores", "means"), [(False, (0.7, 0.5), [0.7, 0.6]), (True, (0.6, 0.8), [0.6, 0.7])]
+)
+def test_folds_end_where_their_mean_is_worse_than_the_threshold(minimised, scores, means):
+    watch = Watcher(Threshold("roc_auc", minimised, (0.65, 0.65)))
+    seen = [{"roc_auc": score} for score in scores]
+    watch(seen[:1])
+
+    with pytest.raises(_BelowThreshold):
+        watch(seen)
+
+    assert watch.means == pytest.approx(means)
+
+
+def test_the_last_fold_ends_nothing():
+    watch = Watcher(Threshold("roc_auc", minimised=False, means=(0.5,)))
+
+    watch([{"roc_auc": 0.6}])
+    watch([{"roc_auc": 0.6}, {"roc_auc": 0.0}])
+
+    assert watch.means == [0.6]

@@ -1,0 +1,119 @@
+import hashlib
+import json
+
+import pandas as pd
+import pytest
+
+from dvckit.core.layout import PROCESSED
+
+
+@pytest.fixture
+def project(small):
+    """A reproduced project, with a tag v1."""
+    small.ok("git", "tag", "v1")
+    return small
+
+
+def predicted(project, name="out.csv"):
+    return pd.read_csv(project.root / name)
+
+
+def test_a_list_gets_labels_and_probabilities_in_its_order(project):
+    said = project.ok("dvckit", "predict", "data/raw/test.csv", "out.csv")
+
+    found, submission = predicted(project), pd.read_csv(project.root / PROCESSED / "submission.csv")
+    assert list(found) == ["PassengerId", "Survived", "probability_0", "probability_1"]
+    assert found[["PassengerId", "Survived"]].equals(submission)
+    assert ((found.probability_1 > 0.5) == found.Survived).all()
+    assert said == f"out.csv: {len(found)} rows\n"
+
+
+def test_a_list_with_labels_gets_predictions_that_do_not_look_at_them(project):
+    train = pd.read_csv(project.root / "data/raw/train.csv", dtype=str, keep_default_na=False)
+    train.assign(Survived=train.Survived.map({"0": "1", "1": "0"})).to_csv(project.root / "swapped.csv", index=False)
+
+    project.ok("dvckit", "predict", "data/raw/train.csv", "out.csv")
+    project.ok("dvckit", "predict", "swapped.csv", "again.csv")
+
+    assert predicted(project).equals(predicted(project, "again.csv"))
+
+
+def test_a_revision_predicts_with_its_own_model_and_age_bands(project):
+    project.ok("dvckit", "predict", "data/raw/test.csv", "then.csv")
+    project.edit("params.yaml", ("[13, 18, 35, 60]", "[30]"), ("n_estimators: 5", "n_estimators: 3"))
+    project.ok("dvc", "repro", "train")
+
+    project.ok("dvckit", "predict", "data/raw/test.csv", "now.csv")
+    project.ok("dvckit", "predict", "data/raw/test.csv", "v1.csv", "--rev", "v1")
+
+    assert predicted(project, "v1.csv").equals(predicted(project, "then.csv"))
+    assert not predicted(project, "now.csv").equals(predicted(project, "then.csv"))
+
+
+def refused(project, *command):
+    """Run `dvckit predict`, which must end with one sentence and write nothing."""
+    done = project.run("dvckit", "predict", *command)
+    assert done.code == 1
+    assert "Traceback" not in done.said
+    assert not (project.root / "out.csv").exists()
+    return done.said
+
+
+def test_a_bad_row_is_refused_with_its_reason(project):
+    project.edit("data/raw/test.csv", ("female", "woman"))
+
+    assert "Sex is 'woman': must be one of female, male" in refused(project, "data/raw/test.csv", "out.csv")
+
+
+@pytest.mark.parametrize(
+    ("command", "sentence"),
+    [
+        (["none.csv", "out.csv"], "none.csv is not there; name a CSV file"),
+        (["params.yaml", "out.csv"], "params.yaml"),
+        (["data/raw/test.csv", "nowhere/out.csv"], "nowhere/out.csv cannot be written"),
+        (["data/raw/test.csv", "data"], "data cannot be written"),
+        (["data/raw/test.csv", "data/raw/../raw/test.csv"], "is the input itself"),
+        (["data/raw/test.csv", "out.csv", "--rev", "v2"], "there is no revision 'v2'; did you mean v1?"),
+    ],
+)
+def test_wrong_names_are_answered(project, command, sentence):
+    assert sentence in refused(project, *command)
+
+
+def test_without_a_model_there_is_a_sentence(project):
+    (project.root / "data/models/model.json").unlink()
+    (project.root / "data/models/model.skops").write_bytes(b"")
+
+    assert "sha256 differs" in refused(project, "data/raw/test.csv", "out.csv")
+
+
+def test_a_model_of_other_columns_is_refused(project):
+    card = json.loads((project.root / "data/models/model.json").read_text())
+    card["input"] = {"Pclass": "int", "Height": "float"}
+    (project.root / "data/models/model.json").write_text(json.dumps(card))
+
+    said = refused(project, "data/raw/test.csv", "out.csv")
+
+    assert "was trained on other columns" in said
+    assert "Height (float, here not made)" in said
+
+
+def test_a_planted_pickle_is_refused_and_does_not_run(project):
+    planted = b"cos\nsystem\n(S'touch exploded'\ntR."
+    card = json.loads((project.root / "data/models/model.json").read_text())
+    card["sha256"] = hashlib.sha256(planted).hexdigest()
+    (project.root / "data/models/model.json").write_text(json.dumps(card))
+    (project.root / "data/models/model.skops").write_bytes(planted)
+
+    assert "not a skops file" in refused(project, "data/raw/test.csv", "out.csv")
+    assert not (project.root / "exploded").exists()
+
+
+def test_other_versions_of_libraries_are_noted(project):
+    card = json.loads((project.root / "data/models/model.json").read_text())
+    card["libraries"]["scikit-learn"] = "0.1"
+    (project.root / "data/models/model.json").write_text(json.dumps(card))
+
+    assert "note: data/models/model.skops was trained with other versions" in project.ok(
+        "dvckit", "predict", "data/raw/test.csv", "out.csv"
+    )

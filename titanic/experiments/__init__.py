@@ -1,1 +1,0 @@
-"""Many experiments at once, and mirrors of them for trackers."""

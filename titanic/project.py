@@ -1,0 +1,22 @@
+"""What dvckit's commands need to know about this project; dvc.yaml names it at the model's entry under `artifacts`."""
+
+from dvckit.project import Project
+from titanic.features import FEATURES
+from titanic.schema import RULES, TASK
+
+PROJECT = Project(
+    rules=RULES,
+    features=FEATURES,
+    task_name=TASK,
+    sections={
+        "dataset": "titanic.dataset.ingest:Dataset",
+        "validate": "titanic.dataset.validate:Validate",
+        "features": "titanic.features:FeaturesParams",
+        "train": "titanic.modeling.pipelines:Train",
+        "evaluate": "titanic.modeling.evaluate:Evaluate",
+        "diagnose": "titanic.reporting.diagnose:Diagnose",
+    },
+    featurize="titanic.features:featurize",
+    words="titanic.reporting.words:WORDS",
+    trusted="titanic.modeling.transformers:TRUSTED",
+)

@@ -1,1 +1,0 @@
-"""Questions to the versions that git and DVC keep."""

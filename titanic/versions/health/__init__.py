@@ -1,1 +1,0 @@
-"""The checks of `titanic doctor`, a module for each part of a clone."""
