@@ -8,8 +8,9 @@ import gc
 import importlib
 import os
 import sys
+from types import ModuleType
 
-from dvckit.core.errors import answered
+from dvckit.core.errors import UserError, answered
 from dvckit.core.files import ended_by_ctrl_c
 
 # The last bits of a float depend on the processor and on the number of threads, unless both are held fixed.
@@ -27,13 +28,23 @@ def pin_arithmetic() -> None:
     os.environ.update(ARITHMETIC)
 
 
+def _imported(name: str) -> ModuleType:
+    """Import a stage's module; UserError where dvc.yaml calls one that this clone does not have."""
+    try:
+        return importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        if error.name is None or not f"{name}.".startswith(f"{error.name}."):
+            raise
+        raise UserError(f"dvc.yaml calls the module {name}, which is not in this clone; update both together") from None
+
+
 def main() -> None:
     """Run the stage whose module the command line names."""
     pin_arithmetic()
     with ended_by_ctrl_c(), answered():
         # nothing that loading makes is garbage, and looking for some takes a fifth of a stage's start
         gc.disable()
-        stage = importlib.import_module(sys.argv[1])
+        stage = _imported(sys.argv[1])
         gc.freeze()
         gc.enable()
         stage.main()
