@@ -56,8 +56,8 @@ def slices(
     `predictions` is the table of that name, of which the hold-out rows are used.
     """
     task, schema = recipe.task, recipe.schema
-    told = predictions[predictions["part"] == HOLDOUT].set_index("key").loc[holdout[schema.key]]
-    labels = pd.Series(task.labels(task.from_columns(told)), index=holdout.index)
+    held_out = predictions[predictions["part"] == HOLDOUT].set_index("key").loc[holdout[schema.key]]
+    labels = pd.Series(task.labels(task.from_columns(held_out)), index=holdout.index)
     found = []
     for column in columns:
         parts = holdout.fillna({column: "missing"}).groupby(column)

@@ -68,10 +68,10 @@ class Recipe(NamedTuple):
         predictions, fold = np.empty(len(table)), np.zeros(len(table), dtype="int64")
         for number, (inside, outside) in enumerate(parts, 1):
             model = self.fit(self._share(table.iloc[inside], share, seed))
-            told = self.predict(model, table.iloc[outside])
+            predicted = self.predict(model, table.iloc[outside])
             if number <= folds:
-                predictions[outside], fold[outside] = told, number
-            scores.append(self.task.scores(table[target].iloc[outside].to_numpy(), told))
+                predictions[outside], fold[outside] = predicted, number
+            scores.append(self.task.scores(table[target].iloc[outside].to_numpy(), predicted))
             if watcher:
                 watcher(scores)
         return Folds(pd.DataFrame(scores), predictions, fold)

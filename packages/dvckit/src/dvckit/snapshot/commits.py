@@ -85,15 +85,19 @@ def check_branch(root: Path) -> None:
 
 def commit(index: Index, message: str) -> str:
     """Make a commit of what is staged, which no branch has yet, and return its hash; git's hooks are asked first."""
-    root, said = index.root, _git_path(index.root, "COMMIT_EDITMSG")
-    said.write_text(git(root, "stripspace", given=message), encoding="utf-8")
-    for name, *arguments in (("pre-commit",), ("prepare-commit-msg", str(said), "message"), ("commit-msg", str(said))):
+    root, message_file = index.root, _git_path(index.root, "COMMIT_EDITMSG")
+    message_file.write_text(git(root, "stripspace", given=message), encoding="utf-8")
+    for name, *arguments in (
+        ("pre-commit",),
+        ("prepare-commit-msg", str(message_file), "message"),
+        ("commit-msg", str(message_file)),
+    ):
         try:
             index.git("hook", "run", "--ignore-missing", name, "--", *arguments)
         except UserError as error:
             raise UserError(f"git's hook {name} refuses, nothing was committed: {error}") from None
     sign = git(root, "config", "--type=bool", "--default=false", "commit.gpgSign").strip() == "true"
-    options = ["-p", "HEAD", "-F", str(said), *(["-S"] if sign else [])]
+    options = ["-p", "HEAD", "-F", str(message_file), *(["-S"] if sign else [])]
     return git(root, "commit-tree", index.tree(), *options).strip()
 
 

@@ -166,8 +166,8 @@ def check_header(path: Path, columns: list[str]) -> None:
         "unknown": [name for name in counts if name not in columns],
         "more than once": [name for name, count in counts.items() if count > 1],
     }
-    told = [f"{what}: {_some(names)}" for what, names in faults.items() if names] or ["the order is another"]
-    raise UserError(f"{path}: the header is wrong ({'; '.join(told)}); expected {','.join(columns)}")
+    reasons = [f"{what}: {_some(names)}" for what, names in faults.items() if names] or ["the order is another"]
+    raise UserError(f"{path}: the header is wrong ({'; '.join(reasons)}); expected {','.join(columns)}")
 
 
 def _some(names: list[str]) -> str:

@@ -56,18 +56,18 @@ def _download(competition: str, folder: str) -> None:
         raise UserError(_problem(done.stdout + done.stderr, competition))
 
 
-def _problem(said: str, competition: str) -> str:
-    """Tell from what the client said, its errors last, what the user has to do."""
-    last = _without_secrets(said.strip().rpartition("\n")[2])
-    if "Authentication required" in said or "401 Client Error" in said:
+def _problem(output: str, competition: str) -> str:
+    """Return, from what the client printed, its errors last, what the user has to do."""
+    last = _without_secrets(output.strip().rpartition("\n")[2])
+    if "Authentication required" in output or "401 Client Error" in output:
         # the client says the same in both cases
         found = "does not accept the token that it finds" if _has_token() else "needs a token, and there is none"
         return f"Kaggle {found}; {HOW_TO}"
-    if re.search("Max retries exceeded|Connection aborted|Connection broken|timed out", said):
+    if re.search("Max retries exceeded|Connection aborted|Connection broken|timed out", output):
         return "Kaggle cannot be reached; check the network, or use another dataset.source"
     if re.search("403 Client Error|rules|[Pp]ermission", last):
         return f"Kaggle does not give you the files ({last}); open {RULES.format(competition)} and accept the rules of the competition"
-    return f"Kaggle's client failed: {last or 'it said nothing'}"
+    return f"Kaggle's client failed: {last or 'it printed nothing'}"
 
 
 def _has_token() -> bool:

@@ -58,21 +58,21 @@ class Download:
         """Put into words what pooch.retrieve raised."""
         from requests import exceptions as http
 
-        said = str(error)
+        message = str(error)
         if isinstance(error, http.HTTPError):  # "404 Client Error: Not Found for url: ..."
-            return Failure(said[:3], said.startswith(("416", "429", "5")))
-        if isinstance(error, http.Timeout) or "timed out" in said:
+            return Failure(message[:3], message.startswith(("416", "429", "5")))
+        if isinstance(error, http.Timeout) or "timed out" in message:
             return Failure(f"no answer within {TIMEOUT} s", may_pass=False)
-        if counts := re.search(r"IncompleteRead\((\d+) bytes read, (\d+) more", said):
+        if counts := re.search(r"IncompleteRead\((\d+) bytes read, (\d+) more", message):
             read, missing = self.start + int(counts[1]), int(counts[2])
             return Failure(f"connection dropped after {read} of {read + missing} bytes", may_pass=True)
-        if isinstance(error, http.ChunkedEncodingError) or "Connection aborted" in said:
+        if isinstance(error, http.ChunkedEncodingError) or "Connection aborted" in message:
             return Failure("connection dropped", may_pass=True)
         if isinstance(error, http.RequestException):
             kind = "" if type(error) is http.ConnectionError else f" ({type(error).__name__})"
             return Failure(f"no connection{kind}", may_pass=False)
         # the fault of wrong bytes may lie with those that were there before
-        return Failure(re.sub(r".*but got (\w{12}).*", r"other bytes (sha256 \1…)", said), self.start > 0)
+        return Failure(re.sub(r".*but got (\w{12}).*", r"other bytes (sha256 \1…)", message), self.start > 0)
 
 
 def _from_mirror(url: str, sha256: str, cache: Path) -> Path | Failure:
