@@ -47,7 +47,7 @@ def pack(base: Base) -> Shipment:
 def unpack(shipment: Shipment, folder: Path) -> Worker:
     """Start a worker of ours in an empty folder."""
     with tarfile.open(fileobj=io.BytesIO(shipment.content)) as archive:
-        archive.extractall(folder, filter="data")
+        archive.extractall(folder)  # noqa: S202 - packed above; Python 3.11.2 has no filter
     sources = {path: str(folder / name) for path, name in shipment.start.sources.items()}
     return Worker(folder / "copy", folder, shipment.start._replace(sources=sources))
 
