@@ -1,4 +1,5 @@
 import shutil
+import sys
 import time
 
 import pytest
@@ -34,6 +35,27 @@ def test_doctor_changes_nothing_without_fix(small):
     assert small.run("dvckit", "doctor").code == 1
 
     assert {path: path.stat().st_mtime_ns for path in small.root.rglob("*") if path.is_file()} == before
+
+
+IMPORTS_IN_THREADS = """
+import sys
+import threading
+from pathlib import Path
+from dvckit.doctor.doctor import look
+
+class Watch:
+    def find_spec(self, name, path=None, target=None):
+        if threading.current_thread() is not threading.main_thread() and name.startswith(("dvc.", "dvc_data", "dvc_objects")):
+            print(threading.current_thread().name, name)
+
+sys.meta_path.insert(0, Watch())
+look(Path.cwd(), 7.0)
+"""
+
+
+def test_no_check_imports_dvc_in_its_own_thread(fresh):
+    # two threads that import modules which import each other in circles can deadlock
+    assert fresh.ok(sys.executable, "-c", IMPORTS_IN_THREADS) == ""
 
 
 def remove(*names):

@@ -10,6 +10,7 @@ from typing import NamedTuple
 from dvckit.core.errors import UserError, one_line
 from dvckit.doctor import environment, locks, objects, remotes, secrets
 from dvckit.doctor.clone import ADVICE, FIXED, WRONG, Clone, Finding
+from dvckit.repository import dvc_internals
 
 LIMIT = 7.0  # seconds for all checks, which run beside each other; starting takes some more
 ROUNDS = 3  # of fixing: what a fixed lock names can be looked at only then
@@ -85,6 +86,7 @@ def _fix(finding: Finding, say: Say) -> bool:
 
 def look(root: Path, seconds: float) -> list[Finding]:
     """Make every check in a thread of its own; one that hangs is left behind when the time is up."""
+    dvc_internals.load()
     clone = Clone(root, time.monotonic() + seconds)
     results: Queue[tuple[Check, list[Finding]]] = Queue()
     for check in CHECKS:

@@ -45,6 +45,15 @@ def __getattr__(name: str) -> Any:
     return getattr(importlib.import_module(MODULES[name]), name)
 
 
+def load() -> None:
+    """Import what reads a configuration and a lock; to be called before several threads do.
+
+    DVC's modules import each other in circles, and two threads that start at different ends can deadlock.
+    """
+    for module in ("dvc.config", "dvc.dirs", "dvc.fs", "dvc.schema", "dvc.utils.serialize"):
+        importlib.import_module(module)
+
+
 def check_lock(text: str, lock: str) -> None:
     """Refuse (UserError) the text of a dvc.lock that DVC would refuse."""
     parse, schema = __getattr__("parse_yaml"), __getattr__("COMPILED_LOCKFILE_SCHEMA")
