@@ -1,59 +1,11 @@
-"""What the library's tests share: a toy repository, rows of the example project, and the genuine Kaggle files."""
+"""A toy repository for the library's tests; rows of the example project come from tests/example.py."""
 
-import os
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 
-import pandas as pd
 import pytest
 
-from dvckit.tables.validation import check
 from dvckit.testing import Repository
-from titanic.dataset.synthetic import write_passengers
-from titanic.features import FeaturesParams, featurize
-from titanic.modeling.pipelines import Train
-from titanic.schema import RULES
-
-
-@pytest.fixture(scope="session")
-def kaggle(source: Path) -> Path:
-    """The folder of the genuine Kaggle files: TITANIC_KAGGLE, or shared/titanic beside the project."""
-    folder = Path(os.environ.get("TITANIC_KAGGLE", source.parent / "shared" / "titanic"))
-    if not (folder / "train.csv").is_file():
-        pytest.skip(f"the genuine Kaggle files are not in {folder}; name their folder in TITANIC_KAGGLE")
-    return folder
-
-
-@pytest.fixture(scope="session")
-def made_up(tmp_path_factory: pytest.TempPathFactory) -> Callable[[int, int], pd.DataFrame]:
-    """Draw that many clean rows of synthetic training passengers from a seed."""
-
-    def made_up(seed: int, rows: int) -> pd.DataFrame:
-        folder = tmp_path_factory.mktemp("made-up")
-        write_passengers(seed, 2 * rows, folder / "train.csv", folder / "test.csv")
-        check(folder / "train.csv", folder / "train.parquet", RULES.schema, RULES.columns("train"))
-        return pd.read_parquet(folder / "train.parquet").head(rows)
-
-    return made_up
-
-
-@pytest.fixture(scope="session")
-def table(made_up: Callable[[int, int], pd.DataFrame]) -> pd.DataFrame:
-    """The features of 300 synthetic passengers."""
-    return featurize(made_up(1912, 300), FeaturesParams(age_bands=(13, 18, 35, 60)))
-
-
-@pytest.fixture(scope="session")
-def params() -> Callable[..., Train]:
-    """Make the section `train` with a few trees, and other values where they are given."""
-
-    def params(**other: object) -> Train:
-        small = {"n_estimators": 5, "max_depth": 4, "x_size": 4, "y_size": 3, "max_iter": 200}
-        return Train(**{"pipeline": "random_forest", "test_size": 0.2, "seed": 1} | small | other)
-
-    return params
-
 
 # Two pipelines that take no time, with the paths of the layout; what is in the files does not matter.
 TOY = {

@@ -1,4 +1,4 @@
-"""What the example's tests share: rows of synthetic passengers, and the genuine Kaggle files."""
+"""Fixtures of the tests of both packages, a pytest plugin: rows of synthetic passengers, and the genuine Kaggle files."""
 
 import os
 from collections.abc import Callable
