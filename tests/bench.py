@@ -8,7 +8,6 @@ import argparse
 import os
 import re
 import signal
-import subprocess
 import sys
 import tempfile
 import time
@@ -69,16 +68,7 @@ def modules(pipeline: str) -> list[str]:
 def timed(project: Repository, *command: str) -> tuple[float, str]:
     """Run a command that must succeed; return its seconds and what it says. Ctrl-C ends all that it started."""
     started = time.perf_counter()
-    process = subprocess.Popen(
-        command,
-        cwd=project.root,
-        env=project.environment,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        start_new_session=True,
-    )
+    process = project.start(*command)
     try:
         said, _ = process.communicate()
     except KeyboardInterrupt:

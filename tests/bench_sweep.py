@@ -8,7 +8,6 @@ depend on what else the machine does.
 import argparse
 import json
 import resource
-import subprocess
 import sys
 import tempfile
 import time
@@ -138,9 +137,7 @@ def grow(project, count, jobs) -> None:
     """Print time and memory of the first and the last fifth of a long sweep of small forests, and what comes after it."""
     command = ["dvckit", "sweep", "-S", "train.n_estimators=5", "-S", f"train.seed=range({count})", "-j", str(jobs)]
     seen = []
-    with subprocess.Popen(
-        command, cwd=project.root, env=project.environment, stdout=subprocess.PIPE, text=True
-    ) as process:
+    with project.start(*command) as process:
         family = psutil.Process(process.pid)
         for line in process.stdout:
             if line.startswith("["):

@@ -4,7 +4,6 @@ import fcntl
 import os
 import shutil
 import signal
-import subprocess
 import time
 from contextlib import contextmanager
 
@@ -22,18 +21,8 @@ def full_name(stage):
 @contextmanager
 def under_way(project, stage):
     """Run a stage with DVC in a group of processes of its own; give it when the stage has been started."""
-    # where the tests themselves run in the background SIGINT is ignored, and their children would inherit that
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-    with subprocess.Popen(
-        ["dvc", "repro", "--single-item", "--force", "--no-run-cache", full_name(stage)],
-        cwd=project.root,
-        env=project.environment,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        start_new_session=True,
-    ) as process:
+    command = ["dvc", "repro", "--single-item", "--force", "--no-run-cache", full_name(stage)]
+    with project.start(*command) as process:
         next(line for line in process.stdout if line.startswith("Running stage"))
         yield process
 
@@ -103,16 +92,13 @@ def test_data_is_added_whole_or_not_at_all(small, tmp_path, delay):
     mine.mkdir()
     for name in ("train.csv", "test.csv"):
         shutil.copy(small.root / "data/raw" / name, mine)
-    signal.signal(signal.SIGINT, signal.default_int_handler)
     command = ["dvckit", "data", "add", str(mine)]
     whole = {"titanic", "mine", "mine.dvc", ".gitignore"}
-    with subprocess.Popen(
-        command, cwd=small.root, env=small.environment, stderr=subprocess.PIPE, text=True, start_new_session=True
-    ) as process:
+    with small.start(*command) as process:
         time.sleep(delay)
         if process.poll() is None:
             os.killpg(process.pid, signal.SIGINT)
-        said = process.stderr.read()
+        said = process.stdout.read()
 
     left = {path.name for path in (small.root / "data/external").iterdir()}
     assert left in (whole, {"titanic"})

@@ -49,12 +49,7 @@ def completes(project, expected):
 
 def signalled(project, number, delay, *, group=True):
     """Send a signal to all processes of a snapshot, or to the first alone; return its exit code and what it said."""
-    # where the tests themselves run in the background SIGINT is ignored, and their children would inherit that
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-    pipes = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
-    with subprocess.Popen(
-        WHY, cwd=project.root, env=project.environment, text=True, start_new_session=True, **pipes
-    ) as process:
+    with project.start(*WHY) as process:
         with suppress(subprocess.TimeoutExpired):
             process.wait(delay)
         if process.returncode is None:

@@ -3,7 +3,6 @@
 import os
 import random
 import signal
-import subprocess
 import time
 
 import pytest
@@ -32,13 +31,7 @@ def test_kills_at_twenty_moments_lose_nothing(small):
     draws = random.Random(1)
     done = {}
     for _ in range(20):
-        with subprocess.Popen(
-            ["dvckit", "sweep", *ARGUMENTS],
-            cwd=small.root,
-            env=small.environment,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-        ) as process:
+        with small.start("dvckit", "sweep", *ARGUMENTS) as process:
             for _ in range(draws.randrange(4)):  # trials that are done
                 process.stdout.readline()
             time.sleep(draws.uniform(0, 3))

@@ -6,11 +6,12 @@ committed. The ini option `dvckit_small` says what makes them cheaper: lines `TE
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 
@@ -52,19 +53,20 @@ class Repository:
         }
         Path(self.environment["HOME"]).mkdir(exist_ok=True)
 
+    def start(self, *command: str, **environment: str) -> subprocess.Popen[str]:
+        """Start a command in the root, without a terminal, as the leader of a process group; its output can be read."""
+        # where the tests run in the background SIGINT is ignored, which a child would inherit
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        return subprocess.Popen(command, start_new_session=True, **self._surroundings(environment))
+
     def run(self, *command: str, **environment: str) -> Done:
         """Run a command in the root, without a terminal, and return what it prints."""
-        done = subprocess.run(
-            command,
-            cwd=self.root,
-            env=self.environment | environment,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            check=False,
-        )
+        done = subprocess.run(command, check=False, **self._surroundings(environment))
         return Done(done.returncode, done.stdout)
+
+    def _surroundings(self, environment: Mapping[str, str]) -> dict[str, Any]:
+        streams = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
+        return {"cwd": self.root, "env": {**self.environment, **environment}, "text": True, **streams}
 
     def ok(self, *command: str, **environment: str) -> str:
         """Run a command that must succeed; return what it prints."""

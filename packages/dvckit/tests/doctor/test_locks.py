@@ -116,8 +116,7 @@ def test_locks_of_a_killed_git_are_removed(toy):
 
 def test_a_running_git_is_not_disturbed(toy):
     locks = leave_locks(toy)
-    command = ["git", "-c", "alias.work=!sleep 60", "work"]
-    with subprocess.Popen(command, cwd=toy.root, start_new_session=True) as process:
+    with toy.start("git", "-c", "alias.work=!sleep 60", "work") as process:
         said = toy.ok("dvckit", "doctor", "--fix")  # a git that this process started would count as its own
         os.killpg(process.pid, signal.SIGTERM)
 
@@ -127,14 +126,7 @@ def test_a_running_git_is_not_disturbed(toy):
 
 def test_a_running_dvc_is_not_disturbed(toy):
     toy.edit("reports/dvc.yaml", ("cmd: cat", "cmd: sleep 60; cat"))
-    with subprocess.Popen(
-        ["dvc", "repro", "reports/dvc.yaml:report"],
-        cwd=toy.root,
-        env=toy.environment,
-        stdout=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    ) as process:
+    with toy.start("dvc", "repro", "reports/dvc.yaml:report") as process:
         next(line for line in process.stdout if line.startswith("Running stage"))
         (toy.root / ".dvc/tmp/rwlock").write_bytes(b"")
         said = toy.run("dvckit", "doctor", "--fix").said

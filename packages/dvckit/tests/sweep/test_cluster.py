@@ -62,13 +62,7 @@ def test_a_worker_that_dies_has_its_trial_run_again_with_the_same_bytes(small, d
     alone.ok("dvckit", "sweep", *arguments)
     wait_for_workers(small, address)
 
-    with subprocess.Popen(
-        ["dvckit", "sweep", *arguments, "--scheduler", address],
-        cwd=small.root,
-        env=small.environment,
-        stdout=subprocess.PIPE,
-        text=True,
-    ) as sweep:
+    with small.start("dvckit", "sweep", *arguments, "--scheduler", address) as sweep:
         first = sweep.stdout.readline()
         time.sleep(0.3)
         os.kill(workers[0].pid, signal.SIGKILL)

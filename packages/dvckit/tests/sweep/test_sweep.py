@@ -5,7 +5,6 @@ import os
 import re
 import shutil
 import signal
-import subprocess
 import time
 from datetime import datetime
 from unittest.mock import patch
@@ -423,17 +422,7 @@ def test_without_an_identity_a_clean_tree_will_do_and_a_dirty_one_not(small):
 
 def stopped(project, number, after, *arguments):
     """Start a sweep, send it a signal when so many trials are done, and return its code and what it printed."""
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-    command = ["dvckit", "sweep", *arguments]
-    with subprocess.Popen(
-        command,
-        cwd=project.root,
-        env=project.environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        start_new_session=True,
-    ) as process:
+    with project.start("dvckit", "sweep", *arguments) as process:
         said = "".join(process.stdout.readline() for _ in range(after))
         os.kill(process.pid, number)
         said += process.stdout.read()
