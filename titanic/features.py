@@ -108,8 +108,8 @@ TITLES = {"Mr": "Mr", "Mrs": "Mrs", "Mme": "Mrs", "Miss": "Miss", "Mlle": "Miss"
 def title(name: pd.Series) -> pd.Series:
     """Return the title in "Surname, Title. Given names"; Other if it is rare or missing."""
     # a pattern without alternatives at any character is matched twice as fast
-    found = pc.struct_field(pc.extract_regex(_arrow(name), "^[^,]*, *(?P<title>[^., ][^.,]*)[.]"), "title")
-    place = pc.index_in(found, pa.array(TITLES.keys()))
+    titles = pc.struct_field(pc.extract_regex(_arrow(name), "^[^,]*, *(?P<title>[^., ][^.,]*)[.]"), "title")
+    place = pc.index_in(titles, pa.array(TITLES.keys()))
     return _column(pc.fill_null(pc.take(pa.array(TITLES.values()), place), "Other"), name)
 
 
@@ -158,8 +158,8 @@ def woman_or_child(sex: pd.Series, title: pd.Series) -> pd.Series:
 
 
 def _arrow(column: pd.Series) -> pa.Array:
-    found = pa.array(column)
-    return found.combine_chunks() if isinstance(found, pa.ChunkedArray) else found
+    array = pa.array(column)
+    return array.combine_chunks() if isinstance(array, pa.ChunkedArray) else array
 
 
 def _column(values: pa.Array, like: pd.Series) -> pd.Series:

@@ -33,7 +33,7 @@ def main(watcher: Watcher | None = None) -> None:
     model, card = load(MODEL, MODEL_CARD, FEATURES, TRUSTED)
     tables = read_tables(pd.read_parquet(INTERIM / "train.parquet"))
     rules = {"gender": gender_rule(tables.holdout)}
-    found = evaluate(
+    evaluation = evaluate(
         model,
         card,
         tables,
@@ -44,4 +44,4 @@ def main(watcher: Watcher | None = None) -> None:
         seed=params.seed,
         watcher=watcher,
     )
-    found.write()
+    evaluation.write()

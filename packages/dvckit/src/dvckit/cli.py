@@ -126,19 +126,20 @@ def compare(
 
     REV: tags, branches, commits, experiments, or `workspace`; a single one is compared with the workspace.
     """
-    from dvckit.compare import compare as comparison
     from dvckit.compare import report
+    from dvckit.compare.compare import compare as compare_models
+    from dvckit.compare.compare import read_revisions
 
-    names = [*(revisions or []), *(comparison.read_revisions(listed) if listed else [])]
-    found = comparison.compare(find_root(), names)
+    names = [*(revisions or []), *(read_revisions(listed) if listed else [])]
+    comparison = compare_models(find_root(), names)
     if html:
-        report.write_page(html, found)
+        report.write_page(html, comparison)
     if as_json:
-        _print_json(found.as_json())
+        _print_json(comparison.as_json())
     elif as_md:
-        print(report.render_md(found), end="")
+        print(report.render_md(comparison), end="")
     else:
-        report.print_comparison(found)
+        report.print_comparison(comparison)
 
 
 @app.command()
@@ -217,20 +218,20 @@ def dictionary() -> None:
 @data.command("check")
 def data_check(paths: _Paths, *, as_json: _Json = False) -> None:
     """Check CSV files as the pipeline would: every fault, then what is in them. Exit code 1 where one is bad."""
-    from dvckit.data.add import verdict
+    from dvckit.data.add import verdict as check_files
     from dvckit.tables.summary import print_quality
 
-    found = verdict(_project(), paths)
+    verdict = check_files(_project(), paths)
     if as_json:
-        _print_json(found.as_json())
+        _print_json(verdict.as_json())
     else:
-        if found.report:
-            print_quality(found.report)
-        for name, checked in found.checked.items():
+        if verdict.report:
+            print_quality(verdict.report)
+        for name, checked in verdict.checked.items():
             print(f"{name}: {checked.path}, {checked.rows} rows, {len(checked.rejected)} of them bad")
-        for problem in found.problems:
+        for problem in verdict.problems:
             print(f"error: {problem}", file=sys.stderr)
-    if found.problems:
+    if verdict.problems:
         raise typer.Exit(1)
 
 
@@ -255,13 +256,13 @@ def data_diff(
     """Compare the data of two revisions, by default of HEAD and the workspace: rows, cells, columns, distributions."""
     from dvckit.data import diff
 
-    found = diff.data_diff(find_root(), revisions or [])
+    differences = diff.data_diff(find_root(), revisions or [])
     if as_json:
-        _print_json(found)
+        _print_json(differences)
     elif as_md:
-        print(diff.render_md(found), end="")
+        print(diff.render_md(differences), end="")
     else:
-        diff.print_diff(found)
+        diff.print_diff(differences)
 
 
 @models.command("list")
@@ -269,11 +270,11 @@ def models_list(*, as_json: _Json = False) -> None:
     """List the versions of the model: stages, date, author, first scores on the hold-out."""
     from dvckit.registry import registry
 
-    found = registry.models(find_root())
+    versions = registry.models(find_root())
     if as_json:
-        _print_json(found)
-    elif found:
-        registry.print_models(found)
+        _print_json(versions)
+    elif versions:
+        registry.print_models(versions)
     else:
         print("no version yet; register one with `dvckit models register`")
 
@@ -296,11 +297,11 @@ def models_show(version: _Version, *, as_json: _Json = False) -> None:
     from dvckit.registry.tags import model_version
 
     root = find_root()
-    found = facts(model_version(root, version), root)
+    details = facts(model_version(root, version), root)
     if as_json:
-        _print_json(found)
+        _print_json(details)
     else:
-        print_facts(found)
+        print_facts(details)
 
 
 @models.command("promote")

@@ -79,9 +79,9 @@ def project_of(revision: "Revision") -> Project:
             "under `artifacts`"
         )
     try:
-        found = load(name)
+        project = load(name)
     except (ImportError, AttributeError) as error:
         raise UserError(f"the project {name} of dvc.yaml cannot be imported: {error}; run `uv sync`") from None
-    if not isinstance(found, Project):
-        raise UserError(f"{name} of dvc.yaml is not a dvckit.Project, but a {type(found).__name__}")
-    return found
+    if not isinstance(project, Project):
+        raise UserError(f"{name} of dvc.yaml is not a dvckit.Project, but a {type(project).__name__}")
+    return project

@@ -35,10 +35,10 @@ AnySection = TypeVar("AnySection", bound=Section)
 def read(key: str, section: type[AnySection], path: Path = PARAMS) -> AnySection:
     """Return the section `key` of params.yaml; UserError names every wrong key, type, range or spelling in it."""
     values = read_values(path)
-    found, problems = _typed(key, section, values)
-    if found is None:
+    typed, problems = _typed(key, section, values)
+    if typed is None:
         raise UserError(f"{path}: {'; '.join(problems)}")
-    return found
+    return typed
 
 
 def check(sections: Mapping[str, type[Section]], path: Path = PARAMS) -> None:
