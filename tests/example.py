@@ -7,6 +7,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from dvckit.core.params import read_values
 from dvckit.tables.validation import check
 from titanic.dataset.synthetic import write_passengers
 from titanic.features import FeaturesParams, featurize
@@ -43,11 +44,11 @@ def table(made_up: Callable[[int, int], pd.DataFrame]) -> pd.DataFrame:
 
 
 @pytest.fixture(scope="session")
-def params() -> Callable[..., Train]:
-    """Make the section `train` with a few trees, and other values where they are given."""
+def params(params_of_tests: Path) -> Callable[..., Train]:
+    """Make the section `train` of the parameters of the tests, with small models and the values that are given."""
 
     def params(**other: object) -> Train:
-        small = {"n_estimators": 5, "max_depth": 4, "x_size": 4, "y_size": 3, "max_iter": 200}
-        return Train(**{"pipeline": "random_forest", "test_size": 0.2, "seed": 1} | small | other)
+        small = {"max_depth": 4, "x_size": 4, "y_size": 3}
+        return Train(**read_values(params_of_tests)["train"] | small | other)
 
     return params

@@ -4,23 +4,24 @@ import pytest
 
 from dvckit.core.errors import UserError
 from dvckit.core.params import read
+from dvckit.repository.dvc_internals import apply_overrides
 from titanic.modeling.pipelines import Train
 from titanic.project import PROJECT
 
-# what stands in the real params.yaml, what a user puts there, and a piece of the one sentence that answers
+# what stands in tests/params.yaml, what a user puts there, and a piece of the one sentence that answers
 WRONG = [
-    ("n_estimators: 100", "n_estimator: 100", "unknown key train.n_estimator; did you mean train.n_estimators?"),
-    ("n_estimators: 100", "n_estimators: many", "train.n_estimators is 'many'; it must be a valid integer"),
-    ("n_estimators: 100", "n_estimators: 120.0", "train.n_estimators is 120.0; it must be a valid integer"),
-    ("n_estimators: 100", "n_estimators: true", "train.n_estimators is True; it must be a valid integer"),
-    ("n_estimators: 100", "n_estimators: '100'", "train.n_estimators is '100'; it must be a valid integer"),
-    ("n_estimators: 100", "n_estimators: 0", "train.n_estimators is 0; it must be greater than or equal to 1"),
-    ("n_estimators: 100", "n_estimators: 99999999", "train.n_estimators is 99999999; it must be less than or equal"),
-    ("n_estimators: 100", "n_estimators:", "train.n_estimators is None; it must be a valid integer"),
-    ("n_estimators: 100", "n_estimators: [100]", "train.n_estimators is [100]; it must be a valid integer"),
-    ("n_estimators: 100", "n_estimators: 0144", "train.n_estimators means 144 to DVC and 100 to YAML 1.1"),
-    ("n_estimators: 100", "n_estimators: 1:40", "train.n_estimators means '1:40' to DVC and 100 to YAML 1.1"),
-    ("n_estimators: 100", "n_estimators: ${train.max_depth}", "write the value itself"),
+    ("n_estimators: 5 ", "n_estimator: 100", "unknown key train.n_estimator; did you mean train.n_estimators?"),
+    ("n_estimators: 5 ", "n_estimators: many", "train.n_estimators is 'many'; it must be a valid integer"),
+    ("n_estimators: 5 ", "n_estimators: 120.0", "train.n_estimators is 120.0; it must be a valid integer"),
+    ("n_estimators: 5 ", "n_estimators: true", "train.n_estimators is True; it must be a valid integer"),
+    ("n_estimators: 5 ", "n_estimators: '100'", "train.n_estimators is '100'; it must be a valid integer"),
+    ("n_estimators: 5 ", "n_estimators: 0", "train.n_estimators is 0; it must be greater than or equal to 1"),
+    ("n_estimators: 5 ", "n_estimators: 99999999", "train.n_estimators is 99999999; it must be less than or equal"),
+    ("n_estimators: 5 ", "n_estimators:", "train.n_estimators is None; it must be a valid integer"),
+    ("n_estimators: 5 ", "n_estimators: [100]", "train.n_estimators is [100]; it must be a valid integer"),
+    ("n_estimators: 5 ", "n_estimators: 0144", "train.n_estimators means 144 to DVC and 100 to YAML 1.1"),
+    ("n_estimators: 5 ", "n_estimators: 1:40", "train.n_estimators means '1:40' to DVC and 100 to YAML 1.1"),
+    ("n_estimators: 5 ", "n_estimators: ${train.max_depth}", "write the value itself"),
     ("max_depth: 10", "max_depth: -1", "train.max_depth is -1; it must be greater than or equal to 1"),
     ("max_depth: 10", "max_depth: none", "train.max_depth is 'none'; it must be a valid integer"),
     ("max_depth: 10 ", "# ", "the key train.max_depth is missing"),
@@ -48,8 +49,8 @@ WRONG = [
     ("age_bands: [13, 18, 35, 60]", "age_bands: []", "features.age_bands is []; it must"),
     ("age_bands: [13, 18, 35, 60]", "age_bands: 13", "features.age_bands is 13; it must be a valid tuple"),
     ("age_bands: [13, 18, 35, 60]", "age_bands: [x]", "features.age_bands.0 is 'x'; it must be a valid integer"),
-    ("folds: 5", "folds: 1", "evaluate.folds is 1; it must be greater than or equal to 2"),
-    ("repeats: 10", "repeat: 10", "unknown key diagnose.repeat; did you mean diagnose.repeats?"),
+    ("folds: 2", "folds: 1", "evaluate.folds is 1; it must be greater than or equal to 2"),
+    ("repeats: 1 ", "repeat: 1 ", "unknown key diagnose.repeat; did you mean diagnose.repeats?"),
     ("evaluate:", "evaluation:", "unknown key evaluation; did you mean evaluate?"),
     ("rows: 1309", "rows: 5", "dataset.rows is 5; it must be greater than or equal to 50"),
     ("rows: 1309", "rows: 1e6", "dataset.rows is 1000000.0; it must be a valid integer"),
@@ -66,14 +67,26 @@ WRONG = [
 ]
 
 
-def test_the_real_params_are_right(tmp_path, write_params):
-    path = write_params(tmp_path)
+def test_the_params_of_project_and_tests_are_right(source, params_of_tests):
+    for path in (source / "params.yaml", params_of_tests):
+        PROJECT.check_params(path)
 
-    PROJECT.check_params(path)
 
-    train = read("train", Train, path)
-    assert (train.pipeline, train.n_estimators, train.max_depth) == ("random_forest", 100, 10)
-    assert (train.test_size, train.seed) == (0.2, 1)
+def test_a_value_is_read_with_its_type(tmp_path, write_params):
+    train = read("train", Train, write_params(tmp_path))
+
+    assert (train.pipeline, train.n_estimators, train.test_size) == ("random_forest", 5, 0.2)
+
+
+def test_setting_a_value_changes_no_other_line_of_params_yaml(source, tmp_path):
+    before = (source / "params.yaml").read_text()
+    copy = tmp_path / "params.yaml"
+    copy.write_text(before)
+
+    apply_overrides(copy, ["train.max_iter=7"])
+
+    lines = zip(before.splitlines(), copy.read_text().splitlines(), strict=True)
+    assert [new.split()[:2] for old, new in lines if old != new] == [["max_iter:", "7"]]
 
 
 @pytest.mark.parametrize(("right", "wrong", "answer"), WRONG, ids=[wrong for _, wrong, _ in WRONG])
@@ -102,7 +115,7 @@ def test_a_file_that_is_no_mapping_is_refused(tmp_path, content, answer):
 
 
 def test_every_fault_is_told_at_once(tmp_path, write_params):
-    path = write_params(tmp_path, ("max_depth: 10", "max_depth: 0"), ("repeats: 10", "repeats: 0"))
+    path = write_params(tmp_path, ("max_depth: 10", "max_depth: 0"), ("repeats: 1 ", "repeats: 0 "))
 
     with pytest.raises(UserError, match=r"train\.max_depth .*; diagnose\.repeats "):
         PROJECT.check_params(path)

@@ -1,7 +1,7 @@
 """Fixtures for the tests of a project, a pytest plugin: `addopts = ["-p", "dvckit.testing"]` in pyproject.toml.
 
-`fresh` is a clone of the project as it stands; `small` one that was reproduced with cheaper parameters, pushed and
-committed. The ini option `dvckit_small` says what makes them cheaper: lines `TEXT IN params.yaml -> ANOTHER TEXT`.
+`fresh` is a clone of the project as it stands; `small` one that was reproduced with the parameters of the tests, pushed
+and committed. The ini option `dvckit_params` names their file: the keys of params.yaml, with values that take little time.
 """
 
 import os
@@ -23,9 +23,7 @@ pin_arithmetic()
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Declare the ini option."""
-    parser.addini(
-        "dvckit_small", "what is replaced in params.yaml for the fixture `small`", type="linelist", default=[]
-    )
+    parser.addini("dvckit_params", "parameters of the fixtures `small` and `write_params`", default="params.yaml")
 
 
 class Done(NamedTuple):
@@ -142,10 +140,15 @@ def fresh(_source: Repository, tmp_path: Path) -> Repository:
 
 
 @pytest.fixture(scope="session")
-def _small(source: Path, pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory) -> Repository:
+def params_of_tests(source: Path, pytestconfig: pytest.Config) -> Path:
+    """Return the file of the parameters of the tests."""
+    return source / str(pytestconfig.getini("dvckit_params"))
+
+
+@pytest.fixture(scope="session")
+def _small(source: Path, params_of_tests: Path, tmp_path_factory: pytest.TempPathFactory) -> Repository:
     repository = copy_of_source(source, tmp_path_factory.mktemp("small") / source.name)
-    lines = [line.partition(" -> ") for line in pytestconfig.getini("dvckit_small")]
-    repository.edit("params.yaml", *((old.strip(), new.strip()) for old, _, new in lines))
+    shutil.copyfile(params_of_tests, repository.root / "params.yaml")
     repository.ok("dvc", "repro", "--all-pipelines")
     repository.ok("dvc", "push")
     repository.commit("small and reproduced")
@@ -154,7 +157,7 @@ def _small(source: Path, pytestconfig: pytest.Config, tmp_path_factory: pytest.T
 
 @pytest.fixture
 def small(_small: Repository, tmp_path: Path) -> Repository:
-    """Return a copy of the project with cheaper parameters, reproduced, pushed to its embedded remote and committed."""
+    """Return a copy of the project with the parameters of the tests, reproduced, pushed to its embedded remote and committed."""
     shutil.copytree(_small.root, tmp_path / _small.root.name, symlinks=True)
     return Repository(tmp_path / _small.root.name)
 
@@ -167,11 +170,11 @@ def workdir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture(scope="session")
-def write_params(source: Path) -> Callable[..., Path]:
-    """Write the real params.yaml into a folder, with some of its text replaced."""
+def write_params(params_of_tests: Path) -> Callable[..., Path]:
+    """Write the parameters of the tests into params.yaml in a folder, with some of their text replaced."""
 
     def write(folder: Path, *replacements: tuple[str, str]) -> Path:
-        (folder / "params.yaml").write_text(replaced(source / "params.yaml", *replacements))
+        (folder / "params.yaml").write_text(replaced(params_of_tests, *replacements))
         return folder / "params.yaml"
 
     return write

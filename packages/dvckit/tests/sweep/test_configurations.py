@@ -76,7 +76,7 @@ def test_a_configuration_has_all_values_and_its_own(values):
 
     assert of_all["train.max_depth"] is None
     assert of_all["features.age_bands"] == [16, 40]
-    assert of_all["train.n_estimators"] == 100
+    assert of_all["train.n_estimators"] == 5
 
 
 @pytest.mark.parametrize(
