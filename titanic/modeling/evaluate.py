@@ -4,10 +4,10 @@ import numpy as np
 import pandas as pd
 from pydantic import Field
 
-from dvckit.core.layout import INTERIM, MODEL, MODEL_CARD
+from dvckit.core.layout import INTERIM, MODEL, MODEL_CARD, PROCESSED
 from dvckit.core.params import Section, Seed, read
-from dvckit.models.evaluation import evaluate, read_tables
-from dvckit.models.folds import Watcher
+from dvckit.models.evaluation import evaluate
+from dvckit.models.folds import Recipe, Watcher
 from dvckit.models.stored import load
 from dvckit.tasks import task
 from titanic.features import FEATURES, Features
@@ -23,25 +23,16 @@ class Evaluate(Section):
 
 
 def gender_rule(table: pd.DataFrame) -> np.ndarray:
-    """Return the labels of the rule that only women and girls survive."""
-    return (table[Features.Sex] == "female").to_numpy().astype("int64")
+    """Return the probabilities, 0 or 1, of the rule that only women and girls survive."""
+    return (table[Features.Sex] == "female").to_numpy().astype("float64")
 
 
 def main(watcher: Watcher | None = None) -> None:
     """Run the stage; a watcher of the folds may end it."""
     params = read("evaluate", Evaluate)
     model, card = load(MODEL, MODEL_CARD, FEATURES, TRUSTED)
-    tables = read_tables(pd.read_parquet(INTERIM / "train.parquet"))
-    rules = {"gender": gender_rule(tables.holdout)}
-    evaluation = evaluate(
-        model,
-        card,
-        tables,
-        FEATURES,
-        task(TASK),
-        baselines=rules,
-        folds=params.folds,
-        seed=params.seed,
-        watcher=watcher,
-    )
-    evaluation.write()
+    tables = {name: pd.read_parquet(PROCESSED / f"{name}.parquet") for name in ("train", "holdout", "test")}
+    tables["clean"] = pd.read_parquet(INTERIM / "train.parquet")
+    rules = {"gender": gender_rule(tables["holdout"])}
+    recipe = Recipe(FEATURES, task(TASK), model)
+    evaluate(recipe, card, tables, baselines=rules, folds=params.folds, seed=params.seed, watcher=watcher).write()

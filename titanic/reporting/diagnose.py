@@ -51,7 +51,7 @@ def main() -> None:
             "repeated_cv": diagnostics.repeated(recipe, baselines, train, folds=folds, repeats=repeats, seed=seed),
             "learning_curve": diagnostics.learning_curve(recipe, train, folds=folds, seed=seed),
             "slices": diagnostics.slices(recipe, holdout, pd.read_parquet(PREDICTIONS), SLICES),
-            "importance": diagnostics.importances(recipe, model, holdout, repeats=repeats, seed=seed),
-            "checks": diagnostics.leak_checks(recipe, model, tables, make, folds=folds, seed=seed),
+            "importance": diagnostics.importances(recipe, holdout, repeats=repeats, seed=seed),
+            "checks": diagnostics.leak_checks(recipe, tables, make, folds=folds, seed=seed),
         },
     )

@@ -23,7 +23,7 @@ def main() -> None:
     """Run the stage."""
     params, kind = read_values(), task(TASK)
     results = {name: json.loads(path.read_text(encoding="utf-8")) for name, path in RESULTS.items()}
-    curves = {name: pd.read_csv(PLOTS / f"{name}.csv") for name in kind.drawings()}
+    curves = {name: pd.read_csv(PLOTS / f"{name}.csv") for name in kind.drawings}
     drawn = figures(kind, WORDS, curves, results["diagnostics"])
     notes = [MADE_UP] if params["dataset"]["source"] == "synthetic" else []
     intended_use = INTENDED_USE.read_text(encoding="utf-8")

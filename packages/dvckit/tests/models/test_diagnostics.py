@@ -64,7 +64,7 @@ def test_what_decides_is_the_most_important(made_up, params):
     table = table.assign(**{TARGET: (table[Features.Pclass] == 1).astype(int)})
     model = fit(table, params(n_estimators=50, max_depth=10))
 
-    found = importances(RECIPE, model, table, repeats=3, seed=1)
+    found = importances(RECIPE._replace(pipeline=model), table, repeats=3, seed=1)
 
     assert found[0]["column"] == Features.Pclass
     assert {part["column"] for part in found} == set(FEATURES.inputs)

@@ -4,7 +4,7 @@ import pytest
 from sklearn.metrics import accuracy_score
 
 from dvckit.core.errors import UserError
-from dvckit.models.evaluation import Tables, evaluate
+from dvckit.models.evaluation import evaluate
 from dvckit.models.folds import Recipe, summary
 from dvckit.models.split import split
 from dvckit.tasks import task
@@ -25,7 +25,7 @@ def folds(model, table, **options):
 
 
 def predictions(model, table):
-    return Recipe(FEATURES, BINARY, model).predict(model, table)
+    return Recipe(FEATURES, BINARY, model).predict(table)
 
 
 @pytest.fixture(scope="module")
@@ -34,15 +34,17 @@ def stage(made_up, params):
     clean = made_up(1, 300)
     features = featurize(clean, FeaturesParams(age_bands=(18,)))
     train, holdout = split(features, FEATURES, BINARY, test_size=0.2, seed=1)
-    return Tables(clean, train, holdout, holdout.drop(columns=TARGET)), fit(train, params())
+    tables = {"clean": clean, "train": train, "holdout": holdout, "test": holdout.drop(columns=TARGET)}
+    return tables, fit(train, params())
 
 
 def evaluated(stage, noted=None):
     tables, model = stage
-    truth = tables.train[TARGET].to_numpy()
-    noted = noted or rounded(BINARY.scores(truth, predictions(model, tables.train)))
-    rules = {"gender": gender_rule(tables.holdout)}
-    return evaluate(model, {"training": noted}, tables, FEATURES, BINARY, baselines=rules, folds=3, seed=1)
+    truth = tables["train"][TARGET].to_numpy()
+    noted = noted or rounded(BINARY.scores(truth, predictions(model, tables["train"])))
+    rules = {"gender": gender_rule(tables["holdout"])}
+    recipe = Recipe(FEATURES, BINARY, model)
+    return evaluate(recipe, {"training": noted}, tables, baselines=rules, folds=3, seed=1)
 
 
 def test_scores_are_those_of_the_hand():
@@ -98,8 +100,8 @@ def test_more_folds_than_rows_of_a_label_is_refused(table, params):
 def test_baselines_are_those_of_the_hand(stage):
     (tables, _), found = stage, evaluated(stage).metrics["baseline"]
 
-    holdout = tables.holdout
-    assert tables.train[TARGET].mean() < 0.5
+    holdout = tables["holdout"]
+    assert tables["train"][TARGET].mean() < 0.5
     assert found["majority"] == pytest.approx((holdout[TARGET] == 0).mean(), abs=1e-6)
     assert found["gender"] == pytest.approx((holdout[TARGET] == (holdout[Features.Sex] == "female")).mean(), abs=1e-6)
 
@@ -124,7 +126,7 @@ def test_the_evaluation_has_the_scores_with_their_intervals(stage):
 
 
 def test_an_interval_over_folds_stays_within_what_the_score_can_be():
-    scores = pd.DataFrame({"accuracy": [0.4, 0.9], "log_loss": [0.2, 0.9]})
+    scores = pd.DataFrame({"accuracy": [0.4, 0.9], "roc_auc": [0.5, 0.6], "log_loss": [0.2, 0.9]})
 
     told = summary(BINARY, scores, 2)
 
@@ -142,27 +144,29 @@ def test_evaluate_reproduces_what_train_noted(stage):
 def test_every_labelled_row_has_one_prediction_in_the_order_of_the_clean_table(stage):
     (tables, model), table = stage, evaluated(stage).predictions
 
-    assert table["key"].tolist() == tables.clean[KEY].tolist()
-    assert table["truth"].tolist() == tables.clean[TARGET].tolist()
+    assert table["key"].tolist() == tables["clean"][KEY].tolist()
+    assert table["truth"].tolist() == tables["clean"][TARGET].tolist()
     assert set(table["part"]) == {"holdout", "fold 1", "fold 2", "fold 3"}
-    held_out = table[table["part"] == "holdout"].set_index("key").loc[tables.holdout[KEY]]
-    assert np.allclose(held_out["probability_1"], predictions(model, tables.holdout), rtol=0, atol=1e-9)
+    held_out = table[table["part"] == "holdout"].set_index("key").loc[tables["holdout"][KEY]]
+    assert np.allclose(held_out["probability_1"], predictions(model, tables["holdout"]), rtol=0, atol=1e-9)
     assert np.allclose(table["probability_0"] + table["probability_1"], 1)
 
 
 def test_a_row_was_predicted_by_a_model_that_had_not_seen_it(stage):
     (tables, model), table = stage, evaluated(stage).predictions
     keys = table["key"][table["part"] == "fold 2"]
-    outside = tables.train[KEY].isin(keys)
+    outside = tables["train"][KEY].isin(keys)
 
-    again = Recipe(FEATURES, BINARY, model).fit(tables.train[~outside])
+    again = Recipe(FEATURES, BINARY, model).fit(tables["train"][~outside])
 
-    told = table.set_index("key").loc[tables.train[KEY][outside], "probability_1"]
-    assert np.allclose(told, predictions(again, tables.train[outside]), rtol=0, atol=1e-9)
+    told = table.set_index("key").loc[tables["train"][KEY][outside], "probability_1"]
+    assert np.allclose(told, again.predict(tables["train"][outside]), rtol=0, atol=1e-9)
 
 
 def test_a_difference_of_scores_may_be_negative():
-    told = summary(BINARY, pd.DataFrame({"accuracy": [-0.2, -0.1], "log_loss": [-3.0, 2.0]}), 2, difference=True)
+    scores = pd.DataFrame({"accuracy": [-0.2, -0.1], "roc_auc": [0.0, 0.1], "log_loss": [-3.0, 2.0]})
+
+    told = summary(BINARY, scores, 2, difference=True)
 
     assert told["accuracy"]["value"] == -0.15
     assert (told["accuracy"]["low"], told["accuracy"]["high"]) == (-1.0, 0.950390)

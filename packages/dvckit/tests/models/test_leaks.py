@@ -25,7 +25,7 @@ def halves(table):
 
 
 def predictions(model, table):
-    return Recipe(FEATURES, BINARY, model).predict(model, table)
+    return Recipe(FEATURES, BINARY, model).predict(table)
 
 
 @pytest.fixture(scope="module")
@@ -161,7 +161,7 @@ def test_a_recipe_gives_the_stored_model_again(params, parts):
     train, holdout = parts
     model = fit(train, params())
 
-    again = predictions(Recipe(FEATURES, BINARY, model).fit(train), holdout)
+    again = Recipe(FEATURES, BINARY, model).fit(train).predict(holdout)
 
     assert found(leaks.other_recipe(predictions(model, holdout), again)) == ""
 
@@ -170,7 +170,7 @@ def test_a_model_that_saw_the_hold_out_is_not_its_recipe(params, parts):
     train, holdout = parts
     model = fit(pd.concat([train, holdout]), params())
 
-    again = predictions(Recipe(FEATURES, BINARY, model).fit(train), holdout)
+    again = Recipe(FEATURES, BINARY, model).fit(train).predict(holdout)
 
     assert "not what its recipe learns" in found(leaks.other_recipe(predictions(model, holdout), again))
 

@@ -108,7 +108,7 @@ def recomputed(root):
     recipe = Recipe(FEATURES, task(TASK), model)
     train, holdout = (pd.read_parquet(root / f"data/processed/{part}.parquet") for part in ("train", "holdout"))
     params = YAML(typ="safe").load(root / "params.yaml")
-    truth, chance = holdout[TARGET], recipe.predict(model, holdout)
+    truth, chance = holdout[TARGET], recipe.predict(holdout)
     predicted = recipe.task.labels(chance)
     found = {
         "accuracy": sklearn_metrics.accuracy_score(truth, predicted),

@@ -17,7 +17,7 @@ from dvckit.reports.plots import DIAGNOSTICS
 from dvckit.tasks import task
 from titanic.reporting import report
 
-FIGURES = [*task("binary").drawings(), *DIAGNOSTICS]
+FIGURES = [*task("binary").drawings, *DIAGNOSTICS]
 
 pytestmark = [pytest.mark.system, pytest.mark.xdist_group("browser")]
 

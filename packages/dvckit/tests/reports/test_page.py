@@ -15,7 +15,7 @@ from titanic.reporting.report import MADE_UP
 from titanic.reporting.words import WORDS
 
 TASK = task("binary")
-DRAWINGS = [*TASK.drawings(), *OF_DIAGNOSTICS]
+DRAWINGS = [*TASK.drawings, *OF_DIAGNOSTICS]
 
 METRICS = {
     "holdout": {"accuracy": 0.804, "roc_auc": 0.83, "f1": 0.7, "precision": 0.8, "recall": 0.6, "log_loss": 0.46},
@@ -197,7 +197,7 @@ def test_made_up_passengers_are_called_so(tmp_path, write_params, html):
 
 
 def test_less_log_loss_is_better():
-    assert verdict(TASK.metric("log_loss"), {"low": -0.09, "high": -0.01}) == "better than"
+    assert verdict(TASK.metrics[2], {"low": -0.09, "high": -0.01}) == "better than"
 
 
 def test_the_intended_use_is_markdown_and_its_html_is_text(html):

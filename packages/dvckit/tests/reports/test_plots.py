@@ -5,7 +5,8 @@ import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 
-from dvckit.reports.plots import figures, importance, overlaid, slices
+from dvckit.reports.plots import draw as draw_one
+from dvckit.reports.plots import figures, importance, overlay, slices
 from dvckit.tasks import task
 from dvckit.tasks.base import Words
 
@@ -105,7 +106,7 @@ def test_the_labels_are_in_the_words_of_the_project():
 
 
 def test_the_curves_of_several_models_are_one_over_another():
-    svg = overlaid("roc", [(DATA["roc"], "#d55e00", ""), (DATA["roc"], "#0072b2", "6 3")])
+    svg = draw_one("roc", overlay, [(DATA["roc"], "#d55e00", ""), (DATA["roc"], "#0072b2", "6 3")])
 
     assert "#d55e00" in svg
     assert "#0072b2" in svg

@@ -13,8 +13,9 @@ from dvckit.core.errors import UserError
 from dvckit.core.layout import INTERIM, TRAIN
 from dvckit.repository.locks import fresh_stages
 from dvckit.repository.revision import Revision
-from dvckit.tasks.base import Floats, Labels, Task
+from dvckit.tasks.base import Labels, Task
 from dvckit.tasks.predictions import HOLDOUT, check_predictions, row_hashes
+from dvckit.tasks.uncertainty import Floats
 
 ENOUGH = 100  # hold-out rows shared by all revisions, from which on the stored models are compared
 FEWEST = 10  # rows of the rarest class, for any comparison

@@ -121,14 +121,14 @@ def write_page(path: Path, found: Comparison) -> None:
     """Write the result as HTML, with the curves of all revisions in common figures; UserError if `path` is a folder."""
     if path.is_dir():
         raise UserError(f"{path} is a folder; name a file for the page")
-    from dvckit.reports.plots import overlaid
+    from dvckit.reports.plots import draw, overlay
     from dvckit.reports.templates import inline, render
 
     evidence, revisions = found.evidence, [found.reference, *(one.revision for one in found.candidates)]
     styles = _styles(len(revisions))
     curves = [evidence.task.curves(evidence.truth, predictions) for predictions in evidence.predictions]
     figures = {
-        name: overlaid(name, [(of_model[name], *style) for of_model, style in zip(curves, styles, strict=True)])
+        name: draw(name, overlay, [(of_model[name], *style) for of_model, style in zip(curves, styles, strict=True)])
         for name in evidence.task.overlays
     }
     html = render(

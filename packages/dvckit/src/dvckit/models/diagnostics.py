@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from sklearn.inspection import permutation_importance
-from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.pipeline import Pipeline
 
 from dvckit.models import leaks
 from dvckit.models.folds import Recipe, summary
@@ -25,7 +25,7 @@ def repeated(
     recipe: Recipe, baselines: Mapping[str, Pipeline], table: pd.DataFrame, *, folds: int, repeats: int, seed: int
 ) -> dict[str, Any]:
     """Return the scores over repeated folds of the model and the baselines, and of the model minus each baseline."""
-    pipelines = {"model": recipe.pipeline, **baselines, "majority": make_pipeline(recipe.task.majority_model())}
+    pipelines = {"model": recipe.pipeline, **baselines, "majority": recipe.task.majority_model()}
     scores = {
         name: recipe._replace(pipeline=pipeline).folds(table, folds=folds, repeats=repeats, seed=seed).scores
         for name, pipeline in pipelines.items()
@@ -39,13 +39,8 @@ def repeated(
 def learning_curve(recipe: Recipe, table: pd.DataFrame, *, folds: int, seed: int) -> list[dict[str, Any]]:
     """Return the scores over folds of the recipe, fitted on increasing shares of the training rows of each fold."""
     rows = len(table) * (folds - 1) / folds
-    return [
-        {
-            "rows": round(share * rows),
-            **summary(recipe.task, recipe.folds(table, folds=folds, seed=seed, share=share).scores, folds),
-        }
-        for share in SHARES
-    ]
+    points = {share: recipe.folds(table, folds=folds, seed=seed, share=share).scores for share in SHARES}
+    return [{"rows": round(share * rows), **summary(recipe.task, of, folds)} for share, of in points.items()]
 
 
 def slices(
@@ -55,22 +50,22 @@ def slices(
 
     `predictions` is the table of that name, of which the hold-out rows are used.
     """
-    task, schema = recipe.task, recipe.schema
-    held_out = predictions[predictions["part"] == HOLDOUT].set_index("key").loc[holdout[schema.key]]
-    labels = pd.Series(task.labels(task.from_columns(held_out)), index=holdout.index)
+    task, schema, headline = recipe.task, recipe.schema, recipe.task.metrics[0]
+    by_key = predictions[predictions["part"] == HOLDOUT].set_index("key")
     found = []
     for column in columns:
         parts = holdout.fillna({column: "missing"}).groupby(column)
         for value, part in sorted(parts, key=_in_order):
             truth = part[schema.target].to_numpy()
-            score, interval = task.label_score(truth, labels[part.index].to_numpy())
+            predicted = task.from_columns(by_key.loc[part[schema.key]])
+            interval = headline.interval(truth, predicted) if headline.interval else ()
             found.append(
                 {
                     "column": column,
                     "value": str(value),
                     "rows": len(part),
-                    **{name: round(number, 3) for name, number in task.describe(truth).items()},
-                    task.metrics[0].name: round(score, 3),
+                    task.statistic: round(task.describe(truth), 3),
+                    headline.name: round(headline.score(truth, predicted), 3),
                     "interval": [round(end, 3) for end in interval],
                 }
             )
@@ -82,14 +77,10 @@ def _in_order(part: tuple[Any, pd.DataFrame]) -> list[str | int]:
     return [int(piece) if piece.isdigit() else piece for piece in re.split(r"(\d+)", str(part[0]))]
 
 
-def importances(
-    recipe: Recipe, model: Pipeline, table: pd.DataFrame, *, repeats: int, seed: int
-) -> list[dict[str, Any]]:
+def importances(recipe: Recipe, table: pd.DataFrame, *, repeats: int, seed: int) -> list[dict[str, Any]]:
     """Return the loss of the hold-out's headline metric if a column is shuffled, the most important column first."""
-    inputs = list(recipe.schema.inputs)
-    found = permutation_importance(
-        model, table[inputs], table[recipe.schema.target], n_repeats=repeats, random_state=seed
-    )
+    inputs, truth = list(recipe.schema.inputs), table[recipe.schema.target]
+    found = permutation_importance(recipe.pipeline, table[inputs], truth, n_repeats=repeats, random_state=seed)
     order = np.argsort(-found.importances_mean, kind="stable")
     return [
         {"column": inputs[i], **rounded({"mean": found.importances_mean[i], "sd": found.importances_std[i]})}
@@ -99,7 +90,6 @@ def importances(
 
 def leak_checks(
     recipe: Recipe,
-    model: Pipeline,
     tables: Mapping[str, pd.DataFrame],
     featurize: Callable[[pd.DataFrame], pd.DataFrame],
     *,
@@ -113,9 +103,9 @@ def leak_checks(
     target, clean, holdout = recipe.schema.target, tables["clean"], tables["holdout"]
     shuffled = clean.assign(**{target: clean[target].sample(frac=1, random_state=seed).to_numpy()})
     over_folds = recipe.folds(featurize(shuffled), folds=folds, seed=seed).scores
-    refitted = recipe.fit(tables["train"])
+    refitted = recipe.fit(tables["train"]).predict(holdout)
     return leaks.report(
         features_learned_before_the_split=leaks.across_rows(featurize, clean, tables["features"]),
         shuffled_labels_above_chance=recipe.task.knows_shuffled(over_folds, clean[target]),
-        model_of_other_rows=leaks.other_recipe(recipe.predict(model, holdout), recipe.predict(refitted, holdout)),
+        model_of_other_rows=leaks.other_recipe(recipe.predict(holdout), refitted),
     )

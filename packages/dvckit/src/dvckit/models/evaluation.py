@@ -10,16 +10,15 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
-from sklearn.pipeline import Pipeline
 
 from dvckit.core.errors import UserError
 from dvckit.core.files import write_json, write_table
 from dvckit.core.layout import EVALUATION, METRICS, MODEL, PLOTS, PREDICTIONS, PROCESSED, SUBMISSION
 from dvckit.models import leaks
 from dvckit.models.folds import Recipe, Watcher, summary
-from dvckit.tables.schema import Schema
-from dvckit.tasks.base import DIGITS, Floats, Labels, Task, rounded, with_interval
-from dvckit.tasks.predictions import HOLDOUT, predictions_table, row_hashes
+from dvckit.tasks.base import DIGITS, Labels, Task, rounded, with_interval
+from dvckit.tasks.predictions import HOLDOUT, row_hashes
+from dvckit.tasks.uncertainty import Floats
 
 PRECISION = 9  # digits of a stored prediction: enough to compare models, few enough to be the same on every processor
 
@@ -43,49 +42,36 @@ class Evaluation(NamedTuple):
         write_table(SUBMISSION, self.submission)
 
 
-class Tables(NamedTuple):
-    """The features tables, and the clean table of the labelled rows."""
-
-    clean: pd.DataFrame
-    train: pd.DataFrame
-    holdout: pd.DataFrame
-    test: pd.DataFrame
-
-
-def read_tables(clean: pd.DataFrame) -> Tables:
-    """Read the features tables, and add a clean one."""
-    return Tables(clean, *(pd.read_parquet(PROCESSED / f"{name}.parquet") for name in ("train", "holdout", "test")))
-
-
 def evaluate(
-    model: Pipeline,
+    recipe: Recipe,
     card: dict[str, Any],
-    tables: Tables,
-    schema: Schema,
-    task: Task,
+    tables: Mapping[str, pd.DataFrame],
     *,
-    baselines: Mapping[str, Labels],
+    baselines: Mapping[str, Floats],
     folds: int,
     seed: int,
     watcher: Watcher | None = None,
 ) -> Evaluation:
-    """Score a stored model on the hold-out and its recipe on folds of the training rows.
+    """Score a stored model, that of `recipe`, on the hold-out, and its recipe on folds of the training rows.
 
-    `baselines` are labels of the hold-out rows by fixed rules. UserError if the scores of the model on its training rows
-    differ from those that stage train stored in model.json, its `card`. A watcher of the folds may end the evaluation.
+    `tables` are clean, train, holdout and test; `baselines` predictions of the hold-out rows by fixed rules. UserError if
+    the scores of the model on its training rows differ from those that stage train stored in model.json, its `card`. A
+    watcher of the folds may end the evaluation.
     """
-    recipe = Recipe(schema, task, model)
-    train, holdout = tables.train, tables.holdout
-    every = recipe.predict(model, pd.concat([train, holdout, tables.test]))  # one call: a call costs more than its rows
+    schema, task = recipe.schema, recipe.task
+    train, holdout, test = (tables[name] for name in ("train", "holdout", "test"))
+    every = recipe.predict(pd.concat([train, holdout, test]))  # one call: a call costs more than its rows
     of_train, of_holdout, of_test = np.split(every, [len(train), len(train) + len(holdout)])
     _check_reproduced(rounded(task.scores(train[schema.target].to_numpy(), of_train)), card.get("training", {}))
     truth = holdout[schema.target].to_numpy()
     over_folds = recipe.folds(train, folds=folds, seed=seed, watcher=watcher)
-    rules = {"majority": np.full(len(truth), task.majority(train[schema.target].to_numpy())), **baselines}
+    majority = recipe._replace(pipeline=task.majority_model()).fit(train).predict(holdout)
     metrics = {
         "holdout": rounded(task.holdout_scores(truth, of_holdout)),
         "cv": rounded(_over_folds(over_folds.scores)),
-        "baseline": rounded({name: task.label_score(truth, labels)[0] for name, labels in rules.items()}),
+        "baseline": rounded(
+            {name: task.metrics[0].score(truth, of) for name, of in {"majority": majority, **baselines}.items()}
+        ),
     }
     evaluation: dict[str, Any] = {
         "holdout": holdout_evaluation(task, truth, of_holdout),
@@ -101,8 +87,8 @@ def evaluate(
         metrics,
         evaluation,
         task.curves(truth, of_holdout),
-        _predictions(tables, schema, task, over_folds.fold, np.concatenate([over_folds.predictions, of_holdout])),
-        pd.DataFrame({schema.key: tables.test[schema.key], schema.target: task.labels(of_test)}),
+        _predictions(recipe, tables, over_folds.predictions, of_holdout),
+        pd.DataFrame({schema.key: test[schema.key], schema.target: task.labels(of_test)}),
     )
 
 
@@ -133,22 +119,17 @@ def _each_fold(scores: pd.DataFrame, labelled: pd.DataFrame, folds: int, seed: i
     return {"rows": rows.hexdigest()[:16], **{str(name): of.tolist() for name, of in scores.round(DIGITS).items()}}
 
 
-def _predictions(tables: Tables, schema: Schema, task: Task, fold: Labels, predictions: Floats) -> pd.DataFrame:
+def _predictions(
+    recipe: Recipe, tables: Mapping[str, pd.DataFrame], of_folds: pd.DataFrame, of_holdout: Floats
+) -> pd.DataFrame:
     """Return the table of predictions, in the order of the clean table."""
-    key, target, clean = schema.key, schema.target, tables.clean
-    labelled = pd.concat([tables.train, tables.holdout])
-    parts = np.array([*(f"fold {number}" for number in fold), *([HOLDOUT] * len(tables.holdout))])
-    hashes = row_hashes(clean, {str(name) for name in clean} - {key, target}).set_axis(clean[key])
-    table = predictions_table(
-        hashes[labelled[key]],
-        labelled[key],
-        parts,
-        labelled[target].to_numpy(),
-        {name: column.round(PRECISION) for name, column in task.columns(predictions).items()},
-    )
-    order = pd.Index(labelled[key]).get_indexer(clean[key])
-    ordered: pd.DataFrame = table.iloc[order[order >= 0]].reset_index(drop=True)
-    return ordered
+    key, target, clean = recipe.schema.key, recipe.schema.target, tables["clean"]
+    labelled = pd.concat([tables["train"], tables["holdout"]])
+    predictions = pd.concat([of_folds, pd.DataFrame({"part": HOLDOUT, **recipe.task.columns(of_holdout)})])
+    predictions.insert(0, "key", labelled[key].to_numpy())
+    predictions.insert(2, "truth", labelled[target].to_numpy())
+    rows = pd.DataFrame({"row": row_hashes(clean, {*clean} - {key, target}), "key": clean[key]})
+    return rows.merge(predictions.round(PRECISION), on="key")
 
 
 def _check_reproduced(scores: dict[str, float], noted: dict[str, Any]) -> None:

@@ -1,7 +1,7 @@
 """Cross-validation: a recipe is refitted on folds and scored on rows that it has not seen."""
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 import pandas as pd
@@ -11,37 +11,37 @@ from sklearn.pipeline import Pipeline
 
 from dvckit.core.errors import UserError
 from dvckit.tables.schema import Schema
-from dvckit.tasks.base import Floats, Task, with_interval
-from dvckit.tasks.uncertainty import folds_interval
+from dvckit.tasks.base import Task, with_interval
+from dvckit.tasks.uncertainty import Floats, folds_interval
 
 Watcher = Callable[[list[dict[str, float]]], None]  # called with the scores so far after each fold; it may raise
 
 
 class Folds(NamedTuple):
-    """The result of cross-validation: a row of scores for each fold, and a prediction for each row of the table.
+    """The result of cross-validation: a row of scores for each fold, and a row of predictions for each row of the table.
 
-    `predictions` and `fold` (from 1) are of the first repeat, in the order of the table.
+    `predictions` has the columns of the task and `part`, which is `fold N`, of the first repeat.
     """
 
     scores: pd.DataFrame
-    predictions: Floats
-    fold: "np.ndarray[Any, np.dtype[np.int64]]"
+    predictions: pd.DataFrame
 
 
 class Recipe(NamedTuple):
-    """What is refitted on folds: the schema of the table, the task, and a pipeline."""
+    """A pipeline, fitted or not, with the schema of its tables and the task."""
 
     schema: Schema
     task: Task
     pipeline: Pipeline
 
-    def fit(self, table: pd.DataFrame) -> Pipeline:
-        """Return an unfitted copy of the pipeline, fitted on all rows of a table."""
-        return clone(self.pipeline).fit(table[list(self.schema.inputs)], table[self.schema.target])
+    def fit(self, table: pd.DataFrame) -> Self:
+        """Return the recipe with an unfitted copy of its pipeline, fitted on all rows of a table."""
+        fitted = clone(self.pipeline).fit(table[list(self.schema.inputs)], table[self.schema.target])
+        return self._replace(pipeline=fitted)
 
-    def predict(self, model: Pipeline, table: pd.DataFrame) -> Floats:
-        """Return a fitted pipeline's predictions for the rows of a table."""
-        return self.task.predict(model, table[list(self.schema.inputs)])
+    def predict(self, table: pd.DataFrame) -> Floats:
+        """Return the fitted pipeline's predictions for the rows of a table."""
+        return self.task.predict(self.pipeline, table[list(self.schema.inputs)])
 
     def folds(
         self,
@@ -57,24 +57,22 @@ class Recipe(NamedTuple):
 
         UserError if there are more folds than rows of a class.
         """
-        target, strata = self.schema.target, self.task.strata(table[self.schema.target])
-        count, part = self.task.scarcity(table[target])
+        truth = table[self.schema.target]
+        count, part = self.task.scarcity(truth)
         if count < folds:
             raise UserError(
                 f"{folds} folds need {folds} training rows of each {part}, and one has {count}; lower `folds`"
             )
-        parts = RepeatedStratifiedKFold(n_splits=folds, n_repeats=repeats, random_state=seed).split(table, strata)
+        splits = RepeatedStratifiedKFold(n_splits=folds, n_repeats=repeats, random_state=seed)
         scores: list[dict[str, float]] = []
-        predictions, fold = np.empty(len(table)), np.zeros(len(table), dtype="int64")
-        for number, (inside, outside) in enumerate(parts, 1):
-            model = self.fit(self._share(table.iloc[inside], share, seed))
-            predicted = self.predict(model, table.iloc[outside])
-            if number <= folds:
-                predictions[outside], fold[outside] = predicted, number
-            scores.append(self.task.scores(table[target].iloc[outside].to_numpy(), predicted))
+        parts = []
+        for number, (inside, outside) in enumerate(splits.split(table, self.task.strata(truth)), 1):
+            predictions = self.fit(self._share(table.iloc[inside], share, seed)).predict(table.iloc[outside])
+            scores.append(self.task.scores(truth.iloc[outside].to_numpy(), predictions))
+            parts.append(pd.DataFrame({"part": f"fold {number}", **self.task.columns(predictions)}, index=outside))
             if watcher:
                 watcher(scores)
-        return Folds(pd.DataFrame(scores), predictions, fold)
+        return Folds(pd.DataFrame(scores), pd.concat(parts[:folds]).sort_index())
 
     def _share(self, table: pd.DataFrame, share: float, seed: int) -> pd.DataFrame:
         if share >= 1:
@@ -84,10 +82,10 @@ class Recipe(NamedTuple):
 
 
 def summary(task: Task, scores: pd.DataFrame, folds: int, *, difference: bool = False) -> dict[str, Any]:
-    """Return the mean over folds of each score, with its interval, clipped to the range of the score or of a difference."""
+    """Return the mean over folds of each metric, with its interval, clipped to the range of the score or of a difference."""
     means = {}
-    for name, column in scores.items():
-        most = task.metric(str(name)).most
-        low, high = np.clip(folds_interval(column, folds), -most if difference else 0.0, most)
-        means[str(name)] = with_interval(column.mean(), (low, high))
+    for metric in task.metrics:
+        column, least = scores[metric.name], -metric.most if difference else 0.0
+        low, high = np.clip(folds_interval(column, folds), least, metric.most)
+        means[metric.name] = with_interval(column.mean(), (low, high))
     return {"fits": len(scores), **means}

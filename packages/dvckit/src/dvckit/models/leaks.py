@@ -12,7 +12,8 @@ import pyarrow as pa
 
 from dvckit.tables.quality import Contingency, gives_away
 from dvckit.tables.schema import Schema
-from dvckit.tasks.base import Floats, Task
+from dvckit.tasks.base import Task
+from dvckit.tasks.uncertainty import Floats
 
 # Share of the hold-out that may equal a training row in every column but the key, as twins and families do.
 TWINS = 0.05

@@ -125,9 +125,7 @@ def versions() -> dict[str, str]:
     return {name: importlib.metadata.version(name) for name in LIBRARIES}
 
 
-def load(
-    path: Path, card_path: Path, schema: Schema | None = None, trusted: Iterable[str] = ()
-) -> tuple[Pipeline, dict[str, Any]]:
+def load(path: Path, card_path: Path, schema: Schema, trusted: Iterable[str] = ()) -> tuple[Pipeline, dict[str, Any]]:
     """Return a stored model and its card; UserError if one is missing or `parse` refuses it."""
     try:
         return parse(path.read_bytes(), card_path.read_bytes(), str(path), schema, trusted)
@@ -136,7 +134,7 @@ def load(
 
 
 def parse(
-    content: bytes, card_content: bytes, shown: str, schema: Schema | None = None, trusted: Iterable[str] = ()
+    content: bytes, card_content: bytes, shown: str, schema: Schema, trusted: Iterable[str] = ()
 ) -> tuple[Pipeline, dict[str, Any]]:
     """Return a model and its card; `shown` names the model in errors, `trusted` are the project's own types.
 
@@ -150,7 +148,7 @@ def parse(
         raise UserError(f"the model.json of {shown} lacks sha256 or input; run `git checkout` on it") from None
     if hashlib.sha256(content).hexdigest() != expected:
         raise UserError(f"{shown} is not the model that model.json describes (sha256 differs); run `dvc checkout`")
-    if schema and list(columns.items()) != list(signature(schema).items()):
+    if list(columns.items()) != list(signature(schema).items()):
         raise UserError(
             f"{shown} was trained on other columns than this code makes: {_difference(columns, signature(schema))}; "
             "check out the revision that it comes from, or run `dvc repro`"

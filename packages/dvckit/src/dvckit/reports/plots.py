@@ -6,22 +6,20 @@ shows, a place, a word or a kind of line shows, too.
 
 import io
 from collections.abc import Callable
-from functools import partial
 from typing import Any
 
-import matplotlib as mpl
 import numpy as np
 import pandas as pd
+from matplotlib import style
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.typing import RcKeyType
 
 from dvckit.tasks.base import FAINT, INK, Task, Words
 
 WIDTH, HEIGHT, LINE = 3.6, 3.3, 0.19  # inches; a figure with a list at its left is higher where that is long
 # From matplotlib's own defaults, so that a user's matplotlibrc has no say. Where DejaVu Sans is missing, the reader's
 # own sans-serif is narrower, so text that fits here fits there.
-STYLE: dict[RcKeyType, Any] = {
+STYLE: dict[str, Any] = {
     "svg.fonttype": "none",
     "font.sans-serif": ["DejaVu Sans"],
     "font.size": 10.0,
@@ -87,46 +85,27 @@ DIAGNOSTICS = {"learning_curve": learning_curve, "importance": importance, "slic
 
 def figures(task: Task, words: Words, curves: dict[str, pd.DataFrame], diagnostics: dict[str, Any]) -> dict[str, str]:
     """Return every figure as SVG by name: the task's, of `curves`, then those of `diagnostics`."""
-    of_curves = {
-        name: draw(name, partial(_drawn, drawing, curves[name], words)) for name, drawing in task.drawings().items()
-    }
-    tables = {name: pd.json_normalize(diagnostics[name]) for name in DIAGNOSTICS}
-    return of_curves | {
-        name: draw(name, partial(_drawn, drawing, tables[name], task)) for name, drawing in DIAGNOSTICS.items()
+    return {name: draw(name, drawing, curves[name], words) for name, drawing in task.drawings.items()} | {
+        name: draw(name, drawing, pd.json_normalize(diagnostics[name]), task) for name, drawing in DIAGNOSTICS.items()
     }
 
 
-def _drawn(drawing: Callable[[Axes, pd.DataFrame, Any], None], table: pd.DataFrame, about: Any, axes: Axes) -> None:
-    drawing(axes, table, about)
-
-
-def draw(name: str, drawing: Callable[[Axes], None]) -> str:
-    """Return a figure as SVG, WIDTH inches wide, with no time and no random id in it."""
-    with mpl.rc_context():
-        mpl.rcdefaults()
-        mpl.rcParams.update({**STYLE, "svg.hashsalt": name})
+def draw(name: str, drawing: Callable[..., None], *about: object) -> str:
+    """Return as SVG what `drawing` draws into axes, with no time and no random id in it; it is WIDTH inches wide."""
+    with style.context({**STYLE, "svg.hashsalt": name}, after_reset=True):
         figure = Figure(figsize=(WIDTH, HEIGHT), layout="constrained")
         axes = figure.add_subplot()
-        drawing(axes)
+        drawing(axes, *about)
         figure.set_figheight(max(HEIGHT, 1 + LINE * len(axes.get_yticks())))
-        return svg(figure)
+        buffer = io.StringIO()
+        figure.savefig(buffer, format="svg", metadata={"Date": None})
+        return buffer.getvalue()
 
 
-def svg(figure: Figure) -> str:
-    """Return a figure as SVG without a date."""
-    buffer = io.StringIO()
-    figure.savefig(buffer, format="svg", metadata={"Date": None})
-    return buffer.getvalue()
-
-
-def overlaid(name: str, lines: list[tuple[pd.DataFrame, str, str]]) -> str:
-    """Return lines over one another as SVG: of each the curve, of which the first two columns are drawn, colour, dashes."""
-
-    def drawing(axes: Axes) -> None:
-        for curve, colour, dash in lines:
-            style: Any = (0, [float(part) for part in dash.split()]) if dash else "-"
-            axes.plot(curve.iloc[:, 0], curve.iloc[:, 1], color=colour, linestyle=style, linewidth=1.2)
-        x, y = (str(column).replace("_", " ") for column in lines[0][0].columns[:2])
-        axes.set(xlabel=x, ylabel=y)
-
-    return draw(name, drawing)
+def overlay(axes: Axes, lines: list[tuple[pd.DataFrame, str, str]]) -> None:
+    """Draw lines over one another: of each the curve, of which the first two columns are drawn, its colour and dashes."""
+    for curve, colour, dash in lines:
+        dashes: Any = (0, [float(part) for part in dash.split()]) if dash else "-"
+        axes.plot(curve.iloc[:, 0], curve.iloc[:, 1], color=colour, linestyle=dashes, linewidth=1.2)
+    x, y = (str(column).replace("_", " ") for column in lines[0][0].columns[:2])
+    axes.set(xlabel=x, ylabel=y)

@@ -1,7 +1,7 @@
 """The interface of a task: the kind of answer that a model gives, and how it is scored, compared, checked and plotted.
 
 Code outside of `dvckit.tasks` iterates over `task.metrics` and never names a metric, a label or a number of classes.
-`predictions` are an array whose content only the task knows; `truth` is the target of the same rows.
+`predictions` are an array with an item for each row, whose content only the task knows; `truth` is the target of these rows.
 """
 
 from abc import ABC, abstractmethod
@@ -9,25 +9,21 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import numpy as np
 import numpy.typing as npt
+import pandas as pd
 
 from dvckit.tasks.significance import Difference
+from dvckit.tasks.uncertainty import Floats, Interval
 
 if TYPE_CHECKING:
-    import pandas as pd
     from matplotlib.axes import Axes
 
     Drawing = Callable[[Axes, pd.DataFrame, "Words"], None]
 
 DIGITS = 6  # of stored scores
-
-Floats = npt.NDArray[np.float64]
-Labels = npt.NDArray[Any]
-Interval = tuple[float, float]
-
-
 INK, FAINT = "#1d4f91", "#767676"  # the colours of every figure
+
+Labels = npt.NDArray[Any]
 
 
 @dataclass(frozen=True)
@@ -44,7 +40,7 @@ class Metric(NamedTuple):
     """A score by which models are compared, from 0 to `most`; `sign` is 1 if higher is better, else -1.
 
     `score`, `interval` and `test` get the truth and predictions of the same rows, `test` those of the reference before
-    those of the new model. Without `interval`, only folds give one.
+    those of the new model. The headline has an `interval`; without one, only folds give it.
     """
 
     name: str
@@ -64,11 +60,13 @@ class Task(ABC):
     metrics: tuple[Metric, ...]
     decides: str  # the default metric of sweeps and searches
     target_check: str  # the name of the check of the target in reports/data_quality.json
+    statistic: str  # the name of what `describe` returns
     template: str  # of its parts of the report page
+    drawings: "Mapping[str, Drawing]"  # a function that plots each of the curves
     overlays: Mapping[str, str]  # curves that are plotted for several models in one figure, with their captions
 
     @abstractmethod
-    def predict(self, model: Any, inputs: "pd.DataFrame") -> Floats:
+    def predict(self, model: Any, inputs: pd.DataFrame) -> Floats:
         """Return a fitted model's predictions for rows of its input."""
 
     @abstractmethod
@@ -76,7 +74,7 @@ class Task(ABC):
         """Return predictions as columns of a table."""
 
     @abstractmethod
-    def from_columns(self, table: "pd.DataFrame") -> Floats:
+    def from_columns(self, table: pd.DataFrame) -> Floats:
         """Return the predictions in a table: the inverse of `columns`."""
 
     @abstractmethod
@@ -84,11 +82,11 @@ class Task(ABC):
         """Return the predicted value of the target for each row."""
 
     @abstractmethod
-    def scarcity(self, truth: "pd.Series[Any]") -> tuple[int, str]:
+    def scarcity(self, truth: pd.Series) -> tuple[int, str]:
         """Return how many rows the rarest part of the target has, and what such a part is called."""
 
     @abstractmethod
-    def strata(self, truth: "pd.Series[Any]") -> "pd.Series[Any]":
+    def strata(self, truth: pd.Series) -> pd.Series:
         """Return the stratum of each row, for stratified splits and folds."""
 
     @abstractmethod
@@ -104,40 +102,24 @@ class Task(ABC):
         """Return scores of a hold-out that are only written to reports/evaluation.json."""
 
     @abstractmethod
-    def majority(self, truth: Labels) -> Any:
-        """Return the best constant answer."""
-
-    @abstractmethod
     def majority_model(self) -> Any:
-        """Return an unfitted scikit-learn model that gives this answer."""
+        """Return an unfitted scikit-learn model that gives the best constant answer."""
 
     @abstractmethod
-    def label_score(self, truth: Labels, labels: Labels) -> tuple[float, Interval]:
-        """Return the headline metric of predicted labels, and its interval."""
+    def describe(self, truth: Labels) -> float:
+        """Return a statistic of the target in some rows."""
 
     @abstractmethod
-    def describe(self, truth: Labels) -> dict[str, float]:
-        """Return statistics of the target in some rows."""
-
-    @abstractmethod
-    def curves(self, truth: Labels, predictions: Floats) -> "dict[str, pd.DataFrame]":
+    def curves(self, truth: Labels, predictions: Floats) -> dict[str, pd.DataFrame]:
         """Return the data of the plots, by name."""
 
     @abstractmethod
-    def drawings(self) -> "Mapping[str, Drawing]":
-        """Return a function that plots each of the curves."""
-
-    @abstractmethod
-    def knows_shuffled(self, over_folds: "pd.DataFrame", truth: "pd.Series[Any]") -> Iterator[str]:
+    def knows_shuffled(self, over_folds: pd.DataFrame, truth: pd.Series) -> Iterator[str]:
         """Check scores over folds of a shuffled target; yield a finding if they are better than chance."""
 
     def scores(self, truth: Labels, predictions: Floats) -> dict[str, float]:
         """Return the value of every metric, by name."""
         return {metric.name: float(metric.score(truth, predictions)) for metric in self.metrics}
-
-    def metric(self, name: str) -> Metric:
-        """Return a metric by its name."""
-        return next(metric for metric in self.metrics if metric.name == name)
 
 
 def rounded(scores: Mapping[str, float]) -> dict[str, float]:

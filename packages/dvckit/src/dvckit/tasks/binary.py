@@ -1,18 +1,16 @@
 """Two classes, 0 and 1: predictions are the probability of class 1, shape (rows,)."""
 
-from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
+import pandas as pd
+from scipy import special
 
-from dvckit.tasks.base import Floats, Interval, Labels, Metric, Task
+from dvckit.tasks.base import Labels, Metric, Task
+from dvckit.tasks.binary_drawings import DRAWINGS
 from dvckit.tasks.significance import Difference, bootstrap_paired, delong_paired, mcnemar
-from dvckit.tasks.uncertainty import calibration, calibration_error, delong, roc_auc_interval, wilson
-
-if TYPE_CHECKING:
-    import pandas as pd
-
-    from dvckit.tasks.base import Drawing
+from dvckit.tasks.uncertainty import Floats, Interval, calibration, calibration_error, delong, roc_auc_interval, wilson
 
 CALIBRATION_BINS = 10
 # Scores of shuffled labels beyond this quantile count as a leak: a false alarm in one of 1,000 runs.
@@ -69,14 +67,16 @@ class Binary(Task):
     )
     decides = "roc_auc"
     target_check = "both_labels"
+    statistic = "positive"
     template = "tasks/binary.html.jinja"
+    drawings = DRAWINGS
     overlays = {  # noqa: RUF012 - nobody writes to it
         "roc": "ROC: true over false positive rate; guessing gives the diagonal",
         "precision_recall": "Precision over recall",
         "calibration": "Observed share over predicted probability; a perfectly calibrated model gives the diagonal",
     }
 
-    def predict(self, model: Any, inputs: "pd.DataFrame") -> Floats:
+    def predict(self, model: Any, inputs: pd.DataFrame) -> Floats:
         """Return the probability of class 1, shape (rows,)."""
         probabilities: Floats = model.predict_proba(inputs)[:, 1]
         return probabilities
@@ -85,7 +85,7 @@ class Binary(Task):
         """Return a probability for each class."""
         return dict(zip(COLUMNS, (1 - predictions, predictions), strict=True))
 
-    def from_columns(self, table: "pd.DataFrame") -> Floats:
+    def from_columns(self, table: pd.DataFrame) -> Floats:
         """Return the probability of class 1."""
         return table[COLUMNS[1]].to_numpy(dtype="float64")
 
@@ -93,11 +93,11 @@ class Binary(Task):
         """Return the more probable class, 0 for a tie, as scikit-learn's `predict` does."""
         return _labels(predictions)
 
-    def scarcity(self, truth: "pd.Series[Any]") -> tuple[int, str]:
+    def scarcity(self, truth: pd.Series) -> tuple[int, str]:
         """Return the number of rows of the rarer class."""
         return int(truth.value_counts().reindex([0, 1], fill_value=0).min()), "class"
 
-    def strata(self, truth: "pd.Series[Any]") -> "pd.Series[Any]":
+    def strata(self, truth: pd.Series) -> pd.Series:
         """Return the class."""
         return truth
 
@@ -110,12 +110,11 @@ class Binary(Task):
         """Return accuracy, ROC AUC, F1, precision, recall and log loss."""
         from sklearn.metrics import precision_recall_fscore_support
 
-        common = self.scores(truth, predictions)
         precision, recall, f1, _ = precision_recall_fscore_support(
             truth, self.labels(predictions), average="binary", zero_division=0.0
         )
-        more = {"f1": f1, "precision": precision, "recall": recall}
-        return {name: common[name] for name in ("accuracy", "roc_auc")} | more | {"log_loss": common["log_loss"]}
+        *shares, loss = self.scores(truth, predictions).items()
+        return dict([*shares, ("f1", f1), ("precision", precision), ("recall", recall), loss])
 
     def details(self, truth: Labels, predictions: Floats) -> dict[str, float]:
         """Return average precision, Brier score and the expected calibration error."""
@@ -127,28 +126,18 @@ class Binary(Task):
             "calibration_error": calibration_error(calibration(truth, predictions, CALIBRATION_BINS)),
         }
 
-    def majority(self, truth: Labels) -> int:
-        """Return the majority class, 0 for a tie."""
-        return int(np.mean(truth) > 0.5)
-
     def majority_model(self) -> Any:
-        """Return a model that predicts the shares of the classes."""
+        """Return a model that predicts the shares of the classes, and so labels every row with the majority class."""
         from sklearn.dummy import DummyClassifier
 
         return DummyClassifier()
 
-    def label_score(self, truth: Labels, labels: Labels) -> tuple[float, Interval]:
-        """Return the accuracy with its Wilson interval."""
-        right = int((truth == labels).sum())
-        return right / len(truth), wilson(right, len(truth))
-
-    def describe(self, truth: Labels) -> dict[str, float]:
+    def describe(self, truth: Labels) -> float:
         """Return the share of class 1."""
-        return {"positive": float(np.mean(truth))}
+        return float(np.mean(truth))
 
-    def curves(self, truth: Labels, predictions: Floats) -> "dict[str, pd.DataFrame]":
+    def curves(self, truth: Labels, predictions: Floats) -> dict[str, pd.DataFrame]:
         """Return ROC, precision and recall, calibration and confusion."""
-        import pandas as pd
         from sklearn.metrics import precision_recall_curve, roc_curve
 
         false_positive, true_positive, _ = roc_curve(truth, predictions)
@@ -160,16 +149,8 @@ class Binary(Task):
             "confusion": pd.DataFrame({"actual": np.asarray(truth), "predicted": self.labels(predictions)}),
         }
 
-    def drawings(self) -> "Mapping[str, Drawing]":
-        """Return what draws each of the curves."""
-        from dvckit.tasks.binary_drawings import DRAWINGS
-
-        return DRAWINGS
-
-    def knows_shuffled(self, over_folds: "pd.DataFrame", truth: "pd.Series[Any]") -> Iterator[str]:
+    def knows_shuffled(self, over_folds: pd.DataFrame, truth: pd.Series) -> Iterator[str]:
         """Compare the mean ROC AUC with the variance of the Mann-Whitney statistic under no association."""
-        from scipy import special
-
         ones = int(truth.sum())
         zeros = len(truth) - ones
         sd = np.sqrt((ones + zeros + len(over_folds)) / (12 * ones * zeros))

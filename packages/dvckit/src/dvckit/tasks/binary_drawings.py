@@ -1,26 +1,30 @@
 """The figures of a task with two classes, on the curves of `Binary.curves`."""
 
+from typing import TYPE_CHECKING
+
 import pandas as pd
-from matplotlib.axes import Axes
 
 from dvckit.tasks.base import FAINT, INK, Words
 
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
-def roc(axes: Axes, curve: pd.DataFrame, words: Words) -> None:  # noqa: ARG001
+
+def roc(axes: "Axes", curve: pd.DataFrame, words: Words) -> None:  # noqa: ARG001
     """Plot the true positive rate over the false positive rate."""
     axes.plot([0, 1], [0, 1], color=FAINT, linestyle=":")
     axes.plot(curve["false_positive_rate"], curve["true_positive_rate"], color=INK)
     axes.set(xlabel="false positive rate", ylabel="true positive rate", title="ROC")
 
 
-def precision_recall(axes: Axes, curve: pd.DataFrame, words: Words) -> None:  # noqa: ARG001
+def precision_recall(axes: "Axes", curve: pd.DataFrame, words: Words) -> None:  # noqa: ARG001
     """Plot precision over recall; its first row labels every row 1."""
     axes.axhline(curve["precision"].iloc[0], color=FAINT, linestyle=":")
     axes.plot(curve["recall"], curve["precision"], color=INK, drawstyle="steps-post")
     axes.set(xlabel="recall", ylabel="precision", title="Precision and recall", ylim=(0, 1.05))
 
 
-def calibration(axes: Axes, curve: pd.DataFrame, words: Words) -> None:
+def calibration(axes: "Axes", curve: pd.DataFrame, words: Words) -> None:
     """Plot the observed share over the predicted probability, in bins; a dot's area is the number of its rows."""
     axes.plot([0, 1], [0, 1], color=FAINT, linestyle=":")
     axes.plot(curve["predicted"], curve["observed"], color=INK, linewidth=0.8)
@@ -32,7 +36,7 @@ def calibration(axes: Axes, curve: pd.DataFrame, words: Words) -> None:
     )
 
 
-def confusion(axes: Axes, rows: pd.DataFrame, words: Words) -> None:
+def confusion(axes: "Axes", rows: pd.DataFrame, words: Words) -> None:
     """Plot the count of each pair of actual and predicted label."""
     counts = pd.crosstab(rows["actual"], rows["predicted"]).reindex(index=[0, 1], columns=[0, 1], fill_value=0)
     axes.pcolormesh(counts.to_numpy(), cmap="Blues", vmin=0, vmax=2 * counts.to_numpy().max(), edgecolor="white")
@@ -47,9 +51,4 @@ def confusion(axes: Axes, rows: pd.DataFrame, words: Words) -> None:
     axes.invert_yaxis()
 
 
-DRAWINGS = {
-    "roc": roc,
-    "precision_recall": precision_recall,
-    "calibration": calibration,
-    "confusion": confusion,
-}
+DRAWINGS = {drawing.__name__: drawing for drawing in (roc, precision_recall, calibration, confusion)}

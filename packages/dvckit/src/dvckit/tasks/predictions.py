@@ -15,17 +15,13 @@ Any program can write such a table; the library needs nothing else of a model.
 
 import hashlib
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
 from dvckit.core.errors import UserError
 from dvckit.tasks import task
-from dvckit.tasks.base import Floats, Labels
-
-if TYPE_CHECKING:
-    from dvckit.tasks.base import Task
+from dvckit.tasks.base import Task
 
 HOLDOUT = "holdout"
 COLUMNS = ("row", "key", "part", "truth")
@@ -59,13 +55,12 @@ def _text(cell: object) -> str:
     return repr(float(cell)) if isinstance(cell, float | np.floating) else str(cell)
 
 
-def check_predictions(table: pd.DataFrame, shown: str) -> "Task":
+def check_predictions(table: pd.DataFrame, shown: str) -> Task:
     """Return the task of a table of predictions; UserError, naming it `shown`, if it is not such a table."""
     if lacking := [name for name in COLUMNS if name not in table]:
         raise UserError(f"{shown} is not a table of predictions: it has no column {', '.join(lacking)}")
-    names = [str(name) for name in table]
+    binary, names = task("binary"), [str(name) for name in table]
     found = [name for name in names if name.startswith("probability_")]
-    binary = task("binary")
     if sorted(found) != sorted(binary.columns(np.empty(0))):
         raise UserError(f"{shown} is not a table of predictions of two classes: its columns are {', '.join(names)}")
     if table["row"].duplicated().any():
@@ -73,11 +68,3 @@ def check_predictions(table: pd.DataFrame, shown: str) -> "Task":
     if table[found].isna().to_numpy().any() or not table[found].to_numpy().min(initial=0.0) >= 0:
         raise UserError(f"{shown} is not a table of predictions: a probability in it is missing or below 0")
     return binary
-
-
-def predictions_table(
-    hashes: pd.Series, keys: pd.Series, parts: Labels, truth: Labels, columns: dict[str, Floats]
-) -> pd.DataFrame:
-    """Return a table of predictions, in the order of its rows."""
-    table = {"row": hashes.to_numpy(), "key": keys.to_numpy(), "part": parts, "truth": truth, **columns}
-    return pd.DataFrame(table)

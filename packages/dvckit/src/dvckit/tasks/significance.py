@@ -4,16 +4,14 @@ A difference is the score of the new model minus that of the reference.
 """
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, NamedTuple, Self
+from typing import NamedTuple, Self
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 from scipy import special
 
 from dvckit.tasks.uncertainty import LEVEL, NORMAL, Floats, delong, folds_interval
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 SIGNIFICANT = 0.05  # p values below this
 RESAMPLES = 10_000
@@ -45,18 +43,13 @@ def mcnemar(reference: npt.NDArray[np.bool_], new: npt.NDArray[np.bool_]) -> Dif
     near 5 %. Fagerland, Lydersen & Laake (2013) recommend both.
     """
     gained, lost, rows = int((new & ~reference).sum()), int((reference & ~new).sum()), len(new)
-    few, disagree = min(gained, lost), gained + lost
-    # the probability of fewer, and half of that of exactly so many
-    p_value = float(_binomial(few, disagree) + _binomial(few - 1, disagree))
+    few = min(gained, lost)
+    # on either side the probability of fewer and half of that of exactly so many, of a fair coin; it is NaN below 0
+    p_value = float(np.nansum(special.bdtr([few, few - 1], gained + lost, 0.5)))
     up, down = (gained + 1) / (rows + 2), (lost + 1) / (rows + 2)
     reach = NORMAL * np.sqrt((up + down - (up - down) ** 2) / (rows + 2))
     low, high = np.clip([up - down - reach, up - down + reach], -1.0, 1.0).tolist()
     return Difference((gained - lost) / rows, low, high, min(1.0, p_value))
-
-
-def _binomial(most: int, trials: int) -> float:
-    """Return the probability of at most so many heads of a fair coin."""
-    return float(special.bdtr(most, trials, 0.5)) if most >= 0 else 0.0
 
 
 def delong_paired(truth: npt.ArrayLike, reference: Floats, new: Floats) -> Difference:
@@ -99,7 +92,7 @@ def _studentised(centred: Floats) -> Iterator[Floats]:
         yield np.divide(means, errors, out=np.full(len(means), np.inf), where=errors > 0)
 
 
-def resampled_t(differences: "pd.Series[float]", folds: int) -> Difference:
+def resampled_t(differences: pd.Series, folds: int) -> Difference:
     """Test the differences of two recipes over (repeated) folds by the corrected t test of Nadeau & Bengio (2003)."""
     value = float(differences.mean())
     low, high = folds_interval(differences, folds)

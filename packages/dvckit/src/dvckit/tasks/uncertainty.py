@@ -3,20 +3,21 @@
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from scipy import special  # scipy.stats takes a second to load
+from scipy import special  # scipy.stats takes a second to load, so only scores of the stages' models use it
 
 LEVEL = 0.95
 NORMAL = float(special.ndtri(0.5 + LEVEL / 2))  # the standard errors of an interval on either side
 
 Floats = npt.NDArray[np.float64]
+Interval = tuple[float, float]
 
 
-def wilson(right: int, rows: int) -> tuple[float, float]:
+def wilson(right: int, rows: int) -> Interval:
     """Return the interval of a share, `right` of `rows` (at least 1), by Wilson (1927): valid for few rows and near 0 or 1."""
-    share, weight = right / rows, NORMAL**2 / rows
-    centre = (share + weight / 2) / (1 + weight)
-    reach = np.sqrt(weight * (share * (1 - share) + weight / 4)) / (1 + weight)
-    return (0.0 if right == 0 else float(centre - reach)), (1.0 if right == rows else float(centre + reach))
+    from scipy.stats import binomtest
+
+    low, high = binomtest(right, rows).proportion_ci(LEVEL, "wilson")
+    return float(low), float(high)
 
 
 def delong(truth: npt.ArrayLike, scores: Floats) -> tuple[Floats, Floats]:
@@ -40,14 +41,11 @@ def _ranks(scores: Floats) -> Floats:
 
 
 def _covariance_of_mean(parts: Floats) -> Floats:
-    rows = parts.shape[1]
-    if rows < 2:
-        return np.full((len(parts), len(parts)), np.nan)
-    covariance: Floats = np.atleast_2d(np.cov(parts)) / rows
+    covariance: Floats = pd.DataFrame(parts.T).cov(min_periods=2).to_numpy() / parts.shape[1]
     return covariance
 
 
-def roc_auc_interval(truth: npt.ArrayLike, scores: Floats) -> tuple[float, float]:
+def roc_auc_interval(truth: npt.ArrayLike, scores: Floats) -> Interval:
     """Return the interval of one model's ROC AUC, on the logit scale so that it stays within 0 and 1.
 
     Without a spread (a perfect ranking, or one row of a label) it is (0, 1).
@@ -61,7 +59,7 @@ def roc_auc_interval(truth: npt.ArrayLike, scores: Floats) -> tuple[float, float
     return low, high
 
 
-def folds_interval(scores: "pd.Series[float]", folds: int) -> tuple[float, float]:
+def folds_interval(scores: pd.Series, folds: int) -> Interval:
     """Return the interval of a mean over (repeated) `folds`-fold cross-validation, a score for each fold.
 
     Folds share training rows, so the plain variance of the mean is too small; corrected after Nadeau & Bengio (2003) by
