@@ -6,7 +6,7 @@ from pydantic import Field
 
 from dvckit.core.layout import INTERIM, MODEL, MODEL_CARD, PROCESSED
 from dvckit.core.params import Section, Seed, read
-from dvckit.models.evaluation import evaluate
+from dvckit.models.evaluation import evaluate, write
 from dvckit.models.folds import Recipe, Watcher
 from dvckit.models.stored import load
 from dvckit.tasks import task
@@ -35,4 +35,4 @@ def main(watcher: Watcher | None = None) -> None:
     tables["clean"] = pd.read_parquet(INTERIM / "train.parquet")
     rules = {"gender": gender_rule(tables["holdout"])}
     recipe = Recipe(FEATURES, task(TASK), model)
-    evaluate(recipe, card, tables, baselines=rules, folds=params.folds, seed=params.seed, watcher=watcher).write()
+    write(evaluate(recipe, card, tables, baselines=rules, folds=params.folds, seed=params.seed, watcher=watcher))

@@ -4,6 +4,7 @@ import pytest
 from sklearn.metrics import accuracy_score
 
 from dvckit.core.errors import UserError
+from dvckit.core.layout import EVALUATION, METRICS, PREDICTIONS
 from dvckit.models.evaluation import evaluate
 from dvckit.models.folds import Recipe, summary
 from dvckit.models.split import split
@@ -98,7 +99,7 @@ def test_more_folds_than_rows_of_a_label_is_refused(table, params):
 
 
 def test_baselines_are_those_of_the_hand(stage):
-    (tables, _), found = stage, evaluated(stage).metrics["baseline"]
+    (tables, _), found = stage, evaluated(stage)[METRICS]["baseline"]
 
     holdout = tables["holdout"]
     assert tables["train"][TARGET].mean() < 0.5
@@ -118,10 +119,10 @@ def test_plot_data_are_those_of_the_hold_out():
 def test_the_evaluation_has_the_scores_with_their_intervals(stage):
     found = evaluated(stage)
 
-    holdout = found.evaluation["holdout"]
+    holdout = found[EVALUATION]["holdout"]
     assert holdout["rows"] == 60
     for name in ("accuracy", "roc_auc"):
-        assert holdout[name]["low"] < holdout[name]["value"] == found.metrics["holdout"][name] < holdout[name]["high"]
+        assert holdout[name]["low"] < holdout[name]["value"] == found[METRICS]["holdout"][name] < holdout[name]["high"]
     assert BINARY.details(TRUTH, PROBABILITIES)["brier"] == pytest.approx(np.mean([0.1**2, 0.6**2, 0.6**2, 0.1**2]))
 
 
@@ -142,7 +143,7 @@ def test_evaluate_reproduces_what_train_noted(stage):
 
 
 def test_every_labelled_row_has_one_prediction_in_the_order_of_the_clean_table(stage):
-    (tables, model), table = stage, evaluated(stage).predictions
+    (tables, model), table = stage, evaluated(stage)[PREDICTIONS]
 
     assert table["key"].tolist() == tables["clean"][KEY].tolist()
     assert table["truth"].tolist() == tables["clean"][TARGET].tolist()
@@ -153,7 +154,7 @@ def test_every_labelled_row_has_one_prediction_in_the_order_of_the_clean_table(s
 
 
 def test_a_row_was_predicted_by_a_model_that_had_not_seen_it(stage):
-    (tables, model), table = stage, evaluated(stage).predictions
+    (tables, model), table = stage, evaluated(stage)[PREDICTIONS]
     keys = table["key"][table["part"] == "fold 2"]
     outside = tables["train"][KEY].isin(keys)
 

@@ -5,17 +5,16 @@ the leak checks that refit the model.
 """
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
-import numpy as np
 import pandas as pd
 from sklearn.inspection import permutation_importance
 from sklearn.pipeline import Pipeline
 
 from dvckit.models import leaks
-from dvckit.models.folds import Recipe, summary
-from dvckit.tasks.base import rounded
+from dvckit.models.folds import Recipe, Tables, summary
+from dvckit.tasks.base import DIGITS
 from dvckit.tasks.predictions import HOLDOUT
 
 SHARES = (0.1, 0.25, 0.5, 0.75, 1.0)  # of a fold's training rows, on the learning curve
@@ -30,9 +29,10 @@ def repeated(
         name: recipe._replace(pipeline=pipeline).folds(table, folds=folds, repeats=repeats, seed=seed).scores
         for name, pipeline in pipelines.items()
     }
-    differences = {f"model_less_{name}": scores["model"] - scores[name] for name in scores if name != "model"}
-    return {name: summary(recipe.task, over_folds, folds) for name, over_folds in scores.items()} | {
-        name: summary(recipe.task, over_folds, folds, difference=True) for name, over_folds in differences.items()
+    return {name: summary(recipe.task, of, folds) for name, of in scores.items()} | {
+        f"model_less_{name}": summary(recipe.task, scores["model"] - of, folds, difference=True)
+        for name, of in scores.items()
+        if name != "model"
     }
 
 
@@ -77,25 +77,15 @@ def _in_order(part: tuple[Any, pd.DataFrame]) -> list[str | int]:
     return [int(piece) if piece.isdigit() else piece for piece in re.split(r"(\d+)", str(part[0]))]
 
 
-def importances(recipe: Recipe, table: pd.DataFrame, *, repeats: int, seed: int) -> list[dict[str, Any]]:
+def importances(recipe: Recipe, table: pd.DataFrame, *, repeats: int, seed: int) -> list[dict[Any, Any]]:
     """Return the loss of the hold-out's headline metric if a column is shuffled, the most important column first."""
     inputs, truth = list(recipe.schema.inputs), table[recipe.schema.target]
     found = permutation_importance(recipe.pipeline, table[inputs], truth, n_repeats=repeats, random_state=seed)
-    order = np.argsort(-found.importances_mean, kind="stable")
-    return [
-        {"column": inputs[i], **rounded({"mean": found.importances_mean[i], "sd": found.importances_std[i]})}
-        for i in order
-    ]
+    losses = pd.DataFrame({"column": inputs, "mean": found.importances_mean, "sd": found.importances_std})
+    return losses.sort_values("mean", ascending=False, kind="stable").round(DIGITS).to_dict("records")
 
 
-def leak_checks(
-    recipe: Recipe,
-    tables: Mapping[str, pd.DataFrame],
-    featurize: Callable[[pd.DataFrame], pd.DataFrame],
-    *,
-    folds: int,
-    seed: int,
-) -> dict[str, Any]:
+def leak_checks(recipe: Recipe, tables: Tables, featurize: leaks.Featurize, *, folds: int, seed: int) -> dict[str, Any]:
     """Return the findings of the leak checks that need the tables of earlier stages or refit the model.
 
     `tables` are clean, features, train and holdout.

@@ -6,7 +6,8 @@ Every experiment waits for this stage, so it does no more than experiments need.
 
 import hashlib
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -15,7 +16,7 @@ from dvckit.core.errors import UserError
 from dvckit.core.files import write_json, write_table
 from dvckit.core.layout import EVALUATION, METRICS, MODEL, PLOTS, PREDICTIONS, PROCESSED, SUBMISSION
 from dvckit.models import leaks
-from dvckit.models.folds import Recipe, Watcher, summary
+from dvckit.models.folds import Recipe, Tables, Watcher, summary
 from dvckit.tasks.base import DIGITS, Labels, Task, rounded, with_interval
 from dvckit.tasks.predictions import HOLDOUT, row_hashes
 from dvckit.tasks.uncertainty import Floats
@@ -23,40 +24,21 @@ from dvckit.tasks.uncertainty import Floats
 PRECISION = 9  # digits of a stored prediction: enough to compare models, few enough to be the same on every processor
 
 
-class Evaluation(NamedTuple):
-    """The result of `evaluate`."""
-
-    metrics: dict[str, Any]
-    evaluation: dict[str, Any]
-    curves: dict[str, pd.DataFrame]
-    predictions: pd.DataFrame
-    submission: pd.DataFrame
-
-    def write(self) -> None:
-        """Write it to the outs of the stage."""
-        write_json(METRICS, self.metrics)
-        write_json(EVALUATION, self.evaluation)
-        for name, curve in self.curves.items():
-            write_table(PLOTS / f"{name}.csv", curve.round(DIGITS))
-        write_table(PREDICTIONS, self.predictions)
-        write_table(SUBMISSION, self.submission)
-
-
 def evaluate(
     recipe: Recipe,
     card: dict[str, Any],
-    tables: Mapping[str, pd.DataFrame],
+    tables: Tables,
     *,
     baselines: Mapping[str, Floats],
     folds: int,
     seed: int,
     watcher: Watcher | None = None,
-) -> Evaluation:
+) -> dict[Path, Any]:
     """Score a stored model, that of `recipe`, on the hold-out, and its recipe on folds of the training rows.
 
-    `tables` are clean, train, holdout and test; `baselines` predictions of the hold-out rows by fixed rules. UserError if
-    the scores of the model on its training rows differ from those that stage train stored in model.json, its `card`. A
-    watcher of the folds may end the evaluation.
+    `tables` are clean, train, holdout and test; `baselines` predictions of the hold-out rows by fixed rules. The result has
+    the content of each out, by its path. UserError if the scores of the model on its training rows differ from those that
+    stage train stored in model.json, its `card`. A watcher of the folds may end the evaluation.
     """
     schema, task = recipe.schema, recipe.task
     train, holdout, test = (tables[name] for name in ("train", "holdout", "test"))
@@ -65,13 +47,11 @@ def evaluate(
     _check_reproduced(rounded(task.scores(train[schema.target].to_numpy(), of_train)), card.get("training", {}))
     truth = holdout[schema.target].to_numpy()
     over_folds = recipe.folds(train, folds=folds, seed=seed, watcher=watcher)
-    majority = recipe._replace(pipeline=task.majority_model()).fit(train).predict(holdout)
+    rules = {"majority": recipe._replace(pipeline=task.majority_model()).fit(train).predict(holdout), **baselines}
     metrics = {
         "holdout": rounded(task.holdout_scores(truth, of_holdout)),
         "cv": rounded(_over_folds(over_folds.scores)),
-        "baseline": rounded(
-            {name: task.metrics[0].score(truth, of) for name, of in {"majority": majority, **baselines}.items()}
-        ),
+        "baseline": rounded({name: task.metrics[0].score(truth, of) for name, of in rules.items()}),
     }
     evaluation: dict[str, Any] = {
         "holdout": holdout_evaluation(task, truth, of_holdout),
@@ -83,20 +63,25 @@ def evaluate(
         features_that_tell_the_target=leaks.tells(train, schema),
         holdout_above_cross_validation=leaks.too_good(evaluation["holdout"], evaluation["cv"], task),
     )
-    return Evaluation(
-        metrics,
-        evaluation,
-        task.curves(truth, of_holdout),
-        _predictions(recipe, tables, over_folds.predictions, of_holdout),
-        pd.DataFrame({schema.key: test[schema.key], schema.target: task.labels(of_test)}),
-    )
+    return {
+        METRICS: metrics,
+        EVALUATION: evaluation,
+        **{PLOTS / f"{name}.csv": curve.round(DIGITS) for name, curve in task.curves(truth, of_holdout).items()},
+        PREDICTIONS: _predictions(recipe, tables, over_folds.predictions, of_holdout),
+        SUBMISSION: pd.DataFrame({schema.key: test[schema.key], schema.target: task.labels(of_test)}),
+    }
+
+
+def write(outs: Mapping[Path, Any]) -> None:
+    """Write the outs of a stage: tables, and JSON."""
+    for path, content in outs.items():
+        (write_table if isinstance(content, pd.DataFrame) else write_json)(path, content)
 
 
 def _over_folds(scores: pd.DataFrame) -> dict[str, float]:
     """Average scores over folds; `_sd` is the standard deviation of the headline metric between folds."""
-    headline, *others = scores.columns
-    mean = scores.mean()
-    return {headline: mean[headline], f"{headline}_sd": scores[headline].std(), **{name: mean[name] for name in others}}
+    headline, means = scores.columns[0], dict(scores.mean())
+    return {headline: means[headline], f"{headline}_sd": scores[headline].std(), **means}
 
 
 def holdout_evaluation(task: Task, truth: Labels, predictions: Floats) -> dict[str, Any]:
@@ -119,9 +104,7 @@ def _each_fold(scores: pd.DataFrame, labelled: pd.DataFrame, folds: int, seed: i
     return {"rows": rows.hexdigest()[:16], **{str(name): of.tolist() for name, of in scores.round(DIGITS).items()}}
 
 
-def _predictions(
-    recipe: Recipe, tables: Mapping[str, pd.DataFrame], of_folds: pd.DataFrame, of_holdout: Floats
-) -> pd.DataFrame:
+def _predictions(recipe: Recipe, tables: Tables, of_folds: pd.DataFrame, of_holdout: Floats) -> pd.DataFrame:
     """Return the table of predictions, in the order of the clean table."""
     key, target, clean = recipe.schema.key, recipe.schema.target, tables["clean"]
     labelled = pd.concat([tables["train"], tables["holdout"]])

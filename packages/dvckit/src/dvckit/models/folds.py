@@ -1,6 +1,6 @@
 """Cross-validation: a recipe is refitted on folds and scored on rows that it has not seen."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, Self
 
 import numpy as np
@@ -14,6 +14,7 @@ from dvckit.tables.schema import Schema
 from dvckit.tasks.base import Task, with_interval
 from dvckit.tasks.uncertainty import Floats, folds_interval
 
+Tables = Mapping[str, pd.DataFrame]  # by name, such as clean, train and holdout
 Watcher = Callable[[list[dict[str, float]]], None]  # called with the scores so far after each fold; it may raise
 
 
@@ -55,7 +56,7 @@ class Recipe(NamedTuple):
     ) -> Folds:
         """Refit on (repeated) stratified folds of a table, on a `share` of each fold's training rows.
 
-        UserError if there are more folds than rows of a class.
+        UserError if there are more folds than rows of the rarest part of the target.
         """
         truth = table[self.schema.target]
         count, part = self.task.scarcity(truth)

@@ -15,6 +15,8 @@ from dvckit.tables.schema import Schema
 from dvckit.tasks.base import Task
 from dvckit.tasks.uncertainty import Floats
 
+Featurize = Callable[[pd.DataFrame], pd.DataFrame]  # the features of clean rows
+
 # Share of the hold-out that may equal a training row in every column but the key, as twins and families do.
 TWINS = 0.05
 # Parts of a table in which a statistic differs from that of the whole table.
@@ -24,8 +26,7 @@ PARTS = (slice(0, None, 2), slice(1, None, 2), slice(0, None, 7), slice(0, 20))
 def in_both(train: pd.DataFrame, holdout: pd.DataFrame, schema: Schema) -> Iterator[str]:
     """Look for hold-out rows in the training rows, by their key and by all other columns."""
     key = schema.key
-    shared = int(holdout[key].isin(train[key]).sum())
-    if shared:
+    if shared := int(holdout[key].isin(train[key]).sum()):
         yield f"{shared} hold-out rows are in the training rows as well ({key})"
     inside, outside = (pd.util.hash_pandas_object(rows.drop(columns=key), index=False) for rows in (train, holdout))
     equal = int(outside.isin(inside).sum())
@@ -56,9 +57,7 @@ def too_good(holdout: dict[str, Any], folds: dict[str, Any], task: Task) -> Iter
             )
 
 
-def across_rows(
-    featurize: Callable[[pd.DataFrame], pd.DataFrame], clean: pd.DataFrame, features: pd.DataFrame
-) -> Iterator[str]:
+def across_rows(featurize: Featurize, clean: pd.DataFrame, features: pd.DataFrame) -> Iterator[str]:
     """Look for features that change with the other rows of the table: statistics fitted before the split.
 
     `features` is the result of stage featurize for all rows of `clean`; any part of the rows must give the same.
@@ -74,8 +73,7 @@ def across_rows(
 
 def other_recipe(stored: Floats, refitted: Floats) -> Iterator[str]:
     """Look for a stored model whose predictions differ from those of its recipe, refitted on the training rows."""
-    if not np.allclose(stored, refitted, rtol=0, atol=1e-9):
-        differ = int((np.abs(stored - refitted) > 1e-9).sum())
+    if differ := int((~np.isclose(stored, refitted, rtol=0, atol=1e-9)).sum()):
         yield f"the stored model is not what its recipe learns from the training rows: {differ} predictions differ"
 
 

@@ -148,21 +148,18 @@ def parse(
         raise UserError(f"the model.json of {shown} lacks sha256 or input; run `git checkout` on it") from None
     if hashlib.sha256(content).hexdigest() != expected:
         raise UserError(f"{shown} is not the model that model.json describes (sha256 differs); run `dvc checkout`")
-    if list(columns.items()) != list(signature(schema).items()):
+    ours = signature(schema)
+    if list(columns.items()) != list(ours.items()):
+        differing = [
+            f"{name} ({columns.get(name, 'not there')}, here {ours.get(name, 'not made')})"
+            for name in {**columns, **ours}
+            if columns.get(name) != ours.get(name)
+        ]
         raise UserError(
-            f"{shown} was trained on other columns than this code makes: {_difference(columns, signature(schema))}; "
+            f"{shown} was trained on other columns than this code makes: {', '.join(differing) or 'their order'}; "
             "check out the revision that it comes from, or run `dvc repro`"
         )
     return _unpack(content, shown, {*TRUSTED, *trusted}), known
-
-
-def _difference(columns: dict[str, Any], ours: dict[str, str]) -> str:
-    changed = [
-        f"{name} ({columns.get(name, 'not there')}, here {ours.get(name, 'not made')})"
-        for name in {**columns, **ours}
-        if columns.get(name) != ours.get(name)
-    ]
-    return ", ".join(changed) or "their order"
 
 
 def _unpack(content: bytes, shown: str, trusted: set[str]) -> Pipeline:

@@ -29,7 +29,7 @@ def page(
     return render(
         "reports/page.html.jinja",
         params=params,
-        every_param=leaves(params),
+        every_param=dict(leaves(params)),
         **results,
         figures={name: inline(svg) for name, svg in figures.items()},
         task=task,
@@ -42,8 +42,8 @@ def page(
 
 
 def verdict(metric: Metric, difference: dict[str, float]) -> str:
-    """Return how a model compares with another, by the interval of their difference over the same folds."""
+    """Tell a model from another, by the interval of their difference over the same folds."""
     low, high = sorted(metric.sign * difference[end] for end in ("low", "high"))
     if low > 0:
-        return "better than"
-    return "worse than" if high < 0 else "indistinguishable from"
+        return "better"
+    return "worse" if high < 0 else "indistinguishable"

@@ -54,7 +54,12 @@ def importance(axes: Axes, columns: pd.DataFrame, task: Task) -> None:
 def slices(axes: Axes, parts: pd.DataFrame, task: Task) -> None:
     """Draw the headline metric of each slice with its interval, below the column's name, and that of all as a line."""
     metric = task.metrics[0]
-    names, places = _grouped(parts)
+    names: list[str] = []
+    places: list[int] = []  # of the values among the names
+    for column, of_column in parts.groupby("column", sort=False):
+        places += range(len(names) + 1, len(names) + 1 + len(of_column))
+        counts = zip(of_column["value"], of_column["rows"], strict=True)
+        names += [str(column), *(f"{value} ({rows})" for value, rows in counts)]
     low, high = np.array(parts["interval"].to_list()).T
     axes.axvline(np.average(parts[metric.name], weights=parts["rows"]), color=FAINT, linestyle="--")
     axes.hlines(places, low, high, color=INK)
@@ -62,21 +67,10 @@ def slices(axes: Axes, parts: pd.DataFrame, task: Task) -> None:
     axes.set(xlabel=metric.title, title="Slices of the hold-out", yticks=range(len(names)))
     if metric.most <= 1:
         axes.set_xlim(-0.03, 1.03)
-    for label, place in zip(axes.set_yticklabels(names), range(len(names)), strict=True):
+    for place, label in enumerate(axes.set_yticklabels(names)):
         label.set_fontweight("normal" if place in places else "bold")
     axes.tick_params(axis="y", length=0)
     axes.set_ylim(len(names) - 0.3, -0.9)
-
-
-def _grouped(parts: pd.DataFrame) -> tuple[list[str], list[int]]:
-    """Return a line of text for each column and each of its values, and the places of the values among them."""
-    names: list[str] = []
-    places: list[int] = []
-    for column, rows in parts.groupby("column", sort=False):
-        names.append(str(column))
-        places += range(len(names), len(names) + len(rows))
-        names += [f"{value} ({count})" for value, count in zip(rows["value"], rows["rows"], strict=True)]
-    return names, places
 
 
 # Named after the lists in reports/diagnostics.json.

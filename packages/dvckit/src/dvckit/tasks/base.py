@@ -53,6 +53,18 @@ class Metric(NamedTuple):
     interval: Callable[[Labels, Floats], Interval] | None = None
 
 
+def mean(per_row: Callable[[Labels, Floats], npt.NDArray[Any]]) -> Callable[[Labels, Floats], float]:
+    """Return the score that is the mean of a value for each row."""
+    return lambda truth, predictions: float(per_row(truth, predictions).mean())
+
+
+def paired(
+    test: Callable[[Any, Any], Difference], per_row: Callable[[Labels, Floats], npt.NDArray[Any]]
+) -> Callable[[Labels, Floats, Floats], Difference]:
+    """Return the test of a difference of such means."""
+    return lambda truth, reference, new: test(per_row(truth, reference), per_row(truth, new))
+
+
 class Task(ABC):
     """A kind of answer. Models are compared by `metrics`, the headline first."""
 
@@ -86,10 +98,6 @@ class Task(ABC):
         """Return how many rows the rarest part of the target has, and what such a part is called."""
 
     @abstractmethod
-    def strata(self, truth: pd.Series) -> pd.Series:
-        """Return the stratum of each row, for stratified splits and folds."""
-
-    @abstractmethod
     def target_faults(self, profile: dict[str, Any]) -> Iterator[str]:
         """Yield reasons why a model cannot learn the target, from its profile in reports/data_quality.json."""
 
@@ -116,6 +124,10 @@ class Task(ABC):
     @abstractmethod
     def knows_shuffled(self, over_folds: pd.DataFrame, truth: pd.Series) -> Iterator[str]:
         """Check scores over folds of a shuffled target; yield a finding if they are better than chance."""
+
+    def strata(self, truth: pd.Series) -> pd.Series:
+        """Return the stratum of each row, for stratified splits and folds: its label, where the target has labels."""
+        return truth
 
     def scores(self, truth: Labels, predictions: Floats) -> dict[str, float]:
         """Return the value of every metric, by name."""

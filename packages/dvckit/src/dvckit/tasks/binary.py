@@ -4,33 +4,33 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 from scipy import special
 
-from dvckit.tasks.base import Labels, Metric, Task
+from dvckit.tasks.base import Labels, Metric, Task, mean, paired
 from dvckit.tasks.binary_drawings import DRAWINGS
-from dvckit.tasks.significance import Difference, bootstrap_paired, delong_paired, mcnemar
+from dvckit.tasks.significance import bootstrap_paired, delong_paired, mcnemar
 from dvckit.tasks.uncertainty import Floats, Interval, calibration, calibration_error, delong, roc_auc_interval, wilson
 
 CALIBRATION_BINS = 10
 # Scores of shuffled labels beyond this quantile count as a leak: a false alarm in one of 1,000 runs.
 CHANCE = 0.999
-COLUMNS = ("probability_0", "probability_1")
 
 
-def accuracy(truth: Labels, predictions: Floats) -> float:
-    """Return the share of correct labels."""
-    return float((truth == _labels(predictions)).mean())
+def right(truth: Labels, predictions: Floats) -> npt.NDArray[np.bool_]:
+    """Return whether the label of each row is right."""
+    equal: npt.NDArray[np.bool_] = truth == (predictions > 0.5)
+    return equal
+
+
+def _accuracy_interval(truth: Labels, predictions: Floats) -> Interval:
+    return wilson(int(right(truth, predictions).sum()), len(truth))
 
 
 def roc_auc(truth: Labels, predictions: Floats) -> float:
     """Return the area under the ROC curve; NaN if a class has no row."""
     return float(delong(truth, predictions[np.newaxis])[0].item())
-
-
-def log_loss(truth: Labels, predictions: Floats) -> float:
-    """Return the mean of `losses`."""
-    return float(losses(truth, predictions).mean())
 
 
 def losses(truth: Labels, predictions: Floats) -> Floats:
@@ -40,30 +40,16 @@ def losses(truth: Labels, predictions: Floats) -> Floats:
     return found
 
 
-def _labels(predictions: Floats) -> Labels:
-    return (predictions > 0.5).astype("int64")
-
-
-def _accuracy_interval(truth: Labels, predictions: Floats) -> Interval:
-    return wilson(int((truth == _labels(predictions)).sum()), len(truth))
-
-
-def _accuracy_test(truth: Labels, reference: Floats, new: Floats) -> Difference:
-    return mcnemar(_labels(reference) == truth, _labels(new) == truth)
-
-
-def _log_loss_test(truth: Labels, reference: Floats, new: Floats) -> Difference:
-    return bootstrap_paired(losses(truth, reference), losses(truth, new))
-
-
 class Binary(Task):
     """Two classes, 0 and 1."""
 
     name = "tabular-classification"
     metrics = (
-        Metric("accuracy", "accuracy", 1, 1.0, accuracy, _accuracy_test, "McNemar, mid-p", _accuracy_interval),
+        Metric(
+            "accuracy", "accuracy", 1, 1.0, mean(right), paired(mcnemar, right), "McNemar, mid-p", _accuracy_interval
+        ),
         Metric("roc_auc", "ROC AUC", 1, 1.0, roc_auc, delong_paired, "DeLong", roc_auc_interval),
-        Metric("log_loss", "log loss", -1, np.inf, log_loss, _log_loss_test, "paired bootstrap"),
+        Metric("log_loss", "log loss", -1, np.inf, mean(losses), paired(bootstrap_paired, losses), "paired bootstrap"),
     )
     decides = "roc_auc"
     target_check = "both_labels"
@@ -83,23 +69,19 @@ class Binary(Task):
 
     def columns(self, predictions: Floats) -> dict[str, Floats]:
         """Return a probability for each class."""
-        return dict(zip(COLUMNS, (1 - predictions, predictions), strict=True))
+        return {"probability_0": 1 - predictions, "probability_1": predictions}
 
     def from_columns(self, table: pd.DataFrame) -> Floats:
         """Return the probability of class 1."""
-        return table[COLUMNS[1]].to_numpy(dtype="float64")
+        return table["probability_1"].to_numpy(dtype="float64")
 
     def labels(self, predictions: Floats) -> Labels:
         """Return the more probable class, 0 for a tie, as scikit-learn's `predict` does."""
-        return _labels(predictions)
+        return (predictions > 0.5).astype("int64")
 
     def scarcity(self, truth: pd.Series) -> tuple[int, str]:
         """Return the number of rows of the rarer class."""
         return int(truth.value_counts().reindex([0, 1], fill_value=0).min()), "class"
-
-    def strata(self, truth: pd.Series) -> pd.Series:
-        """Return the class."""
-        return truth
 
     def target_faults(self, profile: dict[str, Any]) -> Iterator[str]:
         """Yield a fault if the target has only one class."""
@@ -155,5 +137,5 @@ class Binary(Task):
         zeros = len(truth) - ones
         sd = np.sqrt((ones + zeros + len(over_folds)) / (12 * ones * zeros))
         most = 0.5 + special.ndtri(CHANCE) * sd
-        if (mean := over_folds["roc_auc"].mean()) > most:
-            yield f"with shuffled labels the ROC AUC is {mean:.3f}, above {most:.3f}: the features know the target"
+        if (area := over_folds["roc_auc"].mean()) > most:
+            yield f"with shuffled labels the ROC AUC is {area:.3f}, above {most:.3f}: the features know the target"

@@ -105,8 +105,6 @@ def resampled_t(differences: pd.Series, folds: int) -> Difference:
 
 def holm(p_values: list[float]) -> list[float]:
     """Return p values adjusted for multiple comparisons (Holm 1979)."""
-    order = np.argsort(p_values, kind="stable")
-    stepped = np.asarray(p_values)[order] * np.arange(len(p_values), 0, -1)
-    adjusted = np.empty(len(p_values))
-    adjusted[order] = np.minimum(np.maximum.accumulate(stepped), 1.0)
-    return [float(value) for value in adjusted]
+    rising = pd.Series(p_values).sort_values(kind="stable")
+    adjusted: list[float] = (rising * np.arange(len(rising), 0, -1)).cummax().clip(upper=1.0).sort_index().tolist()
+    return adjusted

@@ -53,9 +53,8 @@ def roc_auc_interval(truth: npt.ArrayLike, scores: Floats) -> Interval:
     auc, covariance = (part.item() for part in delong(truth, scores[np.newaxis]))
     if not (0 < auc < 1 and covariance > 0):
         return 0.0, 1.0
-    logit = np.log(auc / (1 - auc))
     reach = NORMAL * np.sqrt(covariance) / (auc * (1 - auc))
-    low, high = (float(1 / (1 + np.exp(-(logit + side * reach)))) for side in (-1, 1))
+    low, high = special.expit(special.logit(auc) + np.array([-reach, reach])).tolist()
     return low, high
 
 
