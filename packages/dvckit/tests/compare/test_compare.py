@@ -8,7 +8,7 @@ import sys
 import pandas as pd
 import pytest
 
-from dvckit.compare.compare import compare, overall, read_revisions, verdicts
+from dvckit.compare.compare import compare, compare_revisions, read_revisions
 from dvckit.compare.evidence import gather
 from dvckit.compare.report import render_md, write_page
 from dvckit.core.errors import UserError
@@ -110,7 +110,7 @@ def test_rows_are_matched_by_what_they_say_and_not_by_their_keys(history):
     found = gather([Revision(history.root, name) for name in ("v1", "renumbered")])
 
     # 891, less 91 that are replaced, less the one that has two labels
-    assert found.shared == 891 - 91 - 1
+    assert len(found.truth) == 891 - 91 - 1
     tables = [Revision(history.root, name).table("data/processed/predictions.parquet") for name in ("v1", "renumbered")]
     raws = [table_at(Revision(history.root, name), "raw").set_index(KEY) for name in ("v1", "renumbered")]
     names = [
@@ -207,23 +207,11 @@ def test_the_forest_is_better_than_the_gender_rule_on_the_genuine_data(fresh, ka
     fresh.commit("a forest")
     new, old = Revision(fresh.root, "HEAD"), Revision(fresh.root, "HEAD~1")
 
-    found = verdicts(new, old)
+    (found,) = compare_revisions([old, new]).candidates
+    (reverse,) = compare_revisions([new, old]).candidates
 
-    assert (found["roc_auc"], overall(found)) == ("better", "better")
-    assert overall(verdicts(old, new)) == "worse"
-
-
-@pytest.mark.parametrize(
-    ("found", "expected"),
-    [
-        (("better", "indistinguishable", "better"), "better"),
-        (("indistinguishable", "worse", "indistinguishable"), "worse"),
-        (("better", "indistinguishable", "worse"), "indistinguishable"),
-        (("indistinguishable",) * 3, "indistinguishable"),
-    ],
-)
-def test_the_verdicts_of_metrics_make_one(found, expected):
-    assert overall(dict(zip(METRICS, found, strict=True))) == expected
+    assert {test.metric.name: test.verdict for test in found.tests}["roc_auc"] == "better"
+    assert (found.overall, reverse.overall) == ("better", "worse")
 
 
 def test_the_page_has_the_curves_of_all_and_needs_no_network(history, tmp_path):

@@ -40,8 +40,21 @@ def comparison(*verdicts):
         )
         for place, of_one in enumerate(verdicts)
     ]
-    evidence = Evidence(TASK, np.zeros(178), [], stored=True, holdout=178, shared=891)
+    evidence = Evidence(TASK, np.zeros(178), [], stored=True, holdout=178)
     return Comparison(Named(name="v1", commit="1" * 40), candidates, evidence, {"v1": "synthetic"})
+
+
+@pytest.mark.parametrize(
+    ("verdicts", "overall"),
+    [
+        (("better", SAME, "better"), "better"),
+        ((SAME, "worse", SAME), "worse"),
+        (("better", SAME, "worse"), SAME),
+        ((SAME,) * 3, SAME),
+    ],
+)
+def test_the_verdicts_of_metrics_make_one(verdicts, overall):
+    assert comparison(verdicts).candidates[0].overall == overall
 
 
 def test_better_worse_and_both_are_told_apart():

@@ -17,24 +17,20 @@ def changes(old: Revision, new: Revision) -> dict[str, dict[str, Any]]:
 
     `code` has the files that stages depend on, with the numbers of lines that git gives for commits and work tree.
     """
-    sides = (old, new)
     return {
-        "params": _pairs(*(side.params for side in sides)),
-        "data": _pairs(*(dict(_data(side)) for side in sides)),
-        "features": _pairs(*(_inputs(side) for side in sides)),
-        "code": _lines(old, new, sorted(_pairs(*(_code(side) for side in sides)))),
-        "packages": _pairs(*(side.packages.versions for side in sides)),
+        "params": _pairs(old.params, new.params),
+        "data": _pairs(dict(_data(old)), dict(_data(new))),
+        "features": _pairs(_inputs(old), _inputs(new)),
+        "code": _lines(old, new, sorted(_pairs(_code(old), _code(new)))),
+        "packages": _pairs(old.packages.versions, new.packages.versions),
     }
 
 
 def data_source(revision: Revision) -> str:
     """Return the source of a revision's data, by its parameters, or else the hash of the data."""
-    params = revision.params
-    source = params.get("dataset.source")
-    if source == "files":
-        return f"files in {params.get('dataset.path')}"
+    source = revision.params.get("dataset.source")
     if source is not None:
-        return str(source)
+        return f"files in {revision.params.get('dataset.path')}" if source == "files" else str(source)
     return ", ".join(f"{path} ({about['md5'][:7]})" for path, about in _data(revision)) or "unknown"
 
 
@@ -65,11 +61,11 @@ def _inputs(revision: Revision) -> dict[str, str]:
 
 def _code(revision: Revision) -> dict[str, str]:
     """Return the md5 of the files and folders of code that the stages depended on when they ran."""
-    deps = [dep for stage in reversed(revision.stages.values()) for dep in stage.get("deps", ())]
     made = revision.md5s
     return {
         dep["path"]: dep.get("md5", "")
-        for dep in deps
+        for stage in reversed(revision.stages.values())
+        for dep in stage.get("deps", ())
         if dep["path"] not in made and not PurePosixPath(dep["path"]).is_relative_to(RAW.parent)
     }
 
@@ -81,10 +77,10 @@ def _lines(old: Revision, new: Revision, paths: list[str]) -> dict[str, Any]:
     # without a second commit, git compares with the work tree
     between = [old.commit, *filter(None, [new.commit])] if old.commit else ["-R", str(new.commit)]
     listed = git(old.root, "diff", "--numstat", "--no-renames", *map(str, between), "--", *paths).splitlines()
-    counts = {path: (added, removed) for added, removed, path in (line.split("\t") for line in listed)}
-    unseen = {path: ("0", "0") for path in paths if not any(name.startswith(path) for name in counts)}
+    counts = [line.split("\t") for line in listed]
+    unseen = [["0", "0", path] for path in paths if not any(name.startswith(path) for _, _, name in counts)]
     return {
         path: {"added": int(added), "removed": int(removed)}
-        for path, (added, removed) in sorted({**counts, **unseen}.items())
+        for added, removed, path in sorted([*counts, *unseen], key=lambda count: count[2])
         if added.isdigit()
     }

@@ -7,7 +7,7 @@ judges the recipes. No model is loaded, and no code of a revision is run.
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from itertools import combinations
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -57,12 +57,12 @@ class Candidate(NamedTuple):
 
     @property
     def overall(self) -> str:
-        """The verdict over all metrics."""
-        return overall({test.metric.name: test.verdict for test in self.tests})
+        """Better if some metric is better and none worse, worse the other way round, else indistinguishable."""
+        kinds = {test.verdict for test in self.tests} - {INDISTINGUISHABLE}
+        return kinds.pop() if len(kinds) == 1 else INDISTINGUISHABLE
 
 
-@dataclass(frozen=True)
-class Comparison:
+class Comparison(NamedTuple):
     """The result of `dvckit compare`."""
 
     reference: Revision
@@ -74,7 +74,7 @@ class Comparison:
         """Return it in JSON's types."""
         evidence = self.evidence
         return {
-            "reference": _name(self.reference),
+            "reference": {"revision": self.reference.name, "commit": self.reference.commit},
             "sources": self.sources,
             "how": {
                 "compared": "stored models" if evidence.stored else "recipes",
@@ -84,7 +84,8 @@ class Comparison:
             },
             "compared": [
                 {
-                    **_name(candidate.revision),
+                    "revision": candidate.revision.name,
+                    "commit": candidate.revision.commit,
                     "overall": candidate.overall,
                     "metrics": {test.metric.name: test.as_json() for test in candidate.tests},
                     "changes": candidate.changes,
@@ -101,10 +102,9 @@ def compare(root: Path, names: Sequence[str] = ()) -> Comparison:
     """
     named = [*names] or ["HEAD"]
     revisions = [Revision(root, name) for name in (named if len(named) > 1 else [*named, WORKSPACE])]
-    for place, revision in enumerate(revisions):
-        for before in revisions[:place]:
-            if before.commit == revision.commit:
-                raise UserError(f"{before.name} and {revision.name} are the same revision; name each once")
+    for one, other in combinations(revisions, 2):
+        if one.commit == other.commit:
+            raise UserError(f"{one.name} and {other.name} are the same revision; name each once")
     return compare_revisions(revisions)
 
 
@@ -112,10 +112,9 @@ def compare_revisions(revisions: list[Revision]) -> Comparison:
     """Compare revisions with the first."""
     evidence = gather(revisions)
     reference, *others = revisions
-    tests = _tests(evidence)
     candidates = [
-        Candidate(revision, tests_of, changes(reference, revision))
-        for revision, tests_of in zip(others, tests, strict=True)
+        Candidate(revision, tests, changes(reference, revision))
+        for revision, tests in zip(others, _tests(evidence), strict=True)
     ]
     return Comparison(reference, candidates, evidence, {revision.name: data_source(revision) for revision in revisions})
 
@@ -136,20 +135,6 @@ def _tests(evidence: Evidence) -> list[list[MetricTest]]:
     return [list(of_model) for of_model in zip(*of_metrics, strict=True)]
 
 
-def verdicts(new: Revision, old: Revision) -> dict[str, str]:
-    """Return whether `new` is better or worse than `old`, or indistinguishable, by each metric."""
-    (candidate,) = compare_revisions([old, new]).candidates
-    return {test.metric.name: test.verdict for test in candidate.tests}
-
-
-def overall(verdicts: dict[str, str]) -> str:
-    """Return better if some metric is better and none worse, worse the other way round, else indistinguishable."""
-    kinds = set(verdicts.values())
-    if BETTER in kinds and WORSE not in kinds:
-        return BETTER
-    return WORSE if WORSE in kinds and BETTER not in kinds else INDISTINGUISHABLE
-
-
 def read_revisions(path: Path) -> list[str]:
     """Read revisions from a file, one a line; text after # is a comment. UserError if there is none."""
     try:
@@ -160,7 +145,3 @@ def read_revisions(path: Path) -> list[str]:
     if not names:
         raise UserError(f"{path} names no revision; write one a line")
     return names
-
-
-def _name(revision: Revision) -> dict[str, Any]:
-    return {"revision": revision.name, "commit": revision.commit}

@@ -4,7 +4,6 @@ Keys repeat between data sets, so rows are matched by the hashes of their conten
 different labels in two revisions are left out.
 """
 
-from functools import reduce
 from typing import NamedTuple
 
 import pandas as pd
@@ -33,32 +32,29 @@ class Evidence(NamedTuple):
     predictions: list[Floats]
     stored: bool
     holdout: int  # rows that are in every hold-out
-    shared: int  # rows that every revision has
 
 
 def gather(revisions: list[Revision]) -> Evidence:
     """Read the tables of predictions and match their rows; UserError if a table is missing or too few rows are shared."""
     tables, tasks = zip(*(_table(revision) for revision in revisions), strict=True)
+    task, places = tasks[0], range(len(revisions))
     indexed = [table.set_index("row") for table in _matched(revisions, list(tables))]
-    rows = reduce(lambda rows, table: rows.intersection(table.index, sort=False), indexed, indexed[0].index)
-    truths = pd.DataFrame({place: table.loc[rows, "truth"] for place, table in enumerate(indexed)})
-    rows = rows[truths.eq(truths[0], axis=0).all(axis=1)]
-    held_out = [table.loc[rows, "part"] == HOLDOUT for table in indexed]
-    in_all = rows[reduce(lambda one, other: one & other, held_out)]
-    stored = _suffice(tasks[0], indexed[0].loc[in_all, "truth"], ENOUGH)
-    chosen = in_all if stored else rows
-    if not _suffice(tasks[0], indexed[0].loc[chosen, "truth"], FEWEST):
+    shared = pd.concat(indexed, axis=1, join="inner", keys=places)  # in the order of the first
+    truths = pd.DataFrame({place: shared[place]["truth"] for place in places})
+    shared = shared[truths.eq(truths[0], axis=0).all(axis=1)]
+    parts = pd.DataFrame({place: shared[place]["part"] for place in places})
+    held_out = shared[(parts == HOLDOUT).all(axis=1)]
+    stored = len(held_out) >= ENOUGH and task.scarcity(held_out[0]["truth"])[0] >= FEWEST
+    chosen = held_out if stored else shared
+    truth = chosen[0]["truth"]
+    rarest, part = task.scarcity(truth)
+    if rarest < FEWEST:
         raise UserError(
-            f"{' and '.join(map(str, revisions))} share only {len(rows)} labelled rows, too few to compare models on "
-            f"({FEWEST} of each class are needed); name revisions with the same data"
+            f"{' and '.join(map(str, revisions))} share only {len(shared)} labelled rows, too few to compare models on "
+            f"({FEWEST} of each {part} are needed); name revisions with the same data"
         )
-    predictions = [task.from_columns(table.loc[chosen]) for task, table in zip(tasks, indexed, strict=True)]
-    truth = indexed[0].loc[chosen, "truth"].to_numpy()
-    return Evidence(tasks[0], truth, predictions, stored, len(in_all), len(rows))
-
-
-def _suffice(task: Task, truth: "pd.Series[int]", rows: int) -> bool:
-    return len(truth) >= rows and task.scarcity(truth)[0] >= FEWEST
+    predictions = [task.from_columns(chosen[place]) for place in places]
+    return Evidence(task, truth.to_numpy(), predictions, stored, len(held_out))
 
 
 def _table(revision: Revision) -> tuple[pd.DataFrame, Task]:

@@ -1,7 +1,7 @@
 """The result of `dvckit compare`, for the terminal, as Markdown, and as a page with curves that needs no network."""
 
 from collections.abc import Iterator
-from itertools import product
+from itertools import cycle
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +13,9 @@ from dvckit.core.grid import Grid, first, terminal
 from dvckit.tasks.significance import SIGNIFICANT
 
 HEADER = ("metric", "reference", "here", "difference", "95 % interval", "p", "verdict")
-# By Okabe and Ito, distinguishable for the colour-blind; further lines are dashed.
+# Colours by Okabe and Ito, distinguishable for the colour-blind; further lines are dashed.
 COLOURS = ("#000000", "#d55e00", "#0072b2", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
-DASHES = ("", "6 3", "2 2", "8 2 2 2")
+STYLES = [(colour, dash) for dash in ("", "6 3", "2 2", "8 2 2 2") for colour in COLOURS]
 
 
 def title(found: Comparison) -> str:
@@ -73,6 +73,10 @@ def _cells(test: MetricTest) -> list[str]:
     ]
 
 
+def _what_changed(found: Comparison) -> dict[str, list[str]]:
+    return {f"{found.reference} -> {one.revision}": list(_changes(one.changes)) for one in found.candidates}
+
+
 def _changes(changes: dict[str, dict[str, Any]]) -> Iterator[str]:
     """Yield a line for each kind of change, and one for the kinds without any."""
     for kind, pairs in changes.items():
@@ -92,29 +96,29 @@ def _change(kind: str, pair: dict[str, Any]) -> str:
     return " -> ".join("null" if value is None else str(value) for value in pair.values())
 
 
+def _grid(found: Comparison) -> Grid:
+    rows = [[str(one.revision), *_cells(test)] for one in found.candidates for test in one.tests]
+    return Grid("", ("revision", *HEADER), rows)
+
+
 def render_md(found: Comparison) -> str:
     """Return the result as Markdown."""
-    lines = [f"## {title(found)}", "", *(f"- {sentence}" for sentence in sentences(found)), ""]
-    rows = [[str(one.revision), *_cells(test)] for one in found.candidates for test in one.tests]
-    lines += Grid("", ("revision", *HEADER), rows).markdown()
-    for one in found.candidates:
-        lines += ["", f"### What changed: {found.reference} -> {one.revision}", ""]
-        lines += [f"- {change}" for change in _changes(one.changes)]
+    bullets = [f"- {sentence}" for sentence in sentences(found)]
+    lines = [f"## {title(found)}", "", *bullets, "", *_grid(found).markdown()]
+    for heading, changes in _what_changed(found).items():
+        lines += ["", f"### What changed: {heading}", "", *(f"- {change}" for change in changes)]
     return "\n".join(lines) + "\n"
 
 
 def print_comparison(found: Comparison) -> None:
     """Print the result for the terminal."""
     console = terminal()
-    for sentence in sentences(found):
-        console.print(sentence)
+    console.print("\n".join(sentences(found)))
     for one in found.candidates:
         console.print(f"\n{one.revision}")
         Grid("", HEADER, [_cells(test) for test in one.tests]).print(console)
-    for one in found.candidates:
-        console.print(f"\nwhat changed: {found.reference} -> {one.revision}")
-        for change in _changes(one.changes):
-            console.print(f"  {change}")
+    for heading, changes in _what_changed(found).items():
+        console.print("\n  ".join([f"\nwhat changed: {heading}", *changes]))
 
 
 def write_page(path: Path, found: Comparison) -> None:
@@ -124,28 +128,21 @@ def write_page(path: Path, found: Comparison) -> None:
     from dvckit.reports.plots import draw, overlay
     from dvckit.reports.templates import inline, render
 
-    evidence, revisions = found.evidence, [found.reference, *(one.revision for one in found.candidates)]
-    styles = _styles(len(revisions))
+    evidence, table = found.evidence, _grid(found)
+    names = map(str, [found.reference, *(one.revision for one in found.candidates)])
+    styles = dict(zip(names, cycle(STYLES), strict=False))
     curves = [evidence.task.curves(evidence.truth, predictions) for predictions in evidence.predictions]
-    figures = {
-        name: draw(name, overlay, [(of_model[name], *style) for of_model, style in zip(curves, styles, strict=True)])
-        for name in evidence.task.overlays
-    }
+    figures = {}
+    for name, caption in evidence.task.overlays.items():
+        lines = [(of_model[name], *style) for of_model, style in zip(curves, styles.values(), strict=True)]
+        figures[caption] = inline(draw(name, overlay, lines))
     html = render(
         "compare/report.html.jinja",
         title=title(found),
-        sentences=list(sentences(found)),
-        header=("revision", *HEADER),
-        rows=[[str(one.revision), *_cells(test)] for one in found.candidates for test in one.tests],
-        changes={f"{found.reference} -> {one.revision}": list(_changes(one.changes)) for one in found.candidates},
-        styles=dict(zip(map(str, revisions), styles, strict=True)),
-        captions=evidence.task.overlays,
-        figures={name: inline(svg) for name, svg in figures.items()},
+        sentences=sentences(found),
+        table=table,
+        changes=_what_changed(found),
+        styles=styles,
+        figures=figures,
     )
     write_bytes(path, html.encode())
-
-
-def _styles(count: int) -> list[tuple[str, str]]:
-    """Return a colour and a dash pattern for each line; they repeat after the 28th."""
-    known = [(colour, dash) for dash, colour in product(DASHES, COLOURS)]
-    return [known[place % len(known)] for place in range(count)]

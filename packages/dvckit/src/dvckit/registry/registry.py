@@ -108,12 +108,12 @@ def promote(root: Path, wanted: str, stage: str, *, accept_equal: bool) -> str:
 
 
 def _refuse_no_better(root: Path, new: Version, old: Version, stage: str, *, accept_equal: bool) -> None:
-    from dvckit.compare.compare import BETTER, INDISTINGUISHABLE, overall, verdicts
+    from dvckit.compare.compare import BETTER, INDISTINGUISHABLE, compare_revisions
 
     if new == old:
         raise UserError(f"{new.tag} is in {stage} already")
-    by_metric = verdicts(new.revision(root), old.revision(root))
-    verdict = overall(by_metric)
+    (candidate,) = compare_revisions([old.revision(root), new.revision(root)]).candidates
+    by_metric, verdict = {test.metric.name: test.verdict for test in candidate.tests}, candidate.overall
     if verdict == BETTER or (verdict == INDISTINGUISHABLE and accept_equal):
         return
     scores = _holdout(root, [new, old])
