@@ -39,16 +39,16 @@ def stage(made_up, params):
     return tables, fit(train, params())
 
 
-def evaluated(stage, noted=None):
+def evaluated(stage, training_scores=None):
     tables, model = stage
     truth = tables["train"][TARGET].to_numpy()
-    noted = noted or rounded(BINARY.scores(truth, predictions(model, tables["train"])))
+    training_scores = training_scores or rounded(BINARY.scores(truth, predictions(model, tables["train"])))
     rules = {"gender": gender_rule(tables["holdout"])}
     recipe = Recipe(FEATURES, BINARY, model)
-    return evaluate(recipe, {"training": noted}, tables, baselines=rules, folds=3, seed=1)
+    return evaluate(recipe, {"training": training_scores}, tables, baselines=rules, folds=3, seed=1)
 
 
-def test_scores_are_those_of_the_hand():
+def test_scores_are_as_computed_by_hand():
     scores = BINARY.holdout_scores(TRUTH, PROBABILITIES)
 
     assert scores["accuracy"] == 0.5
@@ -83,7 +83,7 @@ def test_folds_refit_the_recipe_and_leave_the_model_alone(table, params):
     assert not scores.equals(folds(model, table, folds=3, repeats=2, seed=2))
 
 
-def test_labels_that_say_nothing_score_at_chance(table, params):
+def test_uninformative_labels_score_at_chance(table, params):
     shuffled = table.assign(**{TARGET: table[TARGET].sample(frac=1, random_state=1).to_numpy()})
 
     scores = folds(fit(shuffled, params()), shuffled, folds=5, repeats=2, seed=1)
@@ -98,7 +98,7 @@ def test_more_folds_than_rows_of_a_label_is_refused(table, params):
         folds(fit(table, params()), few, folds=4, seed=1)
 
 
-def test_baselines_are_those_of_the_hand(stage):
+def test_baselines_are_as_computed_by_hand(stage):
     (tables, _), found = stage, evaluated(stage)[METRICS]["baseline"]
 
     holdout = tables["holdout"]
@@ -129,15 +129,15 @@ def test_the_evaluation_has_the_scores_with_their_intervals(stage):
 def test_an_interval_over_folds_stays_within_what_the_score_can_be():
     scores = pd.DataFrame({"accuracy": [0.4, 0.9], "roc_auc": [0.5, 0.6], "log_loss": [0.2, 0.9]})
 
-    told = summary(BINARY, scores, 2)
+    result = summary(BINARY, scores, 2)
 
-    assert told["fits"] == 2
-    assert (told["accuracy"]["low"], told["accuracy"]["high"]) == (0.0, 1.0)
-    assert told["log_loss"]["low"] == 0.0
-    assert told["log_loss"]["high"] > 1.0
+    assert result["fits"] == 2
+    assert (result["accuracy"]["low"], result["accuracy"]["high"]) == (0.0, 1.0)
+    assert result["log_loss"]["low"] == 0.0
+    assert result["log_loss"]["high"] > 1.0
 
 
-def test_evaluate_reproduces_what_train_noted(stage):
+def test_a_model_with_other_training_scores_is_refused(stage):
     with pytest.raises(UserError, match="model and rows do not belong together"):
         evaluated(stage, {"accuracy": 0.5})
 
@@ -160,15 +160,15 @@ def test_a_row_was_predicted_by_a_model_that_had_not_seen_it(stage):
 
     again = Recipe(FEATURES, BINARY, model).fit(tables["train"][~outside])
 
-    told = table.set_index("key").loc[tables["train"][KEY][outside], "probability_1"]
-    assert np.allclose(told, again.predict(tables["train"][outside]), rtol=0, atol=1e-9)
+    result = table.set_index("key").loc[tables["train"][KEY][outside], "probability_1"]
+    assert np.allclose(result, again.predict(tables["train"][outside]), rtol=0, atol=1e-9)
 
 
 def test_a_difference_of_scores_may_be_negative():
     scores = pd.DataFrame({"accuracy": [-0.2, -0.1], "roc_auc": [0.0, 0.1], "log_loss": [-3.0, 2.0]})
 
-    told = summary(BINARY, scores, 2, difference=True)
+    result = summary(BINARY, scores, 2, difference=True)
 
-    assert told["accuracy"]["value"] == -0.15
-    assert (told["accuracy"]["low"], told["accuracy"]["high"]) == (-1.0, 0.950390)
-    assert told["log_loss"]["low"] < -3
+    assert result["accuracy"]["value"] == -0.15
+    assert (result["accuracy"]["low"], result["accuracy"]["high"]) == (-1.0, 0.950390)
+    assert result["log_loss"]["low"] < -3

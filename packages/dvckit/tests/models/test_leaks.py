@@ -175,8 +175,8 @@ def test_a_model_that_saw_the_hold_out_is_not_its_recipe(params, parts):
     assert "not what its recipe learns" in found(leaks.other_recipe(predictions(model, holdout), again))
 
 
-def test_what_is_found_is_told_and_kept(capsys):
-    told = leaks.report(one=iter([]), other=iter(["Fare alone tells Survived"]))
+def test_findings_are_printed_and_returned(capsys):
+    report = leaks.report(one=iter([]), other=iter(["Fare alone tells Survived"]))
 
-    assert told == {"one": {"ok": True, "found": []}, "other": {"ok": False, "found": ["Fare alone tells Survived"]}}
+    assert report == {"one": {"ok": True, "found": []}, "other": {"ok": False, "found": ["Fare alone tells Survived"]}}
     assert capsys.readouterr().out == "leak check other: Fare alone tells Survived\n"

@@ -1,4 +1,4 @@
-"""Each test errs as often as it says, finds what is there, and is that of the books."""
+"""Each test has the error rate that it claims, finds real differences, and agrees with published examples."""
 
 import numpy as np
 import pandas as pd
@@ -12,22 +12,22 @@ PAIRS, ROWS = 1_000, 200
 
 
 def pairs(skills=(1.0, 1.0), count=PAIRS):
-    """Give fates of 200 rows and the chances that two models tell: the logit of a common view and one of their own.
+    """Yield the truth of 200 rows and the probabilities of two models: the logit of a shared and an own signal.
 
-    With equal skills the two are exchangeable, so that no score of theirs differs but by chance. They are too sure of
-    themselves, as forests are, which gives a few rows with a large loss.
+    With equal skills the two are exchangeable, so that their scores differ only by chance. They are overconfident, as
+    forests are, which gives a few rows with a large loss.
     """
     for seed in range(count):
         draw = np.random.default_rng(seed)
         truth = (draw.random(ROWS) < 0.4).astype(int)
         common = draw.normal(truth * 2 - 1, 1.5)
         own = draw.normal(0, 1, (2, ROWS))
-        told = common + own + np.outer(skills, truth * 2 - 1)
-        yield truth, *(1 / (1 + np.exp(-1.3 * told)))
+        logits = common + own + np.outer(skills, truth * 2 - 1)
+        yield truth, *(1 / (1 + np.exp(-1.3 * logits)))
 
 
-def loss(truth, chance):
-    return -np.log(np.where(truth == 1, chance, 1 - chance))
+def loss(truth, probability):
+    return -np.log(np.where(truth == 1, probability, 1 - probability))
 
 
 TESTS = {
@@ -38,7 +38,7 @@ TESTS = {
 
 
 @pytest.mark.parametrize("metric", TESTS)
-def test_of_a_thousand_pairs_of_equal_models_few_are_said_to_differ(metric):
+def test_few_of_1000_equal_pairs_differ_significantly(metric):
     found = [TESTS[metric](*pair) for pair in pairs()]
 
     # 50, and two standard errors
@@ -84,7 +84,7 @@ def test_a_model_does_not_differ_from_itself(metric):
     assert found.low <= 0 <= found.high
 
 
-def test_mcnemar_is_that_of_the_book():
+def test_mcnemar_agrees_with_a_published_example():
     # 1 gained and 7 lost: Fagerland, Lydersen & Laake (2013), BMC Medical Research Methodology 13:91, table 1: mid-p 0.039
     old = np.array([True] * 7 + [False] * 1 + [True] * 13)
     new = np.array([False] * 7 + [True] * 1 + [True] * 13)
@@ -106,7 +106,7 @@ def test_the_interval_of_a_share_is_that_of_the_formula():
     assert (found.low, found.high) == pytest.approx((-6 / 23 - reach, -6 / 23 + reach), abs=1e-5)
 
 
-def test_models_that_agree_on_every_row_seen_are_not_taken_for_the_same():
+def test_models_that_agree_on_every_row_may_still_differ():
     right = np.ones(178, dtype=bool)
 
     assert mcnemar(right, right) == pytest.approx((0.0, -0.0154, 0.0154, 1.0), abs=1e-4)
@@ -127,7 +127,7 @@ def test_the_bootstrap_of_many_plain_rows_is_the_t_test():
     assert bootstrap_paired(old, new).p_value == pytest.approx(stats.ttest_rel(new, old).pvalue, abs=0.01)
 
 
-def test_the_bootstrap_takes_many_rows_in_parts(monkeypatch):
+def test_the_bootstrap_draws_many_rows_in_parts(monkeypatch):
     old, new = np.random.default_rng(1).normal(size=(2, 300))
     whole = bootstrap_paired(old, new)
     monkeypatch.setattr("dvckit.tasks.significance.CELLS", 1000)
@@ -135,7 +135,7 @@ def test_the_bootstrap_takes_many_rows_in_parts(monkeypatch):
     assert bootstrap_paired(old, new) == pytest.approx(whole, abs=0.01)
 
 
-def test_folds_that_share_rows_are_not_taken_for_independent():
+def test_folds_that_share_rows_are_not_treated_as_independent():
     differences = pd.Series([0.02, 0.01, 0.03, 0.0, 0.02] * 5)
 
     found = resampled_t(differences, 5)
@@ -152,8 +152,8 @@ def test_recipes_that_do_the_same_on_every_fold_do_not_differ():
     assert resampled_t(pd.Series([0.1] * 25), 5).p_value == 0.0
 
 
-def test_equal_recipes_refitted_on_folds_are_seldom_said_to_differ():
-    """Two least-squares recipes, each with two of four columns that tell the fate equally well."""
+def test_equal_recipes_on_folds_seldom_differ_significantly():
+    """Two least-squares recipes, each with two of four equally informative columns."""
     from sklearn.model_selection import RepeatedStratifiedKFold
 
     wrong = 0
@@ -175,7 +175,7 @@ def test_equal_recipes_refitted_on_folds_are_seldom_said_to_differ():
     assert wrong <= 16  # 10, and two standard errors
 
 
-def test_holms_correction_is_that_of_the_hand():
+def test_holms_correction_is_as_computed_by_hand():
     assert holm([0.01, 0.04, 0.03]) == pytest.approx([0.03, 0.06, 0.06])
     assert holm([0.6, 0.9]) == pytest.approx([1.0, 1.0])
     assert holm([0.02]) == [0.02]

@@ -15,13 +15,13 @@ from dvckit.tasks.uncertainty import (
 
 
 def drawn(seed, rows=200, shift=1.0):
-    """Labels, and a score that tells them apart by `shift` standard deviations."""
+    """Return labels, and a score whose means differ by `shift` standard deviations between them."""
     draw = np.random.default_rng(seed)
     truth = (draw.random(rows) < 0.4).astype(int)
     return truth, draw.normal(truth * shift)
 
 
-def test_wilsons_interval_is_that_of_the_book():
+def test_wilsons_interval_agrees_with_a_published_example():
     # 15 of 148: Newcombe (1998), Statistics in Medicine 17, table I, method 3
     assert wilson(15, 148) == pytest.approx((0.0624, 0.1605), abs=1e-4)
 
@@ -55,7 +55,7 @@ def test_delongs_variance_is_that_of_the_definition():
     assert covariance.item() == pytest.approx(above.var(ddof=1) / len(ones) + below.var(ddof=1) / len(zeros))
 
 
-def test_the_area_lies_in_its_interval_as_often_as_it_says():
+def test_the_interval_covers_the_true_area_in_95_of_100_cases():
     truth, score = drawn(0, rows=400_000)
     real = roc_auc_score(truth, score)
 
@@ -85,7 +85,7 @@ def test_more_repeats_narrow_the_interval_down_to_what_sharing_leaves():
     assert widths[-1] > 2 * 1.96 * np.sqrt(scores.var(ddof=0) / 4)
 
 
-def test_calibration_error_is_that_of_the_hand():
+def test_calibration_error_is_as_computed_by_hand():
     # two bins: 0.2 against 0/2 of two rows, 0.8 against 1/2 of two rows
     of_bins = calibration([0, 0, 1, 0], np.array([0.2, 0.2, 0.8, 0.8]), 2)
 

@@ -48,11 +48,6 @@ def evaluate(
     truth = holdout[schema.target].to_numpy()
     over_folds = recipe.folds(train, folds=folds, seed=seed, watcher=watcher)
     rules = {"majority": recipe._replace(pipeline=task.majority_model()).fit(train).predict(holdout), **baselines}
-    metrics = {
-        "holdout": rounded(task.holdout_scores(truth, of_holdout)),
-        "cv": rounded(_over_folds(over_folds.scores)),
-        "baseline": rounded({name: task.metrics[0].score(truth, of) for name, of in rules.items()}),
-    }
     evaluation: dict[str, Any] = {
         "holdout": holdout_evaluation(task, truth, of_holdout),
         "cv": summary(task, over_folds.scores, folds),
@@ -64,7 +59,7 @@ def evaluate(
         holdout_above_cross_validation=leaks.too_good(evaluation["holdout"], evaluation["cv"], task),
     )
     return {
-        METRICS: metrics,
+        METRICS: _metrics(task, truth, of_holdout, over_folds.scores, rules),
         EVALUATION: evaluation,
         **{PLOTS / f"{name}.csv": curve.round(DIGITS) for name, curve in task.curves(truth, of_holdout).items()},
         PREDICTIONS: _predictions(recipe, tables, over_folds.predictions, of_holdout),
@@ -78,10 +73,17 @@ def write(outs: Mapping[Path, Any]) -> None:
         (write_table if isinstance(content, pd.DataFrame) else write_json)(path, content)
 
 
-def _over_folds(scores: pd.DataFrame) -> dict[str, float]:
-    """Average scores over folds; `_sd` is the standard deviation of the headline metric between folds."""
-    headline, means = scores.columns[0], dict(scores.mean())
-    return {headline: means[headline], f"{headline}_sd": scores[headline].std(), **means}
+def _metrics(
+    task: Task, truth: Labels, of_holdout: Floats, scores: pd.DataFrame, rules: Mapping[str, Floats]
+) -> dict[str, Any]:
+    """Return the scores to compare; `_sd` is the standard deviation of the headline metric between folds."""
+    headline, means = task.metrics[0], dict(scores.mean())
+    over_folds = {headline.name: means[headline.name], f"{headline.name}_sd": scores[headline.name].std(), **means}
+    return {
+        "holdout": rounded(task.holdout_scores(truth, of_holdout)),
+        "cv": rounded(over_folds),
+        "baseline": rounded({name: headline.score(truth, predictions) for name, predictions in rules.items()}),
+    }
 
 
 def holdout_evaluation(task: Task, truth: Labels, predictions: Floats) -> dict[str, Any]:

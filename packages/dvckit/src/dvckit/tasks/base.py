@@ -24,6 +24,9 @@ DIGITS = 6  # of stored scores
 INK, FAINT = "#1d4f91", "#767676"  # the colours of every figure
 
 Labels = npt.NDArray[Any]
+Score = Callable[[Labels, Floats], float]
+Test = Callable[[Labels, Floats, Floats], Difference]
+PerRow = Callable[[Labels, Floats], npt.NDArray[Any]]
 
 
 @dataclass(frozen=True)
@@ -47,20 +50,18 @@ class Metric(NamedTuple):
     title: str
     sign: int
     most: float
-    score: Callable[[Labels, Floats], float]
-    test: Callable[[Labels, Floats, Floats], Difference]
+    score: Score
+    test: Test
     test_name: str
     interval: Callable[[Labels, Floats], Interval] | None = None
 
 
-def mean(per_row: Callable[[Labels, Floats], npt.NDArray[Any]]) -> Callable[[Labels, Floats], float]:
+def mean(per_row: PerRow) -> Score:
     """Return the score that is the mean of a value for each row."""
     return lambda truth, predictions: float(per_row(truth, predictions).mean())
 
 
-def paired(
-    test: Callable[[Any, Any], Difference], per_row: Callable[[Labels, Floats], npt.NDArray[Any]]
-) -> Callable[[Labels, Floats, Floats], Difference]:
+def paired(test: Callable[[Any, Any], Difference], per_row: PerRow) -> Test:
     """Return the test of a difference of such means."""
     return lambda truth, reference, new: test(per_row(truth, reference), per_row(truth, new))
 

@@ -24,7 +24,7 @@ def right(truth: Labels, predictions: Floats) -> npt.NDArray[np.bool_]:
     return equal
 
 
-def _accuracy_interval(truth: Labels, predictions: Floats) -> Interval:
+def _interval(truth: Labels, predictions: Floats) -> Interval:
     return wilson(int(right(truth, predictions).sum()), len(truth))
 
 
@@ -45,9 +45,7 @@ class Binary(Task):
 
     name = "tabular-classification"
     metrics = (
-        Metric(
-            "accuracy", "accuracy", 1, 1.0, mean(right), paired(mcnemar, right), "McNemar, mid-p", _accuracy_interval
-        ),
+        Metric("accuracy", "accuracy", 1, 1.0, mean(right), paired(mcnemar, right), "McNemar, mid-p", _interval),
         Metric("roc_auc", "ROC AUC", 1, 1.0, roc_auc, delong_paired, "DeLong", roc_auc_interval),
         Metric("log_loss", "log loss", -1, np.inf, mean(losses), paired(bootstrap_paired, losses), "paired bootstrap"),
     )
