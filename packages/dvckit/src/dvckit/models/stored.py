@@ -13,13 +13,13 @@ import json
 import zipfile
 from collections.abc import Iterable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import skops
 import skops.io
-from numpy.lib import format as npy
 from sklearn.pipeline import Pipeline
 from skops.io._utils import SaveContext, get_state
 from skops.io.exceptions import UntrustedTypesFoundException
@@ -67,28 +67,21 @@ def _renumber(node: Any, ids: dict[int, int], members: dict[str, str]) -> dict[s
 
 def without_padding(member: bytes) -> bytes:
     """Return a .npy member with zeros between the fields of its records, where a tree leaves uninitialised memory."""
-    if not member.startswith(npy.MAGIC_PREFIX) or b"'descr': [" not in member[:32]:  # nothing but records has a list
+    # nothing but records has a list as its type
+    if not member.startswith(np.lib.format.MAGIC_PREFIX) or b"'descr': [" not in member[:32]:
         return member
-    array = npy.read_array(io.BytesIO(member), allow_pickle=False)
+    array = np.load(io.BytesIO(member))
     clean = np.zeros(array.shape, array.dtype)  # zeros_like copies the padding
     for name in array.dtype.names or ():
         clean[name] = array[name]
     buffer = io.BytesIO()
-    npy.write_array(buffer, clean, allow_pickle=False)
+    np.save(buffer, clean)
     return buffer.getvalue()
 
 
-class _Deflate:
-    """A compressor for zipfile, for a member that is written at once."""
-
-    codec = pa.Codec("gzip", compression_level=6)
-
-    def compress(self, content: bytes) -> bytes:
-        packed: bytes = self.codec.compress(content, asbytes=True)
-        return packed[GZIP_HEAD:-GZIP_TAIL]
-
-    def flush(self) -> bytes:
-        return b""
+def _deflate(content: bytes) -> bytes:
+    packed: bytes = pa.Codec("gzip", compression_level=6).compress(content, asbytes=True)
+    return packed[GZIP_HEAD:-GZIP_TAIL]
 
 
 def _pack(contents: dict[str, bytes]) -> bytes:
@@ -100,7 +93,9 @@ def _pack(contents: dict[str, bytes]) -> bytes:
             member.compress_type = zipfile.ZIP_DEFLATED
             member.file_size = len(content)  # tells zipfile whether it is one for ZIP64
             with archive.open(member, "w") as writer:
-                writer._compressor = _Deflate()  # type: ignore[attr-defined] # noqa: SLF001 - zipfile lets nobody choose
+                # zipfile lets nobody choose; each member is written at once, so that nothing is left to flush
+                compressor = SimpleNamespace(compress=_deflate, flush=bytes)
+                writer._compressor = compressor  # type: ignore[attr-defined] # noqa: SLF001
                 writer.write(content)
     return buffer.getvalue()
 
