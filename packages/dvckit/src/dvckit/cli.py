@@ -370,5 +370,5 @@ def main() -> None:
         except ModuleNotFoundError as error:
             if (error.name or "").startswith("dvckit"):
                 raise
-            extra = "search" if error.name == "optuna" else "project"
+            extra = {"optuna": "search", "sqlalchemy": "search", "distributed": "dask"}.get(error.name or "", "project")
             raise UserError(f"{error.name} is not installed; install dvckit with its extra: dvckit[{extra}]") from None

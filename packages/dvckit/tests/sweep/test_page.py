@@ -2,12 +2,13 @@
 
 import re
 
+import pandas as pd
 import pytest
 
-from dvckit.sweep.best import BY_INTERVALS, FOLD_BY_FOLD, best_of
-from dvckit.sweep.page import importance, page, scale, varied
-from dvckit.sweep.summary import counts, verdict
-from dvckit.sweep.sweep import Aim, Outcome
+from dvckit.sweep.page import Axis, axis, page, slice_of
+from dvckit.sweep.summary import counts
+from dvckit.sweep.trial import Aim, Outcome
+from dvckit.sweep.verdict import BY_INTERVALS, FOLD_BY_FOLD, verdict
 
 AIM = Aim("cv.roc_auc")
 
@@ -25,29 +26,63 @@ START = Outcome("", (), "done", scores={"cv.roc_auc": 0.5})
 GRID = [outcome(depth, seed, depth / 10) for depth in (2, 4, 9) for seed in (1, 2)]
 
 
+def page_of(trials):
+    return page(AIM, trials, verdict(AIM, trials, len(trials), START))
+
+
 def test_what_has_one_value_is_not_drawn():
-    assert varied(GRID) == {"train.max_depth": ["2", "4", "9"], "train.seed": ["1", "2"]}
+    html = page_of(GRID)
 
-
-def test_numbers_stand_in_their_place_and_words_side_by_side():
-    assert scale(["2", "4", "10"]).places == {"2": 0.0, "4": 0.25, "10": 1.0}
-    assert scale(["null", "4", "10"]).places == {"null": 0.0, "4": 0.5, "10": 1.0}
+    assert "cv.roc_auc over train.max_depth" in html
+    assert "cv.roc_auc over train.seed" in html
+    assert "cv.roc_auc over train.pipeline" not in html
 
 
 @pytest.mark.parametrize(
-    ("groups", "share"),
-    [([[1.0, 1.0], [2.0, 2.0]], 1.0), ([[1.0, 2.0], [1.0, 2.0]], 0.0), ([[1.0], [1.0]], 0.0), ([[1, 3], [3, 5]], 0.5)],
+    ("values", "places", "labels"),
+    [
+        (["10", "2", "4"], [1.0, 0.0, 0.25], [(0.0, "2"), (0.25, "4"), (1.0, "10")]),
+        (["null", "4", "10"], [0.0, 0.5, 1.0], [(0.0, "null"), (0.5, "4"), (1.0, "10")]),
+        ([str(number) for number in range(11)], [number / 10 for number in range(11)], [(0.0, "0"), (1.0, "10")]),
+    ],
 )
-def test_importance_is_the_share_between_groups(groups, share):
-    assert importance(groups) == pytest.approx(share)
+def test_numbers_stand_in_their_place_and_words_side_by_side(values, places, labels):
+    found = axis("key", pd.Series(values))
+
+    assert found.places.tolist() == places
+    assert found.labels == labels
+
+
+@pytest.mark.parametrize(
+    ("places", "scores", "share"),
+    [
+        ([0, 0, 1, 1], [1.0, 1.0, 2.0, 2.0], 1.0),
+        ([0, 0, 1, 1], [1.0, 2.0, 1.0, 2.0], 0.0),
+        ([0, 1], [1.0, 1.0], 0.0),
+        ([0, 0, 1, 1], [1, 3, 3, 5], 0.5),
+    ],
+)
+def test_importance_is_the_share_between_groups(places, scores, share):
+    part = slice_of(Axis("key", pd.Series(places), []), pd.Series(scores))
+
+    assert part.importance == pytest.approx(share)
+
+
+def test_neighbours_of_many_values_share_a_mean():
+    places = pd.Series([number / 15 for number in range(16)])
+
+    means = slice_of(Axis("key", places, []), places * 2).means
+
+    assert len(means) == 8
+    assert means[0] == pytest.approx((1 / 30, 1 / 15))
 
 
 def test_the_page_names_the_best_and_what_failed_and_needs_no_network():
-    trials = [*GRID, outcome(3, 3, 0.0, "failed")]
-    html = page(AIM, trials, best_of(AIM, trials, START))
+    html = page_of([*GRID, outcome(3, 3, 0.0, "failed")])
 
-    assert "<strong>sweep-9-1</strong> is the highest with 0.9000" in html
-    assert f"1 of 5 others are indistinguishable from it, {BY_INTERVALS}" in html
+    assert "best cv.roc_auc: 0.900000 (95 % interval 0.800 to 1.000): sweep-9-1" in html
+    assert f"1 of 5 others are indistinguishable from the best, {BY_INTERVALS}" in html
+    assert "dvc exp apply sweep-9-1" in html
     assert "no &lt;rows&gt;" in html
     assert html.count("<polyline") == len(GRID) + 2
     assert re.search(r"train.max_depth</th><td>1.00</td>", html)
@@ -76,13 +111,14 @@ def test_rivals_are_judged_fold_by_fold_where_the_folds_hold_the_same_rows():
     elsewhere = over_folds("elsewhere", 0.86, 0.86, 0.86, 0.86, 0.86, rows="others")
     start = over_folds("", 0.85, 0.86, 0.87, 0.84, 0.85)
 
-    alone = best_of(AIM, [now_and_then, best, worse_everywhere, best], start)
-    mixed = best_of(AIM, [now_and_then, best, worse_everywhere, elsewhere], elsewhere)
+    alone = verdict(AIM, [now_and_then, best, worse_everywhere, best], 3, start)
+    mixed = verdict(AIM, [now_and_then, best, worse_everywhere, elsewhere], 4, elsewhere)
 
-    assert (alone.outcome, alone.rivals, alone.judged, alone.how) == (best, 1, 2, FOLD_BY_FOLD)
-    assert (alone.gain.value, alone.gain.low) == pytest.approx((0.05, 0.05))
-    assert (mixed.rivals, mixed.judged, mixed.how) == (2, 3, f"{FOLD_BY_FOLD}, or {BY_INTERVALS}")
-    assert mixed.gain is None
+    assert "best cv.roc_auc: 0.904000 (95 % interval 0.850 to 0.950): best (train.max_depth=3)" in alone
+    assert "before the sweep: 0.854000; the best differs by +0.050000 (95 % interval 0.050 to 0.050)" in alone
+    assert f"1 of 2 others are indistinguishable from the best, {FOLD_BY_FOLD}" in alone
+    assert "before the sweep: 0.860000" in mixed
+    assert f"2 of 3 others are indistinguishable from the best, {FOLD_BY_FOLD}, or {BY_INTERVALS}" in mixed
 
 
 def test_where_nothing_can_be_judged_nothing_is_printed_of_others():
@@ -90,7 +126,7 @@ def test_where_nothing_can_be_judged_nothing_is_printed_of_others():
     aim = Aim("holdout.f1")
     start = Outcome("", (), "done", scores={"holdout.f1": 0.4})
 
-    lines = verdict(aim, trials, trials, start, best_of(aim, trials, start))
+    lines = verdict(aim, trials, 2, start)
 
     assert "best holdout.f1: 0.600000: trial-0.6 ()" in lines
     assert not [line for line in lines if "others" in line]
@@ -101,9 +137,9 @@ def test_a_configuration_that_was_drawn_twice_counts_once():
 
     assert counts(trials) == "2 new, 0 already done, 1 failed, 1 drawn again"
     assert len(AIM.ranked(trials)) == 2
-    assert best_of(AIM, trials, START).judged == 1
+    assert "of 1 others" in "".join(verdict(AIM, trials, 2, START))
 
 
 @pytest.mark.parametrize("outcomes", [[], [outcome(2, 1, 0.0, "failed")], [GRID[0]]])
 def test_little_makes_a_page_too(outcomes):
-    assert "</html>" in page(AIM, outcomes, best_of(AIM, outcomes, START))
+    assert "</html>" in page_of(outcomes)

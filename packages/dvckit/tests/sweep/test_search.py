@@ -5,8 +5,7 @@ from optuna.trial import TrialState
 
 from dvckit.sweep.configurations import parse_axes
 from dvckit.sweep.search import STARTUP, Search
-from dvckit.sweep.sweep import Aim, Outcome
-from dvckit.sweep.trial import Pruned, Threshold, Watcher, _BelowThreshold
+from dvckit.sweep.trial import Aim, BelowThreshold, Outcome, Threshold, Watcher
 
 
 @pytest.fixture
@@ -33,7 +32,7 @@ def test_a_trial_must_reach_the_median_of_those_that_were_run_whole(search):
         thresholds.append(trial.threshold)
         study.tell(whole(trial, last, last, last - 0.3))
 
-    assert thresholds == [None] * STARTUP + [Threshold("roc_auc", minimised=False, means=(0.8, 0.8))]
+    assert thresholds == [None] * STARTUP + [Threshold(Aim("cv.roc_auc"), (0.8, 0.8))]
 
 
 def test_a_pruned_trial_is_no_measure_for_others_and_is_not_run_again(search):
@@ -44,7 +43,7 @@ def test_a_pruned_trial_is_no_measure_for_others_and_is_not_run_again(search):
 
     assert next(trials).threshold.means == (0.8,)
     again = list(search(STARTUP + 1).trials())
-    assert [trial.pruned for trial in again] == [None] * STARTUP + [Pruned((0.1,))]
+    assert [trial.pruned for trial in again] == [()] * STARTUP + [(0.1,)]
     assert [trial.state for trial in study.study.trials[-2:]] == [TrialState.PRUNED, TrialState.RUNNING]
 
 
@@ -71,21 +70,21 @@ def test_what_is_no_mean_over_folds_prunes_nothing(search):
 
 
 @pytest.mark.parametrize(
-    ("minimised", "scores", "means"), [(False, (0.7, 0.5), [0.7, 0.6]), (True, (0.6, 0.8), [0.6, 0.7])]
+    ("metric", "scores", "means"), [("roc_auc", (0.7, 0.5), [0.7, 0.6]), ("brier", (0.6, 0.8), [0.6, 0.7])]
 )
-def test_folds_end_where_their_mean_is_worse_than_the_threshold(minimised, scores, means):
-    watch = Watcher(Threshold("roc_auc", minimised, (0.65, 0.65)))
-    seen = [{"roc_auc": score} for score in scores]
+def test_folds_end_where_their_mean_is_worse_than_the_threshold(metric, scores, means):
+    watch = Watcher(Threshold(Aim(f"cv.{metric}"), (0.65, 0.65)))
+    seen = [{metric: score} for score in scores]
     watch(seen[:1])
 
-    with pytest.raises(_BelowThreshold):
+    with pytest.raises(BelowThreshold):
         watch(seen)
 
     assert watch.means == pytest.approx(means)
 
 
 def test_the_last_fold_ends_nothing():
-    watch = Watcher(Threshold("roc_auc", minimised=False, means=(0.5,)))
+    watch = Watcher(Threshold(Aim("cv.roc_auc"), (0.5,)))
 
     watch([{"roc_auc": 0.6}])
     watch([{"roc_auc": 0.6}, {"roc_auc": 0.0}])

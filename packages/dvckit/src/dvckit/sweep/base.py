@@ -1,16 +1,18 @@
 """What all trials of a sweep share, made once: git's tree, copies of the project, the stages, and the outs at hand."""
 
-import fcntl
 import os
+import re
 import shutil
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
+import psutil
+
 from dvckit.core.errors import UserError, one_line
+from dvckit.core.files import scratch_folder
 from dvckit.core.layout import PARAMS
 from dvckit.repository.dvc_internals import DvcException, LockError, Repo, dict_sha256, load_yaml
 from dvckit.repository.locks import LOCK
@@ -18,8 +20,8 @@ from dvckit.repository.objects import file_md5, object_path
 from dvckit.repository.programs import git
 from dvckit.repository.revision import Revision
 from dvckit.sweep.configurations import Configuration, Values, apply
-from dvckit.sweep.pipeline import Entry, Stage, configure, interpolated, resolve
-from dvckit.sweep.trial import Start
+from dvckit.sweep.pipeline import Entry, Stage, resolve
+from dvckit.sweep.stages import Start
 
 if TYPE_CHECKING:
     from dvckit.project import Project
@@ -38,20 +40,31 @@ class Base:
         self.head = git(root, "rev-parse", "--verify", "HEAD^{commit}").strip()
         with _unlocked(root) as repo:
             self.cache = Path(repo.cache.local.path).parents[1]
-            self.tree = _write_tree(root, folder / "index", _deps(repo))
+            self.tree = _write_tree(root, folder / "index", repo)
         self.changed = git(root, "diff", "--name-only", "--relative", self.head, self.tree).splitlines()
         self.project = _project(root)
-        self.copy = checkout(root, self.tree, folder / "base")
-        configure(self.copy, self.cache)
+        self.copy = self.copied(folder / "base")
         shutil.copyfile(self.copy / PARAMS, folder / PARAMS)
         self.values = Values(folder / PARAMS, folder / "base", self.project.check_params if self.project else None)
-        self._keys = interpolated(self.copy)
+        # the keys that dvc.yaml refers to, as in ${dataset.path}
+        self._keys = set(re.findall(r"\$\{\s*([\w.]+)\s*\}", (self.copy / "dvc.yaml").read_text(encoding="utf-8")))
         self._stages: dict[str, list[Stage]] = {}
         self.start = self._start()
 
-    def worker(self, number: int) -> Path:
-        """Make a copy of the project for a worker."""
-        return checkout(self.root, self.tree, self.folder / str(number))
+    def copied(self, folder: Path) -> Path:
+        """Copy the project into a new folder; return where it is in that: as deep as the real one, for `..` in a path.
+
+        The copy is a DVC repository without git, which shares the cache and keeps nothing elsewhere.
+        """
+        top = Path(git(self.root, "rev-parse", "--show-toplevel").strip())
+        place, index = folder / top.relative_to("/"), folder / "index"
+        place.mkdir(parents=True)
+        git(self.root, "read-tree", self.tree, index=index)
+        git(top, "checkout-index", "--all", f"--prefix={place}/", index=index)
+        copy = place / self.root.resolve().relative_to(top)
+        config = f"[core]\n no_scm = true\n site_cache_dir = {folder / 'site'}\n[cache]\n dir = {self.cache}\n"
+        (copy / ".dvc/config.local").write_text(config, encoding="utf-8")
+        return copy
 
     def stages(self, configuration: Configuration) -> list[Stage]:
         """Return the stages as a configuration's parameters resolve them."""
@@ -121,60 +134,32 @@ def _unlocked(root: Path) -> Iterator[Any]:
         raise UserError(f"DVC: {one_line(error)}") from None
 
 
-def _deps(repo: Any) -> list[str]:
-    """Return the paths in the repository that the stages of dvc.yaml read."""
-    stages = repo.stage.collect(f"{repo.root_dir}/dvc.yaml")
-    return sorted({dep.fs_path for stage in stages for dep in stage.deps if dep.is_in_repo})
-
-
-def _write_tree(root: Path, index: Path, deps: list[str]) -> str:
+def _write_tree(root: Path, index: Path, repo: Any) -> str:
     """Write the tree of the tracked files as they are now, through an index of its own; UserError where a merge is open.
 
-    `dvc exp run` also adds untracked files that are among the `deps` of stages.
+    `dvc exp run` also adds untracked files that are among the deps of stages.
     """
     own = Path(root, git(root, "rev-parse", "--git-path", "index").strip())
     if own.is_file():
         shutil.copyfile(own, index)
     git(root, "add", "--update", "--", ":/", index=index)
+    stages = repo.stage.collect(f"{repo.root_dir}/dvc.yaml")
+    deps = sorted({dep.fs_path for stage in stages for dep in stage.deps if dep.is_in_repo})
     listed = git(root, "ls-files", "-z", "--others", "--exclude-standard", "--", *deps, index=index) if deps else ""
     if listed:
         git(root, "add", "--pathspec-from-file=-", "--pathspec-file-nul", index=index, given=listed)
     return git(root, "write-tree", index=index).strip()
 
 
-def checkout(root: Path, tree: str, folder: Path) -> Path:
-    """Write the files of a tree below `folder`; return where the project is.
-
-    That is as deep as the real one: `..` in a path leads to nothing but `folder`.
-    """
-    top = Path(git(root, "rev-parse", "--show-toplevel").strip())
-    place = folder / top.relative_to("/")
-    place.mkdir(parents=True)
-    index = folder / "index"
-    git(root, "read-tree", tree, index=index)
-    git(top, "checkout-index", "--all", f"--prefix={place}/", index=index)
-    return place / root.resolve().relative_to(top)
-
-
 @contextmanager
 def private_folder(root: Path) -> Iterator[Path]:
     """Give an empty folder inside .dvc/tmp, and remove it at the end, with those that killed sweeps have left."""
     parent = root / ".dvc/tmp/sweep"
-    parent.mkdir(parents=True, exist_ok=True)
-    _remove_left(parent)
     try:
-        with (
-            TemporaryDirectory(prefix="running-", dir=parent, ignore_cleanup_errors=True) as name,
-            Path(name, "lock").open("a") as lock,
-        ):
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            yield Path(name)
+        with scratch_folder(parent / f"running-{os.getpid()}") as folder:
+            yield folder
     finally:
-        _remove_left(parent)  # a worker that outlived its sweep may have written while its folder was removed
-
-
-def _remove_left(parent: Path) -> None:
-    for left in parent.glob("running-*"):
-        with suppress(OSError), (left / "lock").open("a") as lock:  # another sweep may hold it, or remove it, too
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            shutil.rmtree(left, ignore_errors=True)
+        running = {f"running-{pid}" for pid in psutil.pids()}
+        for left in parent.glob("running-*"):
+            if left.name not in running:
+                shutil.rmtree(left, ignore_errors=True)

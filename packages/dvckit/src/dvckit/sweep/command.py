@@ -3,10 +3,9 @@
 import json
 import os
 import re
-from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from dvckit.core.errors import UserError
 from dvckit.core.files import write_bytes, write_json
@@ -15,10 +14,13 @@ from dvckit.core.mappings import leaves
 from dvckit.sweep.base import Base, private_folder
 from dvckit.sweep.configurations import Axis, count, grid, parse_axes
 from dvckit.sweep.record import Recorder
-from dvckit.sweep.summary import STATES, Watch, verdict
-from dvckit.sweep.sweep import Aim, Outcome, Runner, Sweep
-from dvckit.sweep.trial import Trial
-from dvckit.sweep.worker import Worker
+from dvckit.sweep.summary import STATES, Watch
+from dvckit.sweep.sweep import Runner, Sweep
+from dvckit.sweep.trial import Aim, Trial
+from dvckit.sweep.worker import Worker, Workers
+
+if TYPE_CHECKING:
+    from dvckit.sweep.search import Search
 
 PAGE, RECORD = REPORTS / "sweep.html", REPORTS / "sweep.json"
 STUDIES = Path(".dvc/tmp/sweep/studies.db")
@@ -38,9 +40,6 @@ class Options(NamedTuple):
     seed: int
     storage: str | None
     scheduler: str | None
-
-
-Plan = tuple[Iterable[Trial], int, Callable[[Outcome], None] | None]  # trials, how many, and what needs their outcomes
 
 
 def run(root: Path, options: Options) -> bool:
@@ -63,58 +62,52 @@ def run(root: Path, options: Options) -> bool:
                 done = f"  ({STATES['done']})" if name in existing else ""
                 print(f"{name}  {' '.join(configuration)}{done}")
             return True
-        plan = _plan(base, axes, aim, options)
+        search = _search(base, axes, aim, options)
         if included := base.included():
             print(f"uncommitted changes are included, as with `dvc exp run`: {', '.join(included)}")
         with (
-            _runners(base, options.scheduler) as (runner, most),
-            Sweep(base, recorder, runner, options.jobs or most, keep=keep) as sweep,
+            _runner(base, options.scheduler) as runner,
+            Sweep(base, recorder, runner, options.jobs or runner.most, keep=keep) as sweep,
         ):
-            return _drive(sweep, aim, plan, root)
+            return _drive(sweep, aim, axes, search)
 
 
-def _plan(base: Base, axes: list[Axis], aim: Aim, options: Options) -> Plan:
+def _drive(sweep: Sweep, aim: Aim, axes: list[Axis], search: "Search | None") -> bool:
+    """Run the trials and report on them; Ctrl-C ends that, not the last lines."""
+    stopped: BaseException | None = None
+    trials = search.trials() if search else map(Trial, grid(axes))
+    watch = Watch(aim, search.count if search else count(axes))
+    with watch.shown():
+        try:
+            for outcome in sweep.outcomes(trials, sweep.jobs if search else 4 * sweep.jobs, eager=search is None):
+                watch.see(outcome)
+                if search:
+                    search.tell(outcome)
+        except (KeyboardInterrupt, UserError, OSError) as error:
+            stopped = error
+    seen, root, start = watch.seen, sweep.base.root, sweep.start()
+    rows = [outcome._asdict() for outcome in seen]
+    write_json(root / RECORD, {"metric": aim.metric, "minimised": aim.minimised, "trials": rows})
+    # pandas and scipy: a second that only the end needs
+    from dvckit.sweep.page import page
+    from dvckit.sweep.verdict import verdict
+
+    lines = verdict(aim, seen, sweep.keep_best(aim, seen), start)
+    write_bytes(root / PAGE, page(aim, seen, lines).encode())
+    print("\n".join([*lines, f"all trials:  {PAGE}"]))
+    if stopped:
+        raise stopped
+    return any(outcome.scores for outcome in seen)
+
+
+def _search(base: Base, axes: list[Axis], aim: Aim, options: Options) -> "Search | None":
     if options.trials is None:
-        return map(Trial, grid(axes)), count(axes), None
-    try:
-        from dvckit.sweep.search import Search
-    except ImportError:
-        raise UserError("--trials needs Optuna; install dvckit[search]") from None
+        return None
+    from dvckit.sweep.search import Search
 
     storage = options.storage or f"sqlite:///{base.root / STUDIES}"
     values, name = base.values.start, base.name(())
-    search = Search(axes, values, aim, trials=options.trials, seed=options.seed, storage=storage, base=name)
-    return search.trials(), options.trials, search.tell
-
-
-def _drive(sweep: Sweep, aim: Aim, plan: Plan, root: Path) -> bool:
-    """Run the trials and report on them; Ctrl-C ends that, not the last lines."""
-    stopped: BaseException | None = None
-    trials, total, tell = plan
-    window = sweep.jobs if tell else 4 * sweep.jobs
-    watched = Watch(aim, total)
-    with watched.shown():
-        try:
-            for outcome in sweep.outcomes(trials, window, eager=tell is None):
-                watched.see(outcome)
-                if tell:
-                    tell(outcome)
-        except (KeyboardInterrupt, UserError, OSError) as error:
-            stopped = error
-    kept = sweep.keep_best(aim, watched.seen)
-    rows = [outcome._asdict() for outcome in watched.seen]
-    write_json(root / RECORD, {"metric": aim.metric, "minimised": aim.minimised, "trials": rows})
-    # pandas and scipy: a second that only the end needs
-    from dvckit.sweep.best import best_of
-    from dvckit.sweep.page import page
-
-    start = sweep.start()
-    best = best_of(aim, watched.seen, start)
-    write_bytes(root / PAGE, page(aim, watched.seen, best).encode())
-    print("\n".join([*verdict(aim, watched.seen, kept, start, best), f"all trials:  {PAGE}"]))
-    if stopped:
-        raise stopped
-    return any(outcome.scores for outcome in watched.seen)
+    return Search(axes, values, aim, trials=options.trials, seed=options.seed, storage=storage, base=name)
 
 
 def _axes(options: Options) -> list[Axis]:
@@ -148,24 +141,23 @@ def _aim(base: Base, metric: str | None) -> Aim:
     """Check a metric against reports/metrics.json as it is; the project's task has the default."""
     if not (base.copy / METRICS).is_file():
         raise UserError(f"git has no {METRICS}, so no metric is known; run `dvc repro` and commit it")
-    known = ", ".join(key for key, _ in leaves(json.loads((base.copy / METRICS).read_text(encoding="utf-8"))))
+    known = [key for key, _ in leaves(json.loads((base.copy / METRICS).read_text(encoding="utf-8")))]
     if metric is None and base.project:
         metric = f"cv.{base.project.task.decides}"
     if metric is None:
-        raise UserError(f"dvc.yaml names no project, so name the metric that decides: --metric with one of {known}")
-    if metric not in known.split(", "):
-        raise UserError(f"there is no metric {metric!r} in {METRICS}; it has {known}")
+        raise UserError(
+            f"dvc.yaml names no project, so name the metric that decides: --metric with one of {', '.join(known)}"
+        )
+    if metric not in known:
+        raise UserError(f"there is no metric {metric!r} in {METRICS}; it has {', '.join(known)}")
     return Aim(metric)
 
 
-def _runners(base: Base, scheduler: str | None) -> AbstractContextManager[tuple[Callable[[int], Runner], int]]:
-    """Give what starts runners, processes here or a cluster's, and how many can run at once."""
+def _runner(base: Base, scheduler: str | None) -> AbstractContextManager[Runner]:
+    """Give what runs trials, in processes here or on a cluster."""
     if scheduler is None:
-        return nullcontext(
-            (lambda number: Worker(base.worker(number), base.folder / str(number), base.start), os.cpu_count() or 1)
-        )
-    try:
-        from dvckit.sweep.cluster import runners
-    except ImportError:
-        raise UserError("--scheduler needs Dask; install dvckit[dask]") from None
-    return runners(base, scheduler)
+        workers = Workers(base.folder, lambda folder: Worker(base.copied(folder), folder, base.start))
+        return nullcontext(Runner(os.cpu_count() or 1, workers.run, workers.end))
+    from dvckit.sweep.cluster import runner
+
+    return runner(base, scheduler)

@@ -1,89 +1,56 @@
 """What `dvc exp show` shows of an experiment, noted where DVC notes it once it has read a commit.
 
-DVC takes 0.14 s to read an experiment for the first time, which is half a minute after a sweep of 200. All that differs
-from what the sweep started from is known when an experiment is made.
+DVC takes 0.14 s to read an experiment for the first time, which is half a minute after a sweep of 200. Nearly all of that
+is spent on dvc.yaml and dvc.lock, and what a trial changed in them is known when an experiment is made.
 """
 
 import os
-import shutil
-from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
-from dvckit.core.layout import PARAMS
 from dvckit.repository import dvc_internals
 from dvckit.repository.programs import git
 from dvckit.sweep.base import Base
-from dvckit.sweep.pipeline import Entry
-from dvckit.sweep.trial import Result
+from dvckit.sweep.trial import Result, Trial
 
 
 class Notes:
-    """DVC's notes of the experiments of one sweep."""
+    """DVC's notes of the experiments of one sweep, made by DVC in a copy of the project that has their files."""
 
     def __init__(self, base: Base) -> None:
-        self.root = base.root
-        shutil.copyfile(base.folder / PARAMS, base.copy / PARAMS)  # it may have those of a trial
-        with dvc_internals.Repo(str(base.copy)) as repo:
-            self.start = dvc_internals.SerializableExp.from_repo(repo, rev="start")
-            deps = [
-                (stage, {os.path.relpath(dep.fs_path, base.copy) for dep in stage.deps}) for stage in repo.index.stages
-            ]
-        pipeline = str(base.copy / "dvc.yaml")
-        self.deps = {stage.name: paths for stage, paths in deps if stage.path == pipeline}
-        # of a dep that another pipeline reads, too, DVC shows what that was last run with, which no trial changes
-        self.kept = {path for stage, paths in deps if stage.path != pipeline for path in paths}
-        self.folders = {stage.name: stage.folder for stage in base.stages(())}
+        self.root, self.lock = base.root, base.start.lock
+        self.copy = base.copied(base.folder / "notes")
         self.top = Path("/", git(base.root, "rev-parse", "--show-prefix").strip())
         with dvc_internals.Repo(str(base.root)) as repo:
             self.cache = dvc_internals.ExpCache(repo)
+        self._repos: dict[int, Any] = {}  # DVC's view of the copy, for each way to resolve its stages
+        self._busy = Lock()
 
-    def put(self, commit: str, result: Result) -> None:
+    def put(self, commit: str, trial: Trial, result: Result) -> None:
         """Note an experiment that a trial gave."""
         seconds = int(git(self.root, "show", "--no-patch", "--format=%ct", commit))
-        exp = replace(
-            self.start,
-            rev=commit,
-            timestamp=datetime.fromtimestamp(seconds),  # noqa: DTZ006 - DVC's, in local time
-            params=self.start.params | _read(result, self.start.params, lambda params, _: params),
-            metrics=self.start.metrics | _read(result, self.start.metrics, dvc_internals._extract_metrics),  # noqa: SLF001
-            deps=self._deps(result.ran),
-            outs=self.start.outs | dict(self._outs(result.ran)),
-        )
+        when = datetime.fromtimestamp(seconds)  # noqa: DTZ006 - DVC's, in local time
+        with self._busy:
+            exp = dvc_internals.SerializableExp.from_repo(self._repo(trial, result), rev=commit, timestamp=when)
+        # in a commit nothing is above the repository: DVC shows `../mine` as `mine`
+        shown = {os.path.relpath(os.path.normpath(self.top / path), self.top): dep for path, dep in exp.deps.items()}
         if not exp.contains_error:
-            self.cache.put(exp)
+            self.cache.put(replace(exp, deps=shown))
 
-    def _deps(self, ran: dict[str, Entry]) -> dict[str, Any]:
-        kept = self.kept.union(*(paths for name, paths in self.deps.items() if name not in ran))
-        new = {
-            path: dvc_internals.ExpDep(entry["md5"], entry["size"], entry.get("nfiles"))
-            for path, entry in self._entries(ran, "deps")
-            if path not in self.kept
-        }
-        return {self._shown(path): dep for path, dep in self.start.deps.items() if path in kept} | new
-
-    def _outs(self, ran: dict[str, Entry]) -> Iterator[tuple[str, Any]]:
-        for path, entry in self._entries(ran, "outs"):
-            if known := self.start.outs.get(path):  # metrics and plots are not among them
-                yield path, replace(known, hash=entry["md5"], size=entry["size"])
-
-    def _entries(self, ran: dict[str, Entry], kind: str) -> Iterator[tuple[str, Entry]]:
-        """Yield the deps or outs of stages as dvc.lock has them, with their paths in the project."""
-        for name, stage in ran.items():
-            for entry in stage.get(kind, ()):
-                yield self._shown(os.path.join(self.folders[name], entry["path"])), entry  # noqa: PTH118 - text, no place
-
-    def _shown(self, path: str) -> str:
-        """Return how DVC shows a path in a commit, where nothing is above the repository: `../mine` is `mine`."""
-        return os.path.relpath(os.path.normpath(self.top / path), self.top)
-
-
-def _read(result: Result, paths: Iterable[str], shown: Callable[[Any, str], Any]) -> dict[str, Any]:
-    """Return what DVC would show of those of these files that a trial wrote."""
-    return {
-        path: {"data": shown(dvc_internals.PARSERS[Path(path).suffix](result.files[path].decode(), path), path)}
-        for path in paths
-        if path in result.files
-    }
+    def _repo(self, trial: Trial, result: Result) -> Any:
+        """Write the files of a trial that git has, and let DVC know its dvc.lock."""
+        for path in result.files.keys() - result.cached:
+            place = self.copy / path
+            place.parent.mkdir(parents=True, exist_ok=True)
+            place.write_bytes(result.files[path])
+        # parameters can change the paths in dvc.yaml, and so the stages
+        if id(trial.stages) not in self._repos:
+            self._repos[id(trial.stages)] = dvc_internals.Repo(str(self.copy))
+        repo = self._repos[id(trial.stages)]
+        for stage in repo.index.stages:
+            if stage.path == str(self.copy / "dvc.yaml"):
+                dvc_internals.StageLoader.fill_from_lock(stage, (self.lock | result.ran).get(stage.name))
+        return repo

@@ -1,7 +1,6 @@
 """The stages of dvc.yaml as DVC resolves them for some parameters, in plain values that can be sent to a worker."""
 
 import os
-import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,7 +19,6 @@ class Out(NamedTuple):
     name: str
     path: str
     cached: bool
-    persist: bool
 
 
 class Stage(NamedTuple):
@@ -37,19 +35,6 @@ class Stage(NamedTuple):
     outs: list[Out]
     leaves: dict[str, Entry]
     links: dict[str, str]
-
-
-def configure(copy: Path, cache: Path) -> None:
-    """Make a DVC repository of a copy of the project: no git, the cache shared, nothing kept elsewhere."""
-    (copy / ".dvc/config.local").write_text(
-        f"[core]\n    no_scm = true\n    site_cache_dir = {copy / '.dvc/tmp/site'}\n[cache]\n    dir = {cache}\n",
-        encoding="utf-8",
-    )
-
-
-def interpolated(copy: Path) -> list[str]:
-    """Return the keys that dvc.yaml refers to, as in ${dataset.path}."""
-    return sorted(set(re.findall(r"\$\{\s*([\w.]+)\s*\}", (copy / "dvc.yaml").read_text(encoding="utf-8"))))
 
 
 def resolve(root: Path, copy: Path) -> list[Stage]:
@@ -99,7 +84,7 @@ def _stage(root: Path, copy: Path, stage: Any, outs: set[str]) -> Stage:
         folder=os.path.relpath(stage.wdir, copy),
         deps={dep.def_path: _inside(copy, dep) for dep in deps},
         params=sorted(key for dep in params for key in dep.params),
-        outs=[Out(out.def_path, _inside(copy, out), out.use_cache, out.persist) for out in stage.outs],
+        outs=[Out(out.def_path, _inside(copy, out), out.use_cache) for out in stage.outs],
         links=links,
         leaves=_leaves(stage, leaves),
     )
@@ -137,9 +122,9 @@ def link(copy: Path, links: dict[str, str]) -> None:
     """Let paths in a copy of the project lead to where they really are."""
     for path, real in links.items():
         place = Path(os.path.normpath(copy / path))
-        if place.is_symlink():
-            continue
-        if place.is_dir():
-            shutil.rmtree(place)
         place.parent.mkdir(parents=True, exist_ok=True)
+        if place.is_dir() and not place.is_symlink():
+            shutil.rmtree(place)
+        else:
+            place.unlink(missing_ok=True)
         place.symlink_to(real)

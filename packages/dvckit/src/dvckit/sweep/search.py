@@ -28,8 +28,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from dvckit.core.errors import UserError, one_line
 from dvckit.sweep.configurations import Axis, Configuration
-from dvckit.sweep.sweep import Aim, Outcome
-from dvckit.sweep.trial import Pruned, Threshold, Trial
+from dvckit.sweep.trial import Aim, Outcome, Threshold, Trial
 
 STARTUP = 5  # trials that are run whole, before any is pruned
 THRESHOLD = "threshold"  # the attribute of a trial that holds what it must reach after each fold
@@ -93,8 +92,7 @@ class Search:
         known = trials[number] if number < len(trials) else None
         if known and known.state.is_finished():
             self._waiting.append(None)
-            means = tuple(known.intermediate_values.values())
-            pruned = Pruned(means) if known.state == TrialState.PRUNED else None
+            pruned = tuple(known.intermediate_values.values()) if known.state == TrialState.PRUNED else ()
             return Trial(self._configuration(known.params), pruned=pruned)
         # of a trial that was left open Optuna gives the handle by its private number alone
         trial = optuna.Trial(self.study, known._trial_id) if known else self.study.ask()  # noqa: SLF001
@@ -106,8 +104,7 @@ class Search:
             trial.set_user_attr(THRESHOLD, self._threshold())
         self._waiting.append(trial)
         means = tuple(trial.user_attrs[THRESHOLD])
-        threshold = Threshold(self.aim.fold_metric, self.aim.minimised, means) if means else None
-        return Trial(self._configuration(trial.params), threshold)
+        return Trial(self._configuration(trial.params), Threshold(self.aim, means) if means else None)
 
     def _configuration(self, params: dict[str, Any]) -> Configuration:
         texts = {key: f"{value:.6g}" if isinstance(value, float) else value for key, value in params.items()}

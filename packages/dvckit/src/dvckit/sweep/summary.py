@@ -1,8 +1,7 @@
-"""What a sweep prints: each trial, the best, and how sure that is."""
+"""What a sweep prints while it runs."""
 
 from collections import Counter
 from contextlib import AbstractContextManager, nullcontext
-from typing import TYPE_CHECKING
 
 from rich.console import Group
 from rich.live import Live
@@ -10,11 +9,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeElapsedCo
 from rich.table import Table
 
 from dvckit.core.grid import terminal
-from dvckit.sweep.sweep import Aim, Outcome
-
-if TYPE_CHECKING:
-    from dvckit.sweep.best import Best, Score
-    from dvckit.tasks.significance import Difference
+from dvckit.sweep.trial import Aim, Outcome
 
 SHOWN = 5  # of the best, while the sweep runs
 STATES = {"new": "new", "done": "already done", "pruned": "pruned", "failed": "failed"}
@@ -27,25 +22,6 @@ def line(aim: Aim, outcome: Outcome) -> str:
     return f"{outcome.name}  {' '.join(outcome.configuration)}  {score}{done}"
 
 
-def verdict(aim: Aim, outcomes: list[Outcome], kept: list[Outcome], start: Outcome, best: "Best | None") -> list[str]:
-    """Return the last lines of a sweep; `start` is what it started from."""
-    lines = [f"{len(outcomes)} trials: {counts(outcomes)}"]
-    if len(kept) < len(aim.ranked(outcomes)):
-        lines.append(f"kept as experiments: the best {len(kept)}, and those that were already done")
-    if best is None:
-        return lines
-    name, gain = best.outcome.name, best.gain
-    lines.append(f"best {aim.metric}: {_with_interval(best.score)}: {name} ({' '.join(best.outcome.configuration)})")
-    differs = f"; the best differs by {_with_interval(gain, '+')}" if gain else ""
-    lines.append(f"before the sweep: {start.scores[aim.metric]:.6f}{differs}")
-    if best.judged:
-        lines.append(f"{best.rivals} of {best.judged} others are indistinguishable from the best, {best.how}")
-    if best.holdout:
-        luck = "the best of many is partly luck; on the hold-out, which had no part in the choice"
-        lines.append(f"{luck}: {_with_interval(best.holdout)}")
-    return [*lines, f"apply it:    dvc exp apply {name}", f"compare it:  dvckit compare HEAD {name}"]
-
-
 def counts(outcomes: list[Outcome]) -> str:
     """Return how many trials came to what; a search may draw one configuration again."""
     distinct = {outcome.name: outcome.state for outcome in outcomes}
@@ -53,11 +29,6 @@ def counts(outcomes: list[Outcome]) -> str:
     words = [f"{states[state]} {word}" for state, word in STATES.items() if states[state] or state != "pruned"]
     again = len(outcomes) - len(distinct)
     return ", ".join([*words, *([f"{again} drawn again"] if again else [])])
-
-
-def _with_interval(score: "Score | Difference", sign: str = "") -> str:
-    interval = "" if score.low is None else f" (95 % interval {score.low:.3f} to {score.high:.3f})"
-    return f"{score.value:{sign}.6f}{interval}"
 
 
 class Watch:

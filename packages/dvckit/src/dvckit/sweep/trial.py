@@ -1,45 +1,14 @@
-"""One trial: the stages that its configuration touches, run in a private folder through their own `main()`.
+"""A trial of a sweep: what is to be run, what came of it, and the metric that decides."""
 
-As with DVC, a stage runs where its command, a dep or a parameter differs from dvc.lock. A worker lives in a copy of the
-project and writes nowhere else; the files of a trial are returned.
-"""
-
-import importlib
-import inspect
-import os
-import shlex
-import shutil
-import subprocess
-from collections import OrderedDict
-from collections.abc import Sequence
-from functools import reduce
-from operator import getitem
-from pathlib import Path
+from collections.abc import Iterable, Sequence
 from statistics import fmean
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
-from dvckit.core.errors import UserError, one_line
-from dvckit.core.layout import PARAMS
-from dvckit.repository.dvc_internals import dict_sha256, dumps_yaml, load_yaml, parse_yaml_for_update
-from dvckit.repository.locks import LOCK
-from dvckit.repository.objects import md5_of
-from dvckit.sweep.configurations import Configuration, apply
-from dvckit.sweep.pipeline import Entry, Stage, link
+from dvckit.sweep.configurations import Configuration
+from dvckit.sweep.pipeline import Entry, Stage
+from dvckit.tasks import is_minimised
 
-IN_PROCESS = ["python", "-m", "dvckit.stage"]
 ROUNDED = 1e-6  # by how much means may differ that are made of stored scores and of those in memory
-REMEMBERED = 32  # runs of stages, for trials that share them
-
-
-class Start(NamedTuple):
-    """What trials start from: dvc.lock's stages whose outs are at hand, and the file that holds each of these outs.
-
-    `imports`: folders in the project that Python imports from, such as `src`.
-    """
-
-    lock: dict[str, Entry]
-    sources: dict[str, str]
-    imports: list[str]
 
 
 class Result(NamedTuple):
@@ -50,141 +19,76 @@ class Result(NamedTuple):
     ran: dict[str, Entry]
 
 
-class Failed(NamedTuple):
-    """Why a trial gave no result; after a machine error (`fatal`) no other trial will."""
+class Outcome(NamedTuple):
+    """What came of a trial; `scores` as in reports/metrics.json, `evaluation` as in its namesake, both by dotted key.
 
-    reason: str
-    fatal: bool = False
+    `means`: of a pruned trial its mean score after each fold that was run. After a trial that a machine error has
+    stopped, no other would give a result.
+    """
+
+    name: str
+    configuration: Configuration
+    state: Literal["new", "done", "pruned", "failed", "stopped"]
+    reason: str = ""
+    scores: dict[str, float] = {}  # noqa: RUF012 - nobody writes to it
+    evaluation: dict[str, Any] = {}  # noqa: RUF012
+    means: tuple[float, ...] = ()
+
+
+class Aim(NamedTuple):
+    """The metric that decides."""
+
+    metric: str
+
+    @property
+    def minimised(self) -> bool:
+        """Tell whether less is better."""
+        return is_minimised(self.metric)
+
+    @property
+    def fold_metric(self) -> str:
+        """Return the metric's name among the scores of each fold; nothing where it is not a mean over folds."""
+        part, _, name = self.metric.partition(".")
+        return name if part == "cv" else ""
+
+    def ranked(self, outcomes: Iterable[Outcome]) -> list[Outcome]:
+        """Return those with a score, each experiment once, the best first; of equals the one that was first."""
+        scored = {outcome.name: outcome for outcome in outcomes if outcome.scores}
+        sign = 1 if self.minimised else -1
+        return sorted(scored.values(), key=lambda outcome: sign * outcome.scores[self.metric])
 
 
 class Threshold(NamedTuple):
     """What a trial's mean score must reach after each fold, from the first on, or it is pruned."""
 
-    metric: str  # as the folds name it
-    minimised: bool
+    aim: Aim
     means: tuple[float, ...]
-
-
-class Pruned(NamedTuple):
-    """A trial that was ended below the threshold, with its mean score after each fold that was run."""
-
-    means: tuple[float, ...]
-
-
-Answer = Result | Pruned | Failed
 
 
 class Trial(NamedTuple):
-    """A configuration to run, with a threshold if it may be pruned; `pruned` if it was, by a sweep before.
+    """A configuration to run, with a threshold if it may be pruned; `pruned`: its means if a sweep before has pruned it.
 
-    `stages` are as its parameters resolve them: the sweep adds them.
+    `name` and `stages` follow from the configuration: the sweep adds them.
     """
 
     configuration: Configuration
     threshold: Threshold | None = None
-    pruned: Pruned | None = None
+    pruned: tuple[float, ...] = ()
+    name: str = ""
     stages: Sequence[Stage] = ()
 
+    def failed(self, reason: str) -> Outcome:
+        """Return the outcome of a trial that gave no result."""
+        return Outcome(self.name, self.configuration, "failed", f"failed: {reason}")
 
-class _BelowThreshold(Exception):  # noqa: N818 - no error
+    def pruned_after(self, means: tuple[float, ...]) -> Outcome:
+        """Return the outcome of a trial that was ended below the threshold."""
+        reason = f"pruned after fold {len(means)}, where its mean was {means[-1]:.6f}"
+        return Outcome(self.name, self.configuration, "pruned", reason, means=means)
+
+
+class BelowThreshold(Exception):  # noqa: N818 - no error
     """Ends a trial in the midst of its folds."""
-
-
-class File(NamedTuple):
-    """An out as dvc.lock describes it, and a file with its content."""
-
-    entry: Entry
-    source: Path
-
-
-class Trials:
-    """The trials of one worker, whose current folder is a copy of the project."""
-
-    def __init__(self, start: Start, memory: Path) -> None:
-        """Start from the current folder; `memory` is a folder for what runs of stages wrote."""
-        self.start, self.memory, self.params = start, memory, PARAMS.read_bytes()
-        self.lock = parse_yaml_for_update(Path(LOCK).read_text(encoding="utf-8") if Path(LOCK).exists() else "", LOCK)
-        self.places: dict[str, str] = {}  # the md5 of each file that trials have put in place
-        self.runs: OrderedDict[str, dict[str, File]] = OrderedDict()
-
-    def run(self, trial: Trial) -> Answer:
-        """Run a trial, to its end unless its folds stay below the threshold."""
-        self.watcher = Watcher(trial.threshold)
-        try:
-            return self._result(trial)
-        except _BelowThreshold:
-            return Pruned(tuple(self.watcher.means))
-        except UserError as error:
-            return Failed(str(error))
-        except OSError as error:
-            return Failed(f"{error.filename}: {error.strerror}" if error.filename else str(error), fatal=True)
-        except Exception as error:  # noqa: BLE001 - a model may refuse its parameters with anything
-            return Failed(f"{type(error).__name__}: {one_line(error)}")
-
-    def _result(self, trial: Trial) -> Result:
-        PARAMS.write_bytes(self.params)
-        apply(PARAMS, trial.configuration)
-        params = load_yaml(PARAMS)
-        files: dict[str, File] = {}  # by path
-        ran: dict[str, Entry] = {}
-        for stage in trial.stages:
-            entry, known = _entry(stage, params, files), self.start.lock.get(stage.name)
-            if known and _is_unchanged(known, entry, stage):
-                entries = {out["path"]: out for out in known["outs"]}
-                outs = {out.path: File(entries[out.name], Path(self.start.sources[out.path])) for out in stage.outs}
-            else:
-                outs = self._outs(stage, entry, files)
-                ran[stage.name] = entry | {"outs": [out.entry for out in outs.values()]}
-            files |= outs
-        written = [out for stage in trial.stages if stage.name in ran for out in stage.outs]
-        contents = {out.path: files[out.path].source.read_bytes() for out in written}
-        contents |= {str(PARAMS): PARAMS.read_bytes(), LOCK: self._dumped(ran)}
-        return Result(contents, [out.path for out in written if out.cached], ran)
-
-    def _outs(self, stage: Stage, entry: Entry, files: dict[str, File]) -> dict[str, File]:
-        """Return the outs of a stage for its deps and parameters, from memory or from a run."""
-        key = dict_sha256({stage.name: entry})
-        if key not in self.runs:
-            self._run(stage, files)
-            self.runs[key] = self._remember(stage, self.memory / key)
-            if len(self.runs) > REMEMBERED:
-                shutil.rmtree(self.memory / self.runs.popitem(last=False)[0])
-        self.runs.move_to_end(key)
-        return self.runs[key]
-
-    def _run(self, stage: Stage, files: dict[str, File]) -> None:
-        link(Path.cwd(), stage.links)
-        for path in stage.deps.values():
-            if path in files and self.places.get(path) != files[path].entry["md5"]:
-                _copy(files[path].source, Path(path))
-                self.places[path] = files[path].entry["md5"]
-        for out in stage.outs:
-            self.places.pop(out.path, None)
-            Path(out.path).parent.mkdir(parents=True, exist_ok=True)
-            if not out.persist:
-                Path(out.path).unlink(missing_ok=True)
-        _call(stage, self.watcher)
-
-    def _remember(self, stage: Stage, folder: Path) -> dict[str, File]:
-        """Copy the outs of a run, in the order of dvc.lock; UserError where the stage did not write one."""
-        outs = {}
-        for place, out in enumerate(sorted(stage.outs)):
-            if not Path(out.path).is_file():
-                raise UserError(f"the stage {stage.name} wrote no file {out.path}")
-            source = folder / str(place)
-            _copy(Path(out.path), source)
-            self.places[out.path] = md5 = md5_of(source.read_bytes())
-            entry = {"path": out.name, "hash": "md5", "md5": md5, "size": source.stat().st_size}
-            outs[out.path] = File(entry, source)
-        return outs
-
-    def _dumped(self, ran: dict[str, Entry]) -> bytes:
-        """Return dvc.lock with the stages that ran, as DVC writes it."""
-        if not ran:
-            return Path(LOCK).read_bytes()
-        lock = self.lock or {"schema": "2.0", "stages": {}}
-        text: str = dumps_yaml({**lock, "stages": {**lock["stages"], **ran}})
-        return text.encode()
 
 
 class Watcher:
@@ -198,45 +102,8 @@ class Watcher:
         """Look at the scores of the folds so far."""
         if self.threshold is None or len(scores) > len(self.threshold.means):
             return
-        self.means.append(fmean(fold[self.threshold.metric] for fold in scores))
-        above = self.means[-1] - self.threshold.means[len(scores) - 1]
-        if (-above if self.threshold.minimised else above) < -ROUNDED:
-            raise _BelowThreshold
-
-
-def _entry(stage: Stage, params: dict[str, Any], files: dict[str, File]) -> Entry:
-    """Return what dvc.lock has of a stage before it runs: its command, and deps and parameters, each in order."""
-    deps = {name: files[path].entry | {"path": name} for name, path in stage.deps.items() if path in files}
-    entry: Entry = {"cmd": stage.cmd}
-    if stage.deps:
-        entry["deps"] = [dep for _, dep in sorted((stage.leaves | deps).items())]
-    if stage.params:
-        entry["params"] = {str(PARAMS): {key: reduce(getitem, key.split("."), params) for key in stage.params}}
-    return entry
-
-
-def _is_unchanged(known: Entry, entry: Entry, stage: Stage) -> bool:
-    was, is_now = (
-        (of["cmd"], of.get("params"), {dep["path"]: dep["md5"] for dep in of.get("deps", ())}) for of in (known, entry)
-    )
-    return was == is_now and {out["path"] for out in known.get("outs", ())} == {out.name for out in stage.outs}
-
-
-def _call(stage: Stage, watcher: Watcher) -> None:
-    """Run a stage: a module with a `main()` in this process, whose folds the watcher sees if it lets it; or as DVC would."""
-    *start, module = shlex.split(stage.cmd)
-    if start == IN_PROCESS and stage.folder == os.curdir:
-        main = importlib.import_module(module).main
-        watched = watcher.threshold and "watcher" in inspect.signature(main).parameters
-        main(**({"watcher": watcher} if watched else {}))
-        return
-    done = subprocess.run(stage.cmd, shell=True, cwd=stage.folder, capture_output=True, text=True, check=False)  # noqa: S602 - as DVC does
-    if done.returncode:
-        last = (done.stderr or done.stdout).strip().splitlines() or ["no output"]
-        raise UserError(f"the stage {stage.name} ended with exit code {done.returncode}: {last[-1]}")
-
-
-def _copy(source: Path, target: Path) -> None:
-    target.parent.mkdir(parents=True, exist_ok=True)
-    target.unlink(missing_ok=True)  # a link in its place must not be written through
-    shutil.copyfile(source, target)
+        aim, means = self.threshold
+        self.means.append(fmean(fold[aim.fold_metric] for fold in scores))
+        above = self.means[-1] - means[len(scores) - 1]
+        if (-above if aim.minimised else above) < -ROUNDED:
+            raise BelowThreshold

@@ -1,7 +1,7 @@
-"""A process that runs trials in a copy of the project: `python -m dvckit.sweep.worker`, started in that copy.
+"""Processes that run trials in a copy of the project: `python -m dvckit.sweep.worker`, started in that copy.
 
-It imports the stages from the copy, as the experiments will hold them, and not from where the user goes on editing: the
-current folder comes first on Python's path, then the copies of the project's folders that are on the parent's, such as
+A process imports the stages from the copy, as the experiments will hold them, and not from where the user goes on editing:
+the current folder comes first on Python's path, then the copies of the project's folders that are on the parent's, such as
 `src`, before any editable install. A library that lives in the same repository so is the copy's, too; any other is the
 installed one, as with `dvc exp run`. Parent and worker send pickles over stdin and stdout.
 """
@@ -9,14 +9,18 @@ installed one, as with `dvc exp run`. Parent and worker send pickles over stdin 
 import importlib
 import os
 import pickle
+import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from threading import Lock, get_ident
 from typing import IO, Any
 
 from dvckit.stage import ARITHMETIC
-from dvckit.sweep.trial import Answer, Failed, Start, Trial, Trials
+from dvckit.sweep.stages import Start, Trials
+from dvckit.sweep.trial import Outcome, Result, Trial
 
 
 class Worker:
@@ -38,34 +42,59 @@ class Worker:
             )
         assert self.process.stdin
         assert self.process.stdout
-        self.requests: IO[bytes] = self.process.stdin
-        self.answers: IO[bytes] = self.process.stdout
+        self.requests, self.answers = self.process.stdin, self.process.stdout
         with suppress(BrokenPipeError):  # `run` reports it
             _send(self.requests, start)
 
-    def run(self, trial: Trial) -> Answer:
+    def run(self, trial: Trial) -> Result | Outcome:
         """Return what the trial wrote, or why it wrote nothing."""
         try:
             _send(self.requests, trial)
-            result: Answer = pickle.load(self.answers)  # noqa: S301 - our own process
+            answer: Result | Outcome = pickle.load(self.answers)  # noqa: S301 - our own process
         except (EOFError, ValueError, BrokenPipeError, pickle.UnpicklingError):
             code = self.process.wait()
             self.end()
             last = self.log.read_text(encoding="utf-8", errors="replace").strip().splitlines() or ["no output"]
-            return Failed(f"the worker ended with code {code}: {last[-1]}")
-        return result
-
-    def alive(self) -> bool:
-        """Tell whether it can run another trial."""
-        return self.process.poll() is None
+            return trial.failed(f"the worker ended with code {code}: {last[-1]}")
+        return answer
 
     def end(self) -> None:
-        """Kill it."""
-        self.process.kill()
+        """Kill it, and the programs that its stages have started."""
+        with suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
         for stream in (self.requests, self.answers):
             with suppress(BrokenPipeError):  # what it has not read
                 stream.close()
+
+
+class Workers:
+    """The workers of this process, one for each thread that runs trials; one that has died is replaced."""
+
+    def __init__(self, folder: Path, start: Callable[[Path], Worker]) -> None:
+        """`start` gives a worker in a new folder, which will be inside of this one."""
+        self.folder, self._start = folder, start
+        self._workers: dict[int, Worker] = {}
+        self._started, self._ended = 0, False
+        self._lock = Lock()
+
+    def run(self, trial: Trial) -> Result | Outcome:
+        """Return what the trial wrote, or why it wrote nothing."""
+        with self._lock:
+            if self._ended:
+                return trial.failed("the sweep is ending")
+            worker = self._workers.get(get_ident())
+            if worker is None or worker.process.poll() is not None:
+                self._started += 1
+                worker = self._workers[get_ident()] = self._start(self.folder / str(self._started))
+        return worker.run(trial)
+
+    def end(self) -> None:
+        """Kill them all, whatever they do."""
+        with self._lock:
+            self._ended = True
+        for worker in self._workers.values():
+            worker.end()
 
 
 def _send(stream: IO[bytes], content: Any) -> None:

@@ -1,0 +1,164 @@
+"""The stages that a trial's configuration touches, run in a private folder through their own `main()`.
+
+As with DVC, a stage runs where its command, a dep or a parameter differs from dvc.lock. A worker lives in a copy of the
+project and writes nowhere else; the files of a trial are returned.
+"""
+
+import importlib
+import inspect
+import os
+import shlex
+import shutil
+import subprocess
+from collections import OrderedDict
+from functools import reduce
+from operator import getitem
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from dvckit.core.errors import UserError, one_line
+from dvckit.core.layout import PARAMS
+from dvckit.repository.dvc_internals import dict_sha256, dumps_yaml, load_yaml, parse_yaml_for_update
+from dvckit.repository.locks import LOCK
+from dvckit.repository.objects import file_md5
+from dvckit.sweep.configurations import apply
+from dvckit.sweep.pipeline import Entry, Stage, link
+from dvckit.sweep.trial import BelowThreshold, Outcome, Result, Trial, Watcher
+
+IN_PROCESS = ["python", "-m", "dvckit.stage"]
+REMEMBERED = 32  # runs of stages, for trials that share them
+
+
+class Start(NamedTuple):
+    """What trials start from: dvc.lock's stages whose outs are at hand, and the file that holds each of these outs.
+
+    `imports`: folders in the project that Python imports from, such as `src`.
+    """
+
+    lock: dict[str, Entry]
+    sources: dict[str, str]
+    imports: list[str]
+
+
+class File(NamedTuple):
+    """An out as dvc.lock describes it, and a file with its content."""
+
+    entry: Entry
+    source: Path
+
+
+class Trials:
+    """The trials of one worker, whose current folder is a copy of the project."""
+
+    def __init__(self, start: Start, memory: Path) -> None:
+        """Start from the current folder; `memory` is a folder for what runs of stages wrote."""
+        self.start, self.memory, self.params = start, memory, PARAMS.read_bytes()
+        self.lock = parse_yaml_for_update(Path(LOCK).read_text(encoding="utf-8") if Path(LOCK).exists() else "", LOCK)
+        self.runs: OrderedDict[str, dict[str, File]] = OrderedDict()
+
+    def run(self, trial: Trial) -> Result | Outcome:
+        """Run a trial; an outcome says why there is no result."""
+        self.watcher = Watcher(trial.threshold)
+        try:
+            return self._result(trial)
+        except BelowThreshold:
+            return trial.pruned_after(tuple(self.watcher.means))
+        except UserError as error:
+            return trial.failed(str(error))
+        except OSError as error:
+            reason = f"{error.filename}: {error.strerror}" if error.filename else str(error)
+            return trial.failed(reason)._replace(state="stopped", reason=reason)
+        except Exception as error:  # noqa: BLE001 - a model may refuse its parameters with anything
+            return trial.failed(f"{type(error).__name__}: {one_line(error)}")
+
+    def _result(self, trial: Trial) -> Result:
+        PARAMS.write_bytes(self.params)
+        apply(PARAMS, trial.configuration)
+        params = load_yaml(PARAMS)
+        files: dict[str, File] = {}  # by path
+        ran: dict[str, Entry] = {}
+        for stage in trial.stages:
+            entry, known = _entry(stage, params, files), self.start.lock.get(stage.name)
+            if known and _is_unchanged(known, entry, stage):
+                entries = {out["path"]: out for out in known["outs"]}
+                outs = {out.path: File(entries[out.name], Path(self.start.sources[out.path])) for out in stage.outs}
+            else:
+                outs = self._outs(stage, entry, files)
+                ran[stage.name] = entry | {"outs": [out.entry for out in outs.values()]}
+            files |= outs
+        # of the stages that did not run, too, what git has
+        written = [out for stage in trial.stages for out in stage.outs if stage.name in ran or not out.cached]
+        contents = {out.path: files[out.path].source.read_bytes() for out in written}
+        contents |= {str(PARAMS): PARAMS.read_bytes(), LOCK: self._dumped(ran)}
+        return Result(contents, [out.path for out in written if out.cached], ran)
+
+    def _outs(self, stage: Stage, entry: Entry, files: dict[str, File]) -> dict[str, File]:
+        """Return the outs of a stage for its deps and parameters, from memory or from a run."""
+        key = dict_sha256({stage.name: entry})
+        if key not in self.runs:
+            self._run(stage, files)
+            self.runs[key] = self._remember(stage, self.memory / key)
+            if len(self.runs) > REMEMBERED:
+                shutil.rmtree(self.memory / self.runs.popitem(last=False)[0])
+        self.runs.move_to_end(key)
+        return self.runs[key]
+
+    def _run(self, stage: Stage, files: dict[str, File]) -> None:
+        deps = {path: str(files[path].source) for path in stage.deps.values() if path in files}
+        link(Path.cwd(), stage.links | deps)
+        for out in stage.outs:
+            Path(out.path).parent.mkdir(parents=True, exist_ok=True)
+            Path(out.path).unlink(missing_ok=True)  # a link in its place must not be written through
+        _call(stage, self.watcher)
+
+    def _remember(self, stage: Stage, folder: Path) -> dict[str, File]:
+        """Copy the outs of a run, in the order of dvc.lock; UserError where the stage did not write one."""
+        folder.mkdir(parents=True, exist_ok=True)
+        outs = {}
+        for place, out in enumerate(sorted(stage.outs)):
+            if not Path(out.path).is_file():
+                raise UserError(f"the stage {stage.name} wrote no file {out.path}")
+            source = Path(shutil.copyfile(out.path, folder / str(place)))
+            entry = {"path": out.name, "hash": "md5", "md5": file_md5(source), "size": source.stat().st_size}
+            outs[out.path] = File(entry, source)
+        return outs
+
+    def _dumped(self, ran: dict[str, Entry]) -> bytes:
+        """Return dvc.lock with the stages that ran, as DVC writes it."""
+        if not ran:
+            return Path(LOCK).read_bytes()
+        lock = self.lock or {"schema": "2.0", "stages": {}}
+        text: str = dumps_yaml({**lock, "stages": {**lock["stages"], **ran}})
+        return text.encode()
+
+
+def _entry(stage: Stage, params: dict[str, Any], files: dict[str, File]) -> Entry:
+    """Return what dvc.lock has of a stage before it runs: its command, and deps and parameters, each in order."""
+    deps = {name: files[path].entry | {"path": name} for name, path in stage.deps.items() if path in files}
+    entry: Entry = {"cmd": stage.cmd}
+    if stage.deps:
+        entry["deps"] = [dep for _, dep in sorted((stage.leaves | deps).items())]
+    if stage.params:
+        entry["params"] = {str(PARAMS): {key: reduce(getitem, key.split("."), params) for key in stage.params}}
+    return entry
+
+
+def _is_unchanged(known: Entry, entry: Entry, stage: Stage) -> bool:
+    was, is_now = (
+        (of["cmd"], of.get("params"), {dep["path"]: dep["md5"] for dep in of.get("deps", ())}) for of in (known, entry)
+    )
+    return was == is_now and {out["path"] for out in known.get("outs", ())} == {out.name for out in stage.outs}
+
+
+def _call(stage: Stage, watcher: Watcher) -> None:
+    """Run a stage: a module with a `main()` in this process, whose folds the watcher sees if it lets it; or as DVC would."""
+    *start, module = shlex.split(stage.cmd)
+    if start == IN_PROCESS and stage.folder == os.curdir:
+        main = importlib.import_module(module).main
+        watched = watcher.threshold and "watcher" in inspect.signature(main).parameters
+        main(**({"watcher": watcher} if watched else {}))
+        return
+    done = subprocess.run(stage.cmd, shell=True, cwd=stage.folder, capture_output=True, text=True, check=False)  # noqa: S602 - as DVC does
+    if done.returncode:
+        last = (done.stderr or done.stdout).strip().splitlines() or ["no output"]
+        raise UserError(f"the stage {stage.name} ended with exit code {done.returncode}: {last[-1]}")
