@@ -6,9 +6,8 @@ import pandas as pd
 import pytest
 
 from dvckit.sweep.page import Axis, axis, page, slice_of
-from dvckit.sweep.summary import counts
+from dvckit.sweep.summary import BY_INTERVALS, FOLD_BY_FOLD, counts, verdict
 from dvckit.sweep.trial import Aim, Outcome
-from dvckit.sweep.verdict import BY_INTERVALS, FOLD_BY_FOLD, verdict
 
 AIM = Aim("cv.roc_auc")
 

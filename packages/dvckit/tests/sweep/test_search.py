@@ -5,7 +5,7 @@ from optuna.trial import TrialState
 
 from dvckit.sweep.configurations import parse_axes
 from dvckit.sweep.search import STARTUP, Search
-from dvckit.sweep.trial import Aim, BelowThreshold, Outcome, Threshold, Watcher
+from dvckit.sweep.trial import Aim, BelowThreshold, Outcome, Trial, Watcher
 
 
 @pytest.fixture
@@ -32,7 +32,7 @@ def test_a_trial_must_reach_the_median_of_those_that_were_run_whole(search):
         thresholds.append(trial.threshold)
         study.tell(whole(trial, last, last, last - 0.3))
 
-    assert thresholds == [None] * STARTUP + [Threshold(Aim("cv.roc_auc"), (0.8, 0.8))]
+    assert thresholds == [()] * STARTUP + [(0.8, 0.8)]
 
 
 def test_a_pruned_trial_is_no_measure_for_others_and_is_not_run_again(search):
@@ -41,7 +41,7 @@ def test_a_pruned_trial_is_no_measure_for_others_and_is_not_run_again(search):
         study.tell(whole(next(trials), 0.8, 0.8))
     study.tell(Outcome("name", next(trials).configuration, "pruned", means=(0.1,)))
 
-    assert next(trials).threshold.means == (0.8,)
+    assert next(trials).threshold == (0.8,)
     again = list(search(STARTUP + 1).trials())
     assert [trial.pruned for trial in again] == [()] * STARTUP + [(0.1,)]
     assert [trial.state for trial in study.study.trials[-2:]] == [TrialState.PRUNED, TrialState.RUNNING]
@@ -65,7 +65,7 @@ def test_a_trial_that_a_break_left_open_has_to_reach_what_it_had_to(search):
 def test_what_is_no_mean_over_folds_prunes_nothing(search):
     study = search(STARTUP + 1, "holdout.roc_auc")
     for trial in study.trials():
-        assert trial.threshold is None
+        assert trial.threshold == ()
         study.tell(whole(trial, 0.5, metric="roc_auc")._replace(scores={"holdout.roc_auc": 0.5}))
 
 
@@ -73,7 +73,7 @@ def test_what_is_no_mean_over_folds_prunes_nothing(search):
     ("metric", "scores", "means"), [("roc_auc", (0.7, 0.5), [0.7, 0.6]), ("brier", (0.6, 0.8), [0.6, 0.7])]
 )
 def test_folds_end_where_their_mean_is_worse_than_the_threshold(metric, scores, means):
-    watch = Watcher(Threshold(Aim(f"cv.{metric}"), (0.65, 0.65)))
+    watch = Watcher(Trial((), Aim(f"cv.{metric}"), (0.65, 0.65)))
     seen = [{metric: score} for score in scores]
     watch(seen[:1])
 
@@ -84,7 +84,7 @@ def test_folds_end_where_their_mean_is_worse_than_the_threshold(metric, scores, 
 
 
 def test_the_last_fold_ends_nothing():
-    watch = Watcher(Threshold(Aim("cv.roc_auc"), (0.5,)))
+    watch = Watcher(Trial((), Aim("cv.roc_auc"), (0.5,)))
 
     watch([{"roc_auc": 0.6}])
     watch([{"roc_auc": 0.6}, {"roc_auc": 0.0}])

@@ -1,6 +1,5 @@
 """What `dvckit sweep` does, from its options to its last lines."""
 
-import json
 import os
 import re
 from contextlib import AbstractContextManager, nullcontext
@@ -10,13 +9,12 @@ from typing import TYPE_CHECKING, NamedTuple
 from dvckit.core.errors import UserError
 from dvckit.core.files import write_bytes, write_json
 from dvckit.core.layout import METRICS, REPORTS
-from dvckit.core.mappings import leaves
 from dvckit.sweep.base import Base, private_folder
 from dvckit.sweep.configurations import Axis, count, grid, parse_axes
 from dvckit.sweep.record import Recorder
-from dvckit.sweep.summary import STATES, Watch
+from dvckit.sweep.summary import STATES, Watch, verdict
 from dvckit.sweep.sweep import Runner, Sweep
-from dvckit.sweep.trial import Aim, Trial
+from dvckit.sweep.trial import Aim, Outcome, Trial
 from dvckit.sweep.worker import Worker, Workers
 
 if TYPE_CHECKING:
@@ -50,11 +48,12 @@ def run(root: Path, options: Options) -> bool:
     keep, axes = _keep(options.keep), _axes(options)
     with private_folder(root) as folder:
         base = Base(root, folder)
-        aim = _aim(base, options.metric)
+        recorder = Recorder(base)
+        start = recorder.read(Trial(()), "done", base.tree)
+        aim = _aim(base, list(start.scores), options.metric)
         for axis in axes:
             for assignment in axis.values:
                 base.stages((assignment,))
-        recorder = Recorder(base)
         if options.dry:
             existing = recorder.existing()
             for configuration in grid(axes):
@@ -69,10 +68,10 @@ def run(root: Path, options: Options) -> bool:
             _runner(base, options.scheduler) as runner,
             Sweep(base, recorder, runner, options.jobs or runner.most, keep=keep) as sweep,
         ):
-            return _drive(sweep, aim, axes, search)
+            return _drive(sweep, aim, axes, search, start)
 
 
-def _drive(sweep: Sweep, aim: Aim, axes: list[Axis], search: "Search | None") -> bool:
+def _drive(sweep: Sweep, aim: Aim, axes: list[Axis], search: "Search | None", start: Outcome) -> bool:
     """Run the trials and report on them; Ctrl-C ends that, not the last lines."""
     stopped: BaseException | None = None
     trials = search.trials() if search else map(Trial, grid(axes))
@@ -85,12 +84,11 @@ def _drive(sweep: Sweep, aim: Aim, axes: list[Axis], search: "Search | None") ->
                     search.tell(outcome)
         except (KeyboardInterrupt, UserError, OSError) as error:
             stopped = error
-    seen, root, start = watch.seen, sweep.base.root, sweep.start()
+    seen, root = watch.seen, sweep.base.root
     rows = [outcome._asdict() for outcome in seen]
     write_json(root / RECORD, {"metric": aim.metric, "minimised": aim.minimised, "trials": rows})
     # pandas and scipy: a second that only the end needs
     from dvckit.sweep.page import page
-    from dvckit.sweep.verdict import verdict
 
     lines = verdict(aim, seen, sweep.keep_best(aim, seen), start)
     write_bytes(root / PAGE, page(aim, seen, lines).encode())
@@ -137,17 +135,15 @@ def _keep(written: str) -> int | None:
     return int(best[1]) if best else None
 
 
-def _aim(base: Base, metric: str | None) -> Aim:
-    """Check a metric against reports/metrics.json as it is; the project's task has the default."""
-    if not (base.copy / METRICS).is_file():
+def _aim(base: Base, known: list[str], metric: str | None) -> Aim:
+    """Check a metric against those of reports/metrics.json; the project's task has the default."""
+    if not known:
         raise UserError(f"git has no {METRICS}, so no metric is known; run `dvc repro` and commit it")
-    known = [key for key, _ in leaves(json.loads((base.copy / METRICS).read_text(encoding="utf-8")))]
     if metric is None and base.project:
         metric = f"cv.{base.project.task.decides}"
     if metric is None:
-        raise UserError(
-            f"dvc.yaml names no project, so name the metric that decides: --metric with one of {', '.join(known)}"
-        )
+        names = ", ".join(known)
+        raise UserError(f"dvc.yaml names no project, so name the metric that decides: --metric with one of {names}")
     if metric not in known:
         raise UserError(f"there is no metric {metric!r} in {METRICS}; it has {', '.join(known)}")
     return Aim(metric)

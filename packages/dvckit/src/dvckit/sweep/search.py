@@ -28,7 +28,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from dvckit.core.errors import UserError, one_line
 from dvckit.sweep.configurations import Axis, Configuration
-from dvckit.sweep.trial import Aim, Outcome, Threshold, Trial
+from dvckit.sweep.trial import Aim, Outcome, Trial
 
 STARTUP = 5  # trials that are run whole, before any is pruned
 THRESHOLD = "threshold"  # the attribute of a trial that holds what it must reach after each fold
@@ -103,8 +103,7 @@ class Search:
         if THRESHOLD not in trial.user_attrs:
             trial.set_user_attr(THRESHOLD, self._threshold())
         self._waiting.append(trial)
-        means = tuple(trial.user_attrs[THRESHOLD])
-        return Trial(self._configuration(trial.params), Threshold(self.aim, means) if means else None)
+        return Trial(self._configuration(trial.params), self.aim, tuple(trial.user_attrs[THRESHOLD]))
 
     def _configuration(self, params: dict[str, Any]) -> Configuration:
         texts = {key: f"{value:.6g}" if isinstance(value, float) else value for key, value in params.items()}

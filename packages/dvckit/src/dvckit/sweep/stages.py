@@ -58,7 +58,7 @@ class Trials:
 
     def run(self, trial: Trial) -> Result | Outcome:
         """Run a trial; an outcome says why there is no result."""
-        self.watcher = Watcher(trial.threshold)
+        self.watcher = Watcher(trial)
         try:
             return self._result(trial)
         except BelowThreshold:

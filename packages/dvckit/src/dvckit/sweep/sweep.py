@@ -1,17 +1,12 @@
 """The trials of a sweep, run at once, and each result recorded as an experiment."""
 
-import json
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Literal, NamedTuple, Self
+from typing import NamedTuple, Self
 
 from dvckit.core.errors import UserError
-from dvckit.core.layout import EVALUATION, METRICS
-from dvckit.core.mappings import leaves
-from dvckit.repository.programs import git_files
 from dvckit.sweep.base import Base
-from dvckit.sweep.notes import Notes
 from dvckit.sweep.record import Recorder
 from dvckit.sweep.trial import Aim, Outcome, Result, Trial
 
@@ -30,7 +25,6 @@ class Sweep:
     def __init__(self, base: Base, recorder: Recorder, runner: Runner, jobs: int, *, keep: int | None = None) -> None:
         """Prepare `jobs` threads; `keep` says how many of the best become experiments, None all."""
         self.base, self.recorder, self.runner, self.jobs, self.keep = base, recorder, runner, jobs, keep
-        self.notes = Notes(base)
         self._existing, self._unrecorded = recorder.existing(), recorder.finished()
         self._outcomes: dict[str, Future[Outcome]] = {}
         self._pool = ThreadPoolExecutor(jobs)
@@ -61,11 +55,11 @@ class Sweep:
 
     def _outcome(self, trial: Trial) -> Outcome:
         if trial.name in self._existing:
-            return self._read(trial, "done", self._existing[trial.name])
+            return self.recorder.read(trial, "done", self._existing[trial.name])
         if trial.name in self._unrecorded:
             if self.keep is None:
                 self.recorder.commit(self._unrecorded[trial.name])
-            return self._read(trial, "new", self._unrecorded[trial.name].tree)
+            return self.recorder.read(trial, "new", self._unrecorded[trial.name].tree)
         if trial.pruned:
             return trial.pruned_after(trial.pruned)
         answer = self.runner.run(trial)
@@ -77,18 +71,8 @@ class Sweep:
         if self.keep:
             self._unrecorded[trial.name] = self.recorder.remember(result)
         else:
-            self.notes.put(self.recorder.commit(result), trial, answer)
-        return self._read(trial, "new", result.tree)
-
-    def start(self) -> Outcome:
-        """Return what the sweep starts from, as if it were a trial."""
-        return self._read(Trial(()), "done", self.base.tree)
-
-    def _read(self, trial: Trial, state: Literal["new", "done"], tree: str) -> Outcome:
-        """Return a trial with the scores in its tree of git's."""
-        contents = git_files(self.base.root, [(tree, str(METRICS)), (tree, str(EVALUATION))])
-        metrics, evaluation = (dict(leaves(json.loads(content or b"{}"))) for content in contents)
-        return Outcome(trial.name, trial.configuration, state, scores=metrics, evaluation=evaluation)
+            self.recorder.note(self.recorder.commit(result), trial, answer)
+        return self.recorder.read(trial, "new", result.tree)
 
     def keep_best(self, aim: Aim, outcomes: Iterable[Outcome]) -> int:
         """Make experiments of the best, where not all are kept; return how many are experiments."""

@@ -58,21 +58,16 @@ class Aim(NamedTuple):
         return sorted(scored.values(), key=lambda outcome: sign * outcome.scores[self.metric])
 
 
-class Threshold(NamedTuple):
-    """What a trial's mean score must reach after each fold, from the first on, or it is pruned."""
-
-    aim: Aim
-    means: tuple[float, ...]
-
-
 class Trial(NamedTuple):
-    """A configuration to run, with a threshold if it may be pruned; `pruned`: its means if a sweep before has pruned it.
+    """A configuration to run.
 
-    `name` and `stages` follow from the configuration: the sweep adds them.
+    `threshold`: what its mean score must reach after each fold, from the first on, or it is pruned; `pruned`: these means
+    if a sweep before has pruned it. `name` and `stages` follow from the configuration: the sweep adds them.
     """
 
     configuration: Configuration
-    threshold: Threshold | None = None
+    aim: Aim = Aim("")
+    threshold: tuple[float, ...] = ()
     pruned: tuple[float, ...] = ()
     name: str = ""
     stages: Sequence[Stage] = ()
@@ -94,16 +89,15 @@ class BelowThreshold(Exception):  # noqa: N818 - no error
 class Watcher:
     """Sees the scores of each fold, and ends the trial where their mean is worse than the threshold."""
 
-    def __init__(self, threshold: Threshold | None) -> None:
-        self.threshold = threshold
+    def __init__(self, trial: Trial) -> None:
+        self.aim, self.threshold = trial.aim, trial.threshold
         self.means: list[float] = []
 
     def __call__(self, scores: list[dict[str, float]]) -> None:
         """Look at the scores of the folds so far."""
-        if self.threshold is None or len(scores) > len(self.threshold.means):
+        if len(scores) > len(self.threshold):
             return
-        aim, means = self.threshold
-        self.means.append(fmean(fold[aim.fold_metric] for fold in scores))
-        above = self.means[-1] - means[len(scores) - 1]
-        if (-above if aim.minimised else above) < -ROUNDED:
+        self.means.append(fmean(fold[self.aim.fold_metric] for fold in scores))
+        above = self.means[-1] - self.threshold[len(scores) - 1]
+        if (-above if self.aim.minimised else above) < -ROUNDED:
             raise BelowThreshold
