@@ -21,7 +21,7 @@ from dvckit.repository.programs import git
 from dvckit.repository.revision import Revision
 from dvckit.sweep.configurations import Configuration, Values, apply
 from dvckit.sweep.pipeline import Entry, Stage, resolve
-from dvckit.sweep.stages import Start
+from dvckit.sweep.stages import File, Start
 
 if TYPE_CHECKING:
     from dvckit.project import Project
@@ -90,25 +90,23 @@ class Base:
     def _start(self) -> Start:
         """Keep those of dvc.lock's stages whose outs are in the cache or in git."""
         lock: dict[str, Entry] = load_yaml(self.copy / LOCK).get("stages", {}) if (self.copy / LOCK).is_file() else {}
-        sources: dict[str, str] = {}
-        kept = {}
+        kept: dict[str, Entry] = {}
+        files: dict[str, File] = {}
         for stage in self.stages(()):
             entries = {entry["path"]: entry for entry in lock.get(stage.name, {}).get("outs", ())}
-            files = {out.path: self._source(out.path, entries.get(out.name)) for out in stage.outs}
-            if all(files.values()):
+            outs = {out.path: self._file(out.path, entries.get(out.name, {})) for out in stage.outs}
+            if stage.name in lock and all(outs.values()):
                 kept[stage.name] = lock[stage.name]
-                sources |= {path: str(source) for path, source in files.items()}
+                files |= {path: file for path, file in outs.items() if file}
         imports = [os.path.relpath(path, self.root) for path in sys.path if Path(path).is_relative_to(self.root)]
-        return Start(kept, sources, imports)
+        return Start(kept, files, imports)
 
-    def _source(self, path: str, entry: Entry | None) -> Path | None:
-        """Return a file with the content that dvc.lock names."""
-        if entry is None or "md5" not in entry:
-            return None
-        cached, own = object_path(self.cache, entry["md5"]), self.copy / path
+    def _file(self, path: str, entry: Entry) -> File | None:
+        """Return the out that dvc.lock describes, if its content is in the cache or in git."""
+        cached, own = object_path(self.cache, entry.get("md5", "")), self.copy / path
         if cached.is_file() and cached.stat().st_size == entry["size"]:
-            return cached
-        return own if file_md5(own) == entry["md5"] else None
+            return File(entry, cached)
+        return File(entry, own) if file_md5(own) == entry.get("md5") else None
 
 
 def _project(root: Path) -> "Project | None":

@@ -32,25 +32,26 @@ class Shipment(NamedTuple):
 
     name: str
     content: bytes
-    start: Start  # `sources` are in the tar file
+    start: Start  # its files are in the tar file
 
 
 def pack(base: Base) -> Shipment:
     """Pack what trials start from."""
-    content, sources = io.BytesIO(), {path: f"out-{number}" for number, path in enumerate(base.start.sources)}
+    content, files = io.BytesIO(), {}
     with tarfile.open(fileobj=content, mode="w") as archive:
         archive.add(base.copied(base.folder / "packed"), "copy")
-        for path, name in sources.items():
-            archive.add(base.start.sources[path], name)
-    return Shipment(token_hex(8), content.getvalue(), base.start._replace(sources=sources))
+        for number, (path, file) in enumerate(base.start.files.items()):
+            files[path] = file._replace(source=Path(f"out-{number}"))
+            archive.add(file.source, files[path].source)
+    return Shipment(token_hex(8), content.getvalue(), base.start._replace(files=files))
 
 
 def unpack(shipment: Shipment, folder: Path) -> Worker:
     """Start a worker in a new folder."""
     with tarfile.open(fileobj=io.BytesIO(shipment.content)) as archive:
         archive.extractall(folder)  # noqa: S202 - packed above; Python 3.11.2 has no filter
-    sources = {path: str(folder / name) for path, name in shipment.start.sources.items()}
-    return Worker(folder / "copy", folder, shipment.start._replace(sources=sources))
+    files = {path: file._replace(source=folder / file.source) for path, file in shipment.start.files.items()}
+    return Worker(folder / "copy", folder, shipment.start._replace(files=files))
 
 
 def run(shipment: Shipment, trial: Trial) -> Result | Outcome:

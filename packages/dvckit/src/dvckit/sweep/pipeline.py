@@ -122,6 +122,8 @@ def link(copy: Path, links: dict[str, str]) -> None:
     """Let paths in a copy of the project lead to where they really are."""
     for path, real in links.items():
         place = Path(os.path.normpath(copy / path))
+        if place.exists() and place.samefile(real):
+            continue  # perhaps through a link of a folder above it, where all is the user's
         place.parent.mkdir(parents=True, exist_ok=True)
         if place.is_dir() and not place.is_symlink():
             shutil.rmtree(place)

@@ -89,8 +89,7 @@ class Recorder:
     def commit(self, result: Unrecorded) -> str:
         """Make the experiment, unless another sweep has just made it; return its commit."""
         message = f"dvc: commit experiment {result.exp_hash}"
-        arguments = ["commit-tree", result.tree, "-p", result.head]
-        commit = git(self.root, *arguments, given=message, environment=self.identity).strip()
+        commit = git(self.root, *self.identity, "commit-tree", result.tree, "-p", result.head, given=message).strip()
         try:
             git(self.root, "update-ref", str(dvc_internals.ExpRefInfo(self.head, result.name)), commit, "")
         except UserError:
@@ -161,8 +160,8 @@ def _store(cache: Path, content: bytes) -> str:
     return md5
 
 
-def _identity(root: Path, *, dirty: bool) -> dict[str, str]:
-    """Return the environment that git needs to commit: empty, or, on a clean tree, the name that DVC makes up.
+def _identity(root: Path, *, dirty: bool) -> list[str]:
+    """Return the options that git needs to commit: none, or, on a clean tree, the name that DVC makes up.
 
     UserError without an identity on a dirty tree, where `dvc exp run` fails, too.
     """
@@ -176,6 +175,5 @@ def _identity(root: Path, *, dirty: bool) -> dict[str, str]:
             ) from None
         config = dvc_internals.StackedConfig.default()
         name, _, address = dvc_internals.get_user_identity(config).decode().rpartition(" ")
-        values = {"NAME": name, "EMAIL": address.strip("<>")}
-        return {f"GIT_{who}_{what}": value for who in ("AUTHOR", "COMMITTER") for what, value in values.items()}
-    return {}
+        return ["-c", f"user.name={name}", "-c", f"user.email={address.strip('<>')}"]
+    return []

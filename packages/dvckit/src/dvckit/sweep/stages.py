@@ -29,22 +29,22 @@ IN_PROCESS = ["python", "-m", "dvckit.stage"]
 REMEMBERED = 32  # runs of stages, for trials that share them
 
 
-class Start(NamedTuple):
-    """What trials start from: dvc.lock's stages whose outs are at hand, and the file that holds each of these outs.
-
-    `imports`: folders in the project that Python imports from, such as `src`.
-    """
-
-    lock: dict[str, Entry]
-    sources: dict[str, str]
-    imports: list[str]
-
-
 class File(NamedTuple):
     """An out as dvc.lock describes it, and a file with its content."""
 
     entry: Entry
     source: Path
+
+
+class Start(NamedTuple):
+    """What trials start from: dvc.lock's stages whose outs are at hand, and these outs by path.
+
+    `imports`: folders in the project that Python imports from, such as `src`.
+    """
+
+    lock: dict[str, Entry]
+    files: dict[str, File]
+    imports: list[str]
 
 
 class Trials:
@@ -80,8 +80,7 @@ class Trials:
         for stage in trial.stages:
             entry, known = _entry(stage, params, files), self.start.lock.get(stage.name)
             if known and _is_unchanged(known, entry, stage):
-                entries = {out["path"]: out for out in known["outs"]}
-                outs = {out.path: File(entries[out.name], Path(self.start.sources[out.path])) for out in stage.outs}
+                outs = {out.path: self.start.files[out.path] for out in stage.outs}
             else:
                 outs = self._outs(stage, entry, files)
                 ran[stage.name] = entry | {"outs": [out.entry for out in outs.values()]}

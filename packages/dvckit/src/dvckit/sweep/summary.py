@@ -38,9 +38,11 @@ def verdict(aim: Aim, outcomes: list[Outcome], kept: int, start: Outcome) -> lis
     if not ranked:
         return [*lines, "no trial has a score"]
     best, *others = ranked
-    lines.append(f"best {aim.metric}: {_score(aim.metric, best)}: {best.name} ({' '.join(best.configuration)})")
+    lines.append(
+        f"best {aim.metric}: {_shown(*_score(aim.metric, best))}: {best.name} ({' '.join(best.configuration)})"
+    )
     gain = difference(aim, start, best)
-    differs = f"; the best differs by {gain.value:+.6f}{_interval(gain.low, gain.high)}" if gain else ""
+    differs = f"; the best differs by {_shown(*gain[:3], '+')}" if gain else ""
     lines.append(f"before the sweep: {start.scores[aim.metric]:.6f}{differs}")
     if judged := [rival for other in others if (rival := is_rival(aim, best, other))]:
         how = ", or ".join(text for text in (FOLD_BY_FOLD, BY_INTERVALS) if text in {text for _, text in judged})
@@ -48,7 +50,7 @@ def verdict(aim: Aim, outcomes: list[Outcome], kept: int, start: Outcome) -> lis
         lines.append(f"{rivals} of {len(judged)} others are indistinguishable from the best, {how}")
     if (holdout := f"holdout.{aim.fold_metric}") in best.scores:
         luck = "the best of many is partly luck; on the hold-out, which had no part in the choice"
-        lines.append(f"{luck}: {_score(holdout, best)}")
+        lines.append(f"{luck}: {_shown(*_score(holdout, best))}")
     return [*lines, f"apply it:    dvc exp apply {best.name}", f"compare it:  dvckit compare HEAD {best.name}"]
 
 
@@ -61,11 +63,10 @@ def is_rival(aim: Aim, best: Outcome, other: Outcome) -> tuple[bool, str] | None
 
     if found := difference(aim, best, other):
         return found.p_value >= SIGNIFICANT, FOLD_BY_FOLD
-    ends = [_ends(aim.metric, outcome) for outcome in (best, other)]
-    if any(None in pair for pair in ends):
+    (one, *ends), (another, *others) = _score(aim.metric, best), _score(aim.metric, other)
+    if None in ends or None in others:
         return None
-    reach = hypot(*((high - low) / 2 for low, high in ends))
-    return abs(best.scores[aim.metric] - other.scores[aim.metric]) < reach, BY_INTERVALS
+    return abs(one - another) < hypot(*((high - low) / 2 for low, high in (ends, others))), BY_INTERVALS
 
 
 def difference(aim: Aim, reference: Outcome, new: Outcome) -> "Difference | None":
@@ -80,17 +81,13 @@ def difference(aim: Aim, reference: Outcome, new: Outcome) -> "Difference | None
     return resampled_t(pd.Series(other) - pd.Series(one), len(other))
 
 
-def _score(metric: str, outcome: Outcome) -> str:
-    return f"{outcome.scores[metric]:.6f}{_interval(*_ends(metric, outcome))}"
+def _score(metric: str, outcome: Outcome) -> tuple[float, Any, Any]:
+    """Return a score and the ends of its 95 % interval, None where it has none."""
+    return outcome.scores[metric], outcome.evaluation.get(f"{metric}.low"), outcome.evaluation.get(f"{metric}.high")
 
 
-def _ends(metric: str, outcome: Outcome) -> list[Any]:
-    """Return the ends of a score's 95 % interval, None where it has none."""
-    return [outcome.evaluation.get(f"{metric}.{end}") for end in ("low", "high")]
-
-
-def _interval(low: float | None, high: float | None) -> str:
-    return "" if low is None else f" (95 % interval {low:.3f} to {high:.3f})"
+def _shown(value: float, low: float | None, high: float | None, sign: str = "") -> str:
+    return f"{value:{sign}.6f}" + ("" if low is None else f" (95 % interval {low:.3f} to {high:.3f})")
 
 
 def counts(outcomes: list[Outcome]) -> str:

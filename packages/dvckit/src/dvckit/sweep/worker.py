@@ -3,20 +3,18 @@
 A process imports the stages from the copy, as the experiments will hold them, and not from where the user goes on editing:
 the current folder comes first on Python's path, then the copies of the project's folders that are on the parent's, such as
 `src`, before any editable install. A library that lives in the same repository so is the copy's, too; any other is the
-installed one, as with `dvc exp run`. Parent and worker send pickles over stdin and stdout.
+installed one, as with `dvc exp run`.
 """
 
-import importlib
 import os
-import pickle
 import signal
 import subprocess
 import sys
 from collections.abc import Callable
 from contextlib import suppress
+from multiprocessing.connection import Connection, Pipe
 from pathlib import Path
 from threading import Lock, get_ident
-from typing import IO, Any
 
 from dvckit.stage import ARITHMETIC
 from dvckit.sweep.stages import Start, Trials
@@ -29,29 +27,28 @@ class Worker:
     def __init__(self, copy: Path, folder: Path, start: Start) -> None:
         """Start it in a copy of the project, with a folder of its own beside that."""
         self.log = folder / "log"
+        self.connection, theirs = Pipe()
         imports = [*(str(copy / path) for path in start.imports), *filter(None, [os.environ.get("PYTHONPATH")])]
-        with self.log.open("wb") as log:
+        with self.log.open("wb") as log, theirs:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "dvckit.sweep.worker", str(folder / "memory")],
+                [sys.executable, "-m", "dvckit.sweep.worker", str(theirs.fileno()), str(folder / "memory")],
                 cwd=copy,
                 env={**os.environ, **ARITHMETIC, "PYTHONPATH": os.pathsep.join(imports)},
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
+                pass_fds=[theirs.fileno()],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
                 stderr=log,
                 start_new_session=True,  # Ctrl-C is the parent's
             )
-        assert self.process.stdin
-        assert self.process.stdout
-        self.requests, self.answers = self.process.stdin, self.process.stdout
-        with suppress(BrokenPipeError):  # `run` reports it
-            _send(self.requests, start)
+        with suppress(OSError):  # `run` reports it
+            self.connection.send(start)
 
     def run(self, trial: Trial) -> Result | Outcome:
         """Return what the trial wrote, or why it wrote nothing."""
         try:
-            _send(self.requests, trial)
-            answer: Result | Outcome = pickle.load(self.answers)  # noqa: S301 - our own process
-        except (EOFError, ValueError, BrokenPipeError, pickle.UnpicklingError):
+            self.connection.send(trial)
+            answer: Result | Outcome = self.connection.recv()
+        except (EOFError, OSError):
             code = self.process.wait()
             self.end()
             last = self.log.read_text(encoding="utf-8", errors="replace").strip().splitlines() or ["no output"]
@@ -63,9 +60,6 @@ class Worker:
         with suppress(ProcessLookupError):
             os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
-        for stream in (self.requests, self.answers):
-            with suppress(BrokenPipeError):  # what it has not read
-                stream.close()
 
 
 class Workers:
@@ -97,21 +91,14 @@ class Workers:
             worker.end()
 
 
-def _send(stream: IO[bytes], content: Any) -> None:
-    pickle.dump(content, stream)
-    stream.flush()
-
-
 def main() -> None:
-    """Run trials until stdin ends, which it does with the parent."""
-    requests, answers = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)  # what stages print is no answer
-    trials = Trials(pickle.load(requests), Path(sys.argv[1]))  # noqa: S301 - our parent
-    with suppress(EOFError, BrokenPipeError):
+    """Run trials until the parent closes its end, or dies."""
+    connection = Connection(int(sys.argv[1]))
+    trials = Trials(connection.recv(), Path(sys.argv[2]))
+    with suppress(EOFError, OSError):
         while True:
-            _send(answers, trials.run(pickle.load(requests)))  # noqa: S301
+            connection.send(trials.run(connection.recv()))
 
 
 if __name__ == "__main__":
-    # As the module that others import, not as `__main__`: pickles name its classes.
-    importlib.import_module("dvckit.sweep.worker").main()
+    main()
