@@ -8,7 +8,6 @@ in the order of the trials: so a search that was interrupted, even while it drew
 the same number of workers it is the same search each time.
 """
 
-import hashlib
 import random
 import warnings
 from collections import deque
@@ -19,14 +18,12 @@ from statistics import median
 from typing import Any
 
 import optuna
-from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
-from optuna.exceptions import OptunaError
-from optuna.samplers import TPESampler
-from optuna.study import StudyDirection
+from optuna import distributions
 from optuna.trial import TrialState
 from sqlalchemy.exc import SQLAlchemyError
 
 from dvckit.core.errors import UserError, one_line
+from dvckit.repository.dvc_internals import dict_sha256
 from dvckit.sweep.configurations import Axis, Configuration
 from dvckit.sweep.trial import Aim, Outcome, Trial
 
@@ -34,18 +31,18 @@ STARTUP = 5  # trials that are run whole, before any is pruned
 THRESHOLD = "threshold"  # the attribute of a trial that holds what it must reach after each fold
 
 
-def distribution(axis: Axis, current: Any) -> BaseDistribution:
+def distribution(axis: Axis, current: Any) -> distributions.BaseDistribution:
     """Return what Optuna draws an axis from; an interval of whole numbers unless its key holds a fraction now.
 
     UserError for an interval whose ends are the wrong way round, or cannot be on a logarithmic scale.
     """
     if axis.interval is None:
-        return CategoricalDistribution([value.partition("=")[2] for value in axis.values])
+        return distributions.CategoricalDistribution([value.partition("=")[2] for value in axis.values])
     low, high, log = float(axis.interval.start), float(axis.interval.end), "log" in axis.interval.tags
     try:
         if not isinstance(current, float) and low.is_integer() and high.is_integer():
-            return IntDistribution(int(low), int(high), log=log)
-        return FloatDistribution(low, high, log=log)
+            return distributions.IntDistribution(int(low), int(high), log=log)
+        return distributions.FloatDistribution(low, high, log=log)
     except ValueError as error:
         raise UserError(f"-S {axis.written}: {error}") from None
 
@@ -66,9 +63,9 @@ class Search:
         self.prunes = not any(axis.key.startswith("evaluate.") for axis in axes)
         self._waiting: deque[optuna.Trial | None] = deque()
         optuna.logging.set_verbosity(optuna.logging.ERROR)
-        content = repr([base, [axis.written for axis in axes], aim.metric, seed])
-        name = f"sweep-{hashlib.sha256(content.encode()).hexdigest()[:12]}"
-        direction = StudyDirection.MINIMIZE if aim.minimised else StudyDirection.MAXIMIZE
+        same = {"base": base, "axes": [axis.written for axis in axes], "metric": aim.metric, "seed": seed}
+        name = f"sweep-{dict_sha256(same)[:12]}"
+        direction = optuna.study.StudyDirection.MINIMIZE if aim.minimised else optuna.study.StudyDirection.MAXIMIZE
         with self._answered():
             self.study = optuna.create_study(storage=storage, study_name=name, direction=direction, load_if_exists=True)
 
@@ -77,7 +74,7 @@ class Search:
         """Turn what the database refuses into UserError."""
         try:
             yield
-        except (SQLAlchemyError, OptunaError, ImportError) as error:
+        except (SQLAlchemyError, optuna.exceptions.OptunaError, ImportError) as error:
             raise UserError(f"--storage {self.storage}: {one_line(error)}") from None
 
     def trials(self) -> Iterator[Trial]:
@@ -98,7 +95,7 @@ class Search:
         trial = optuna.Trial(self.study, known._trial_id) if known else self.study.ask()  # noqa: SLF001
         for key, drawn_from in self.distributions.items():
             seed = random.Random(f"{self.seed} {number} {key}").getrandbits(32)  # noqa: S311
-            self.study.sampler = TPESampler(seed=seed)
+            self.study.sampler = optuna.samplers.TPESampler(seed=seed)
             trial._suggest(key, drawn_from)  # noqa: SLF001 - what `ask` does; a value that it has stays
         if THRESHOLD not in trial.user_attrs:
             trial.set_user_attr(THRESHOLD, self._threshold())
