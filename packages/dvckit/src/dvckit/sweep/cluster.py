@@ -69,10 +69,7 @@ def forget(name: str) -> None:
 
 @contextmanager
 def runner(base: Base, address: str) -> Iterator[Runner]:
-    """Send what trials start from to all Dask workers, and give what runs trials there.
-
-    UserError where no scheduler answers, or it has no workers.
-    """
+    """Give what runs trials on all Dask workers; UserError where no scheduler answers, or it has no workers."""
     try:
         client = Client(address, timeout=CONNECT)
     except (OSError, ValueError) as error:

@@ -41,10 +41,7 @@ class Options(NamedTuple):
 
 
 def run(root: Path, options: Options) -> bool:
-    """Run a grid or a search; return whether any trial has a score.
-
-    UserError before anything is recorded where an option is wrong.
-    """
+    """Run a grid or a search; return whether any trial has a score. UserError at once where an option is wrong."""
     keep, axes = _keep(options.keep), _axes(options)
     with private_folder(root) as folder:
         base = Base(root, folder)

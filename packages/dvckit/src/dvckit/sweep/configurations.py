@@ -112,7 +112,7 @@ class Values:
         known = {".".join(name.split(".")[:depth]) for name in self.start for depth in range(1, name.count(".") + 2)}
         if key not in known:
             near = difflib.get_close_matches(key, sorted(known), n=1, cutoff=0.5)
-            near = near or [name for name in sorted(known) if name.rpartition(".")[2] == key]
+            near += [name for name in sorted(known) if name.endswith(f".{key}")]
             hint = f"did you mean {near[0]}?" if near else f"{PARAMS} has {', '.join(sorted(self.start))}"
             raise UserError(f"unknown key {key}; {hint}")
 

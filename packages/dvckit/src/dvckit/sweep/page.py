@@ -73,6 +73,5 @@ def page(aim: Aim, outcomes: list[Outcome], verdict: list[str]) -> str:
         lines=list(zip(*(along.places[:DRAWN] for along in axes), strict=True)),
         scored=scored,
         unscored={outcome.name: outcome for outcome in outcomes if not outcome.scores}.values(),
-        listed=LISTED,
-        drawn=DRAWN,
+        best=scored[:LISTED],
     )

@@ -51,7 +51,8 @@ class Recorder:
         self.top = Path("/", prefix)
         top = (self.copy, *self.copy.parents)[prefix.count("/")]
         git_dir = git(self.root, "rev-parse", "--absolute-git-dir").strip()
-        self._git = partial(git, self.copy, "--git-dir", git_dir, "--work-tree", str(top), index=self.copy / "index")
+        index = base.folder / "record-index"
+        self._git = partial(git, self.copy, "--git-dir", git_dir, "--work-tree", str(top), index=index)
         with dvc_internals.Repo(str(self.root)) as repo:
             self.notes = dvc_internals.ExpCache(repo)
         self._repos: dict[int, Any] = {}  # DVC's view of the copy, for each way to resolve its stages
@@ -161,10 +162,7 @@ def _store(cache: Path, content: bytes) -> str:
 
 
 def _identity(root: Path, *, dirty: bool) -> list[str]:
-    """Return the options that git needs to commit: none, or, on a clean tree, the name that DVC makes up.
-
-    UserError without an identity on a dirty tree, where `dvc exp run` fails, too.
-    """
+    """Return git's options to commit without an identity: the name that DVC makes up; UserError where DVC fails, too."""
     try:
         git(root, "-c", "user.useConfigOnly=true", "var", "GIT_COMMITTER_IDENT")
     except UserError:

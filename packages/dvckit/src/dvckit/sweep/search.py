@@ -32,10 +32,7 @@ THRESHOLD = "threshold"  # the attribute of a trial that holds what it must reac
 
 
 def distribution(axis: Axis, current: Any) -> distributions.BaseDistribution:
-    """Return what Optuna draws an axis from; an interval of whole numbers unless its key holds a fraction now.
-
-    UserError for an interval whose ends are the wrong way round, or cannot be on a logarithmic scale.
-    """
+    """Return what Optuna draws from: of an interval whole numbers, unless its key holds a fraction; UserError if empty."""
     if axis.interval is None:
         return distributions.CategoricalDistribution([value.partition("=")[2] for value in axis.values])
     low, high, log = float(axis.interval.start), float(axis.interval.end), "log" in axis.interval.tags
@@ -53,10 +50,7 @@ class Search:
     def __init__(
         self, axes: list[Axis], values: dict[str, Any], aim: Aim, *, trials: int, seed: int, storage: str, base: str
     ) -> None:
-        """Open the study in a database; `values` are the present ones, and `base` names what the trials start from.
-
-        UserError where the database cannot be used.
-        """
+        """Open the study, or UserError; `values` are the present ones, and `base` names what the trials start from."""
         self.axes, self.aim, self.count, self.seed, self.storage = axes, aim, trials, seed, storage
         self.distributions = {axis.key: distribution(axis, values.get(axis.key)) for axis in axes}
         # where the folds themselves are tried, their scores say nothing about one another
