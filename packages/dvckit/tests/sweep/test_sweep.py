@@ -128,7 +128,10 @@ def test_experiments_stand_in_dvcs_own_tables(small):
     assert len(names) == 4
     params = {(data["params"]["params.yaml"]["data"]["train"]["n_estimators"],) for data in found.values()}
     assert params == {(3,), (4,)}
-    assert all(data["metrics"]["reports/metrics.json"]["data"]["cv"]["roc_auc"] for data in found.values())
+    scores = {row["name"]: row["scores"]["cv.roc_auc"] for row in trials(small)}
+    assert scores == {
+        name: data["metrics"]["reports/metrics.json"]["data"]["cv"]["roc_auc"] for name, data in found.items()
+    }
     difference = json.loads(small.ok("dvc", "exp", "diff", names[0], names[1], "--json"))
     assert difference["params"]["params.yaml"].keys() <= {"train.n_estimators", "train.max_depth"}
     assert difference["params"]["params.yaml"]
@@ -205,6 +208,25 @@ def test_what_another_pipeline_measures_is_noted_as_dvc_does(small):
     small.ok("dvc", "exp", "run", "--name", "theirs", "-S", "dataset.seed=5")
     found = experiments(small)
     assert unlike(small, found[ours], found["theirs"]) == []
+
+
+@pytest.mark.faults
+def test_metrics_in_dvcs_cache_are_noted_of_each_trial(small):
+    counted = "cmd: wc -l < data/raw/train.csv > rows.json\n    deps: [data/raw/train.csv]\n    metrics: [rows.json]"
+    small.edit("dvc.yaml", ("stages:\n", f"stages:\n  count:\n    {counted}\n"))
+    small.edit(".gitignore", ("/out/", "/out/\n/rows.json"))
+    small.ok("dvc", "repro")
+    small.commit("a metric that git does not have")
+
+    sweep(small, "dataset.rows=200,300", "train.max_depth=2")
+    sweep(small, "train.max_depth=3")
+
+    shown = json.loads(small.ok("dvc", "exp", "show", "--json"))
+    rows = [row["revs"][0]["data"] for rev in shown for row in rev.get("experiments") or ()]
+    noted = {
+        data["params"]["params.yaml"]["data"]["dataset"]["rows"]: data["metrics"]["rows.json"]["data"] for data in rows
+    }
+    assert noted == {200: 137, 300: 205, 1309: 892}
 
 
 def apply_and_repro(project, name):

@@ -14,11 +14,12 @@ Entry = dict[str, Any]  # of a stage in dvc.lock, or of a dep or an out in it
 
 
 class Out(NamedTuple):
-    """An output: its path as dvc.yaml writes it, and in the project; whether DVC keeps it, or git."""
+    """An output: its path as dvc.yaml writes it, and in the project; whether DVC keeps it, or git; whether DVC shows it."""
 
     name: str
     path: str
     cached: bool
+    metric: bool
 
 
 class Stage(NamedTuple):
@@ -84,7 +85,7 @@ def _stage(root: Path, copy: Path, stage: Any, outs: set[str]) -> Stage:
         folder=os.path.relpath(stage.wdir, copy),
         deps={dep.def_path: _inside(copy, dep) for dep in deps},
         params=sorted(key for dep in params for key in dep.params),
-        outs=[Out(out.def_path, _inside(copy, out), out.use_cache) for out in stage.outs],
+        outs=[Out(out.def_path, _inside(copy, out), out.use_cache, bool(out.metric)) for out in stage.outs],
         links=links,
         leaves=_leaves(stage, leaves),
     )

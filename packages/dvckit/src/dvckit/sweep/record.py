@@ -70,19 +70,19 @@ class Recorder:
         metrics, evaluation = (dict(leaves(json.loads(content or b"{}"))) for content in contents)
         return Outcome(trial.name, trial.configuration, state, scores=metrics, evaluation=evaluation)
 
-    def store(self, name: str, result: Result) -> Unrecorded:
+    def store(self, trial: Trial, result: Result) -> Unrecorded:
         """Store what a trial wrote: in DVC's cache what DVC keeps, in git's objects the rest."""
         objects = [_store(self.cache, result.files[path]) for path in result.cached]
         with self._busy:
             self._git("read-tree", self.base.tree)
-            self._git("update-index", "--add", "-z", "--stdin", given="\0".join(self._written(result)))
+            self._git("update-index", "--add", "-z", "--stdin", given="\0".join(self._written(trial, result)))
             tree = self._git("write-tree").strip()
-        return Unrecorded(name, self.head, tree, dvc_internals.dict_sha256(result.ran), objects)
+        return Unrecorded(trial.name, self.head, tree, dvc_internals.dict_sha256(result.ran), objects)
 
-    def _written(self, result: Result) -> list[str]:
-        """Write the files of a result that git has into the copy; return their paths."""
+    def _written(self, trial: Trial, result: Result) -> list[str]:
+        """Write the files that git has, and those that DVC shows, into the copy; return the paths of the former."""
         paths = [path for path in result.files if path not in result.cached]
-        for path in paths:
+        for path in {*paths, *(out.path for stage in trial.stages for out in stage.outs if out.metric)}:
             (self.copy / path).parent.mkdir(parents=True, exist_ok=True)
             (self.copy / path).write_bytes(result.files[path])
         return paths
@@ -103,7 +103,7 @@ class Recorder:
         seconds = int(git(self.root, "show", "--no-patch", "--format=%ct", commit))
         when = datetime.fromtimestamp(seconds)  # noqa: DTZ006 - DVC's, in local time
         with self._busy:
-            self._written(result)
+            self._written(trial, result)
             repo = self._repo(trial, result)
             exp = dvc_internals.SerializableExp.from_repo(repo, rev=commit, timestamp=when)
         # in a commit nothing is above the repository: DVC shows `../mine` as `mine`

@@ -85,8 +85,12 @@ class Trials:
                 outs = self._outs(stage, entry, files)
                 ran[stage.name] = entry | {"outs": [out.entry for out in outs.values()]}
             files |= outs
-        # of the stages that did not run, too, what git has
-        written = [out for stage in trial.stages for out in stage.outs if stage.name in ran or not out.cached]
+        written = [
+            out
+            for stage in trial.stages
+            for out in stage.outs
+            if stage.name in ran or not out.cached or out.metric  # of the others what git has and DVC shows
+        ]
         contents = {out.path: files[out.path].source.read_bytes() for out in written}
         contents |= {str(PARAMS): PARAMS.read_bytes(), LOCK: self._dumped(ran)}
         return Result(contents, [out.path for out in written if out.cached], ran)

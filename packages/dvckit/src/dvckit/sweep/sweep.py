@@ -67,7 +67,7 @@ class Sweep:
             if answer.state == "stopped":
                 raise UserError(f"{answer.reason}; finished trials are kept, and the same command goes on from there")
             return answer
-        result = self.recorder.store(trial.name, answer)
+        result = self.recorder.store(trial, answer)
         if self.keep:
             self._unrecorded[trial.name] = self.recorder.remember(result)
         else:
