@@ -22,7 +22,7 @@ from dvckit.repository.dvc_internals import dict_sha256, dumps_yaml, load_yaml, 
 from dvckit.repository.locks import LOCK
 from dvckit.repository.objects import file_md5
 from dvckit.sweep.configurations import apply
-from dvckit.sweep.pipeline import Entry, Stage, link
+from dvckit.sweep.pipeline import Entry, Out, Stage, link
 from dvckit.sweep.trial import BelowThreshold, Outcome, Result, Trial, Watcher
 
 IN_PROCESS = ["python", "-m", "dvckit.stage"]
@@ -77,6 +77,7 @@ class Trials:
         params = load_yaml(PARAMS)
         files: dict[str, File] = {}  # by path
         ran: dict[str, Entry] = {}
+        written: list[Out] = []
         for stage in trial.stages:
             entry, known = _entry(stage, params, files), self.start.lock.get(stage.name)
             if known and _is_unchanged(known, entry, stage):
@@ -85,12 +86,8 @@ class Trials:
                 outs = self._outs(stage, entry, files)
                 ran[stage.name] = entry | {"outs": [out.entry for out in outs.values()]}
             files |= outs
-        written = [
-            out
-            for stage in trial.stages
-            for out in stage.outs
-            if stage.name in ran or not out.cached or out.metric  # of the others what git has and DVC shows
-        ]
+            # of a stage that did not run what git has and DVC shows
+            written += [out for out in stage.outs if stage.name in ran or out.metric or not out.cached]
         contents = {out.path: files[out.path].source.read_bytes() for out in written}
         contents |= {str(PARAMS): PARAMS.read_bytes(), LOCK: self._dumped(ran)}
         return Result(contents, [out.path for out in written if out.cached], ran)
