@@ -106,10 +106,14 @@ class Recorder:
             self._written(trial, result)
             repo = self._repo(trial, result)
             exp = dvc_internals.SerializableExp.from_repo(repo, rev=commit, timestamp=when)
-        # in a commit nothing is above the repository: DVC shows `../mine` as `mine`
-        shown = {os.path.relpath(os.path.normpath(self.top / path), self.top): dep for path, dep in exp.deps.items()}
         if not exp.contains_error:
-            self.notes.put(replace(exp, deps=shown))
+            self.notes.put(replace(exp, deps={self._shown(path): dep for path, dep in exp.deps.items()}))
+
+    def _shown(self, path: str) -> str:
+        """Return how DVC shows a dep in a commit, where nothing is above the repository: `../mine` is `mine`."""
+        place = Path(os.path.normpath(self.copy / path))
+        in_copy = place.is_relative_to(self.base.folder)  # else its path in dvc.yaml is absolute
+        return os.path.relpath(os.path.normpath(self.top / path) if in_copy else place, self.top)
 
     def _repo(self, trial: Trial, result: Result) -> Any:
         """Return DVC's view of the copy, with the dvc.lock of a trial."""
