@@ -55,6 +55,7 @@ class Trials:
         self.start, self.memory, self.params = start, memory, PARAMS.read_bytes()
         self.lock = parse_yaml_for_update(Path(LOCK).read_text(encoding="utf-8") if Path(LOCK).exists() else "", LOCK)
         self.runs: OrderedDict[str, dict[str, File]] = OrderedDict()
+        self.places: dict[str, Path] = {}  # the file of which each path in the copy has the content
 
     def run(self, trial: Trial) -> Result | Outcome:
         """Run a trial; an outcome says why there is no result."""
@@ -104,21 +105,25 @@ class Trials:
         return self.runs[key]
 
     def _run(self, stage: Stage, files: dict[str, File]) -> None:
-        deps = {path: str(files[path].source) for path in stage.deps.values() if path in files}
-        link(Path.cwd(), stage.links | deps)
+        link(Path.cwd(), stage.links)
+        for path in stage.deps.values():
+            if path in files and self.places.get(path) != files[path].source:
+                self.places[path] = files[path].source
+                _copy(files[path].source, Path(path))  # a link would let a stage write into DVC's cache
         for out in stage.outs:
+            self.places.pop(out.path, None)
             Path(out.path).parent.mkdir(parents=True, exist_ok=True)
             Path(out.path).unlink(missing_ok=True)  # a link in its place must not be written through
         _call(stage, self.watcher)
 
     def _remember(self, stage: Stage, folder: Path) -> dict[str, File]:
         """Copy the outs of a run, in the order of dvc.lock; UserError where the stage did not write one."""
-        folder.mkdir(parents=True, exist_ok=True)
         outs = {}
         for place, out in enumerate(sorted(stage.outs)):
             if not Path(out.path).is_file():
                 raise UserError(f"the stage {stage.name} wrote no file {out.path}")
-            source = Path(shutil.copyfile(out.path, folder / str(place)))
+            self.places[out.path] = source = folder / str(place)
+            _copy(Path(out.path), source)
             entry = {"path": out.name, "hash": "md5", "md5": file_md5(source), "size": source.stat().st_size}
             outs[out.path] = File(entry, source)
         return outs
@@ -162,3 +167,9 @@ def _call(stage: Stage, watcher: Watcher) -> None:
     if done.returncode:
         last = (done.stderr or done.stdout).strip().splitlines() or ["no output"]
         raise UserError(f"the stage {stage.name} ended with exit code {done.returncode}: {last[-1]}")
+
+
+def _copy(source: Path, target: Path) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.unlink(missing_ok=True)  # as above
+    shutil.copyfile(source, target)
