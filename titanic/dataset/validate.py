@@ -7,7 +7,7 @@ predict are never rejected.
 from pydantic import Field
 
 from dvckit.core.errors import UserError
-from dvckit.core.files import scratch_folder, write_bytes, write_json
+from dvckit.core.files import scratch_folder, write_json, write_table
 from dvckit.core.layout import DATA_QUALITY, INTERIM, RAW, REJECTED, TEST, TRAIN
 from dvckit.core.params import Section, read
 from dvckit.tables.summary import print_quality
@@ -31,6 +31,6 @@ def main() -> None:
             raise UserError("\n".join(verdict.problems))
         for name in (TRAIN, TEST):
             (folder / f"{name}.parquet").replace(INTERIM / f"{name}.parquet")
-    write_bytes(REJECTED, rejected_rows(verdict.checked[TRAIN]).encode())
+    write_table(REJECTED, rejected_rows(verdict.checked[TRAIN]))
     write_json(DATA_QUALITY, verdict.report)
     print_quality(verdict.report)

@@ -5,8 +5,8 @@ import pytest
 
 from dvckit.core.files import write_parquet
 from dvckit.tables import quality as module
-from dvckit.tables.quality import Accepted, Contingency, gives_away, quality
-from dvckit.tables.validation import judge
+from dvckit.tables.quality import Contingency, gives_away, quality
+from dvckit.tables.validation import Checked, judge
 from dvckit.tasks import task
 from titanic.schema import RULES, TASK, Clean
 
@@ -39,11 +39,13 @@ def report(tmp_path):
     """The report on a training list, with the rejected rows, and on a list to predict."""
 
     def report(train, test=None, rejected=None):
-        tables = {"train": Accepted(tmp_path / "train.parquet", rejected or {})}
-        write_parquet(tmp_path / "train.parquet", [train])
-        if test is not None:
-            tables["test"] = Accepted(tmp_path / "test.parquet", {})
-            write_parquet(tmp_path / "test.parquet", [test.drop(columns=Clean.Survived)])
+        frames = {"train": train} if test is None else {"train": train, "test": test.drop(columns=Clean.Survived)}
+        tables = {}
+        for name, frame in frames.items():
+            clean = tmp_path / f"{name}.parquet"
+            write_parquet(clean, [frame])
+            bad = rejected or {} if name == "train" else {}
+            tables[name] = Checked(tmp_path / f"{name}.csv", clean, len(frame), bad)
         return quality(tables, RULES, task(TASK))
 
     return report
@@ -225,7 +227,8 @@ def test_what_gives_the_target_away_is_what_a_count_row_by_row_says(labels, nume
         column = [None if draw.random() < draw.choice([0.0, 0.2]) else int(value) for value in column]
         values = column if numeric else [None if value is None else f"v{value}" for value in column]
 
-        counts = Contingency.of(pa.chunked_array([pa.array(values)]), pa.chunked_array([pa.array(target)]))
+        kinds = pa.array(range(labels))
+        counts = Contingency.of(pa.chunked_array([pa.array(values)]), pa.chunked_array([pa.array(target)]), kinds)
         answer = gives_away(counts, numeric=numeric)
 
         assert answer == naive(values, target.tolist(), numeric=numeric)

@@ -1,5 +1,4 @@
 import csv
-import io
 import shutil
 
 import pandas as pd
@@ -9,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dvckit.core.errors import UserError
+from dvckit.core.files import write_table
 from dvckit.tables import reading
 from dvckit.tables.sources import folder as local
 from dvckit.tables.validation import check, refusal, rejected_rows, type_cells
@@ -130,7 +130,7 @@ def test_ragged_rows_have_their_numbers_and_shift_no_other(judge, monkeypatch, b
     assert clean[Clean.PassengerId].tolist() == [1, 4, 6]
 
 
-def test_bad_rows_up_to_the_share_are_no_refusal_and_are_kept_as_they_were(judge):
+def test_bad_rows_up_to_the_share_are_no_refusal_and_are_kept_as_they_were(judge, tmp_path):
     bad = CUMINGS.replace("female,38", "lady,old")
 
     clean, checked = judge("", HEADER, "", BRAUND, bad, "5,0,3", end="\r\n")
@@ -138,17 +138,19 @@ def test_bad_rows_up_to_the_share_are_no_refusal_and_are_kept_as_they_were(judge
     assert refusal(checked, 0.66) != ""
     assert refusal(checked, 0.67) == ""
     assert clean[Clean.PassengerId].tolist() == [1]
-    assert list(csv.reader(io.StringIO(rejected_rows(checked)))) == [
+    write_table(tmp_path / "rejected.csv", rejected_rows(checked))
+    assert list(csv.reader((tmp_path / "rejected.csv").read_text().splitlines())) == [
         ["file", "row", "reasons", "content"],
         ["train.csv", "2", "Sex is 'lady': must be one of female, male; Age is 'old': must be a number", bad],
         ["train.csv", "3", "has 3 cells, the header has 12", "5,0,3"],
     ]
 
 
-def test_nothing_rejected_leaves_a_header(judge):
+def test_nothing_rejected_leaves_a_header(judge, tmp_path):
     _, checked = judge(HEADER, BRAUND)
 
-    assert rejected_rows(checked) == "file,row,reasons,content\n"
+    write_table(tmp_path / "rejected.csv", rejected_rows(checked))
+    assert (tmp_path / "rejected.csv").read_bytes() == b"file,row,reasons,content\n"
 
 
 def test_batches_give_the_same_as_the_whole(judge, monkeypatch):

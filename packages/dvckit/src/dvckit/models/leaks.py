@@ -37,8 +37,9 @@ def in_both(train: pd.DataFrame, holdout: pd.DataFrame, schema: Schema) -> Itera
 def tells(table: pd.DataFrame, schema: Schema) -> Iterator[str]:
     """Look for features that give the target away, like `dvckit.tables.quality` for the raw columns."""
     rows = pa.Table.from_pandas(table[[*schema.inputs, schema.target]], preserve_index=False)
+    kinds = rows[schema.target].unique()
     for name in schema.inputs:
-        counts = Contingency.of(rows[name], rows[schema.target])
+        counts = Contingency.of(rows[name], rows[schema.target], kinds)
         if gives_away(counts, numeric=schema.kind(name) is not str):
             yield f"{name} alone predicts {schema.target} nearly always; is it known before that?"
 

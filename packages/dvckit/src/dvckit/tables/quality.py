@@ -5,59 +5,46 @@ It reads the Parquet files of the accepted rows, a few columns at a time and lon
 
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, Self, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
-from pyarrow import parquet
+from pyarrow.dataset import Dataset, dataset
 
 from dvckit.core.layout import TEST, TRAIN
 from dvckit.tables.schema import Entity, Rules, Schema
 
 if TYPE_CHECKING:
+    from dvckit.tables.validation import Checked
     from dvckit.tasks.base import Task
 
 TOP = 5  # most frequent values in the profile of a column
 PART = 2_000_000  # rows of text that are grouped at once
-MANY = 1_000  # distinct texts above which those of a single row are only counted
 FEW = 50  # labelled rows below which a column may look like the target by chance
 LEAK = 0.98  # accuracy of a single column from which on it gives the target away
 
 Counts = npt.NDArray[np.int64]
-_File: TypeAlias = pa.Table | parquet.ParquetFile
-
-
-class Accepted(NamedTuple):
-    """A validated table: the Parquet file of its accepted rows, and the reasons for each rejected row by its number."""
-
-    clean: Path
-    rejected: Mapping[int, list[str]]
+STREAM = {"use_threads": False, "batch_readahead": 1, "fragment_readahead": 1}  # so that memory is bounded
 
 
 class Contingency(NamedTuple):
-    """How often each value of a column occurs with each label; without labels there is one column of counts."""
+    """How often each value of a column occurs with each label."""
 
     values: pa.Array  # sorted, a missing one last
     counts: Counts  # shape (values, labels)
     alone: Counts  # shape (labels,): rows whose text no other row has, and which are not among the values
 
     @classmethod
-    def of(cls, column: pa.ChunkedArray, labels: pa.ChunkedArray | None = None, kinds: pa.Array | None = None) -> Self:
-        """Count a column by `kinds` of labels, by default those that occur.
-
-        Arrow's own grouping takes ten times as long for numbers.
-        """
+    def of(cls, column: pa.ChunkedArray, labels: pa.ChunkedArray, kinds: pa.Array) -> Self:
+        """Count a column by `kinds` of labels. Arrow's own grouping takes ten times as long for numbers."""
         encoded = column.dictionary_encode("encode").chunks  # all have the dictionary of the whole
         values = encoded[0].dictionary if encoded else pa.array([], column.type)
         codes = np.concatenate([np.array([], dtype=np.int64), *(chunk.indices for chunk in encoded)])
-        if labels is not None and kinds is None:
-            kinds = pc.unique(labels)
-        width = 1 if kinds is None else max(1, len(kinds))
-        places = 0 if labels is None else pc.index_in(labels, kinds).to_numpy()
-        counts = np.bincount(codes * width + places, minlength=len(values) * width).reshape(len(values), width)
+        width = max(1, len(kinds))
+        places = codes * width + pc.index_in(labels, kinds).to_numpy()
+        counts = np.bincount(places, minlength=len(values) * width).reshape(len(values), width)
         order = pc.sort_indices(values)
         return cls(values.take(order), counts[order.to_numpy()], np.zeros(width, dtype=np.int64))
 
@@ -80,128 +67,88 @@ class Contingency(NamedTuple):
         return self._replace(values=kept, counts=self.counts[~single], alone=self.counts[single].sum(axis=0))
 
 
-def quality(tables: dict[str, Accepted], rules: Rules, task: "Task") -> dict[str, Any]:
+def quality(tables: "Mapping[str, Checked]", rules: Rules, task: "Task") -> dict[str, Any]:
     """Return the report on the tables "train" and "test", or on one of them: rows, columns, and every check's result.
 
     A check is {"ok": whether nothing was found, "found": a sentence for each finding}.
     """
-    schema, files = rules.schema, {name: _open(accepted.clean) for name, accepted in tables.items()}
-    large = any(isinstance(file, parquet.ParquetFile) for file in files.values())
+    schema, rows = rules.schema, {name: dataset(checked.clean) for name, checked in tables.items()}
+    columns = [(name, column) for name in tables for column in schema.columns(labelled=name == TRAIN)]
+    large = any(checked.accepted > PART for checked in tables.values())
     with ThreadPoolExecutor(1 if large else 2) as pool:
-        repeated = pool.submit(lambda: list(_entity_twice(files, schema, rules.entity)))
-        profiles = {
-            name: {
-                column: pool.submit(_profile, file, column, schema, labelled=name == TRAIN and column != schema.target)
-                for column in schema.columns(labelled=name == TRAIN)
-            }
-            for name, file in files.items()
+        repeated = pool.submit(lambda: list(_entity_twice(tables, schema, rules.entity)))
+        profiles = dict(zip(columns, pool.map(lambda at: _profile(rows[at[0]], at[1], schema), columns), strict=True))
+    report = {
+        name: {
+            "rows": {"read": checked.rows, "accepted": checked.accepted, "rejected": len(checked.rejected)},
+            "columns": {column: profile for (table, column), (profile, _) in profiles.items() if table == name},
         }
-        report = {
-            name: {
-                "rows": _rows(accepted),
-                "columns": {column: profile.result().profile for column, profile in profiles[name].items()},
-            }
-            for name, accepted in tables.items()
-        }
-        leaks = [
-            f"{name}: {column} alone predicts {schema.target} nearly always; is it known before that?"
-            for name in tables
-            for column, profile in profiles[name].items()
-            if profile.result().gives_away
-        ]
+        for name, checked in tables.items()
+    }
     checks = {
         "schema": [f"{name}: {len(a.rejected)} rows rejected" for name, a in tables.items() if a.rejected],
         "key_unique": list(_repeated_keys(tables, schema)),
         task.target_check: list(_target(report, schema, task)),
         "constant_columns": list(_constant(report, schema)),
-        "leaks": leaks,
-        **({"shared_keys": list(_shared_keys(files, schema))} if len(files) > 1 else {}),
+        "leaks": [
+            f"{name}: {column} alone predicts {schema.target} nearly always; is it known before that?"
+            for (name, column), (_, leaks) in profiles.items()
+            if leaks
+        ],
+        **({"shared_keys": list(_shared_keys(rows, schema))} if len(rows) > 1 else {}),
         **({rules.entity.check: repeated.result()} if rules.entity else {}),
     }
     return {**report, "checks": {name: {"ok": not found, "found": found} for name, found in checks.items()}}
 
 
-def _open(clean: Path) -> _File:
-    """Read a table, or only open it if it is long."""
-    file = parquet.ParquetFile(clean)
-    return file if file.metadata.num_rows > PART else file.read()
-
-
-def _rows(accepted: Accepted) -> dict[str, int]:
-    rows, rejected = parquet.read_metadata(accepted.clean).num_rows, len(accepted.rejected)
-    return {"read": rows + rejected, "accepted": rows, "rejected": rejected}
-
-
-class _Profile(NamedTuple):
-    profile: dict[str, Any]
-    gives_away: bool
-
-
-def _profile(file: _File, name: str, schema: Schema, *, labelled: bool) -> _Profile:
-    profile = {"type": schema.kind(name).__name__, "missing": 0}
+def _profile(table: Dataset, name: str, schema: Schema) -> tuple[dict[str, Any], bool]:
+    """Return the profile of a column for the report, and whether it gives the target away."""
+    profile: dict[str, Any] = {"type": schema.kind(name).__name__, "missing": 0}
     if name == schema.key:  # unique by now
-        keys = _read(file, [name])[name]
-        return _Profile(profile | {"distinct": len(keys)} | _range(keys), gives_away=False)
-    is_text = schema.kind(name) is str
-    counts = _counts(file, name, schema.target if labelled else None, is_text=is_text)
+        keys = table.to_table([name])[name]
+        return profile | {"distinct": len(keys)} | _range(keys), False
+    is_text, labelled = schema.kind(name) is str, name != schema.target and schema.target in table.schema.names
+    counts = _counts(table, name, pc.field(schema.target) if labelled else pc.scalar(0), is_text=is_text)
     rows, present = counts.rows, counts.present
     profile["missing"] = int(rows[~present].sum())
     profile["distinct"] = int(present.sum() + counts.alone.sum())
     values, rows = counts.values.filter(pa.array(present)), rows[present]
-    about = {"top": _top(values, rows)} if is_text or schema.values(name) else _range(values, rows)
-    return _Profile(profile | about, gives_away=labelled and gives_away(counts, numeric=not is_text))
+    about = {"top": _top(values, rows, profile["distinct"])} if is_text or schema.values(name) else _range(values, rows)
+    return profile | about, labelled and gives_away(counts, numeric=not is_text)
 
 
-def _top(values: pa.Array, rows: Counts) -> dict[str, int]:
+def _top(values: pa.Array, rows: Counts, distinct: int) -> dict[str, int]:
     if not len(values):  # of which pyarrow 25 cannot select anything
         return {}
     counts = pa.table({"value": values, "rows": rows})
     top = counts.take(pc.select_k_unstable(counts, TOP, [("rows", "descending"), ("value", "ascending")]))
-    if len(counts) > TOP:
+    if distinct > TOP:
         top = top.filter(pc.field("rows") > 1)
     return {str(value): count for value, count in zip(*top.to_pydict().values(), strict=True)}
 
 
-def _counts(file: _File, name: str, target: str | None, *, is_text: bool) -> Contingency:
-    """Count a column's values; in long tables, texts of a single row are only counted: there are many names."""
-    kinds = pc.unique(_read(file, [target])[target]) if target else None
+def _counts(table: Dataset, name: str, label: pc.Expression, *, is_text: bool) -> Contingency:
+    """Count a column's values by label; texts of a single row are only counted: there are many names."""
+    kinds = pc.unique(table.to_table({"label": label})["label"])
     parts = []
-    for part in _parts([file], [name, *([target] if target else [])], name, is_text=is_text):
-        counts = Contingency.of(part[name], part[target] if target else None, kinds)
-        parts.append(counts.without_single_rows() if is_text and len(counts.values) > MANY else counts)
-    values = pa.concat_arrays([part.values for part in parts])
-    order = pc.sort_indices(values)
-    whole = np.concatenate([part.counts for part in parts])[order.to_numpy()]
-    return Contingency(values.take(order), whole, np.sum([part.alone for part in parts], axis=0))
+    for part in _parts(table, {"value": pc.field(name), "label": label}, name if is_text else None):
+        found = Contingency.of(part["value"], part["label"], kinds)
+        parts.append(found.without_single_rows() if is_text and len(found.values) > TOP else found)
+    values, counts, alone = zip(*parts, strict=True)
+    return Contingency(pa.concat_arrays(values), np.concatenate(counts), np.sum(alone, axis=0))
 
 
-def _read(file: _File, wanted: list[str]) -> pa.Table:
-    return file.select(wanted) if isinstance(file, pa.Table) else file.read(wanted)
-
-
-def _parts(files: list[_File], wanted: list[str], text: str, *, is_text: bool = True) -> Iterator[pa.Table]:
-    """Yield tables that together are the rows of the files; rows with equal text are in the same one.
+def _parts(table: Dataset, columns: dict[str, pc.Expression] | list[str], text: str | None) -> Iterator[pa.Table]:
+    """Yield tables that together are the rows of a table; rows with equal text are in the same one.
 
     The text's length decides on the part: its last bits are cheap, and equal for equal text.
     """
-    rows = sum(len(file) if isinstance(file, pa.Table) else file.metadata.num_rows for file in files)
     count = 1
-    while is_text and rows / count > PART:
+    while text and table.count_rows() / count > PART:
         count *= 2
     for part in range(count):
-        yield pa.concat_tables([_part(file, wanted, text, part, count) for file in files])
-
-
-def _part(file: _File, wanted: list[str], text: str, part: int, count: int) -> pa.Table:
-    if count == 1:
-        return _read(file, wanted)
-    batches = file.to_batches() if isinstance(file, pa.Table) else file.iter_batches(PART, columns=wanted)
-    lengths = ((batch, pc.fill_null(pc.binary_length(batch[text]), 0)) for batch in batches)
-    mine = [
-        batch.select(wanted).filter(pc.equal(pc.bit_wise_and(length, count - 1), part)) for batch, length in lengths
-    ]
-    schema = file.schema if isinstance(file, pa.Table) else file.schema_arrow
-    return pa.Table.from_batches(mine, pa.schema([schema.field(name) for name in wanted]))
+        mine = pc.bit_wise_and(pc.coalesce(pc.binary_length(pc.field(text)), 0), count - 1) == part if text else None
+        yield table.to_table(columns, filter=mine, **STREAM)
 
 
 def _range(numbers: pa.Array, rows: Counts | None = None) -> dict[str, Any]:
@@ -213,9 +160,9 @@ def _range(numbers: pa.Array, rows: Counts | None = None) -> dict[str, Any]:
     return {"min": ends["min"], "max": ends["max"], "mean": round(float(mean), 6)}
 
 
-def _repeated_keys(tables: dict[str, Accepted], schema: Schema) -> Iterator[str]:
-    for name, accepted in tables.items():
-        count = sum(any("must be unique" in reason for reason in reasons) for reasons in accepted.rejected.values())
+def _repeated_keys(tables: "Mapping[str, Checked]", schema: Schema) -> Iterator[str]:
+    for name, checked in tables.items():
+        count = sum(any("must be unique" in reason for reason in reasons) for reasons in checked.rejected.values())
         if count:
             yield f"{name}: {count} rows share their {schema.key} with another one"
 
@@ -271,23 +218,24 @@ def _by_threshold(counts: Counts) -> tuple[int, int]:
     return int(right.max(initial=0)), int(counts.sum())
 
 
-def _shared_keys(files: dict[str, _File], schema: Schema) -> Iterator[str]:
-    train, test = (_read(files[name], [schema.key])[schema.key].to_numpy() for name in (TRAIN, TEST))
+def _shared_keys(tables: dict[str, Dataset], schema: Schema) -> Iterator[str]:
+    train, test = (tables[name].to_table([schema.key])[schema.key].to_numpy() for name in (TRAIN, TEST))
     shared = np.intersect1d(train, test, assume_unique=True)
     if len(shared):
         yield f"train and test: {len(shared)} {schema.key}s are in both, {_some(shared.tolist())}"
 
 
-def _entity_twice(files: dict[str, _File], schema: Schema, entity: Entity | None) -> Iterator[str]:
+def _entity_twice(tables: "Mapping[str, Checked]", schema: Schema, entity: Entity | None) -> Iterator[str]:
     if entity is None:
         return
     key, again = schema.key, []
-    for part in _parts(list(files.values()), [*entity.columns, key], entity.columns[0]):
+    both = dataset([checked.clean for checked in tables.values()])
+    for part in _parts(both, [*entity.columns, key], entity.columns[0]):
         groups = part.group_by(list(entity.columns), use_threads=False).aggregate([([], "count_all"), (key, "min")])
         again += groups.filter(pc.field("count_all") > 1)[f"{key}_min"].to_pylist()
     if again:
         yield (
-            f"{' and '.join(files)}: {len(again)} {entity.noun} appear more than once (by {' and '.join(entity.columns)}), "
+            f"{' and '.join(tables)}: {len(again)} {entity.noun} appear more than once (by {' and '.join(entity.columns)}), "
             f"{key} {_some(sorted(again))}"
         )
 

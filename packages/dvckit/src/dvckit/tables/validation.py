@@ -4,11 +4,7 @@ Every cell is read as text and typed by the number grammar of the schema, so tha
 schema of the record reports every fault of each row. Files are read in batches and may be of any length.
 """
 
-import csv
-import io
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -24,7 +20,7 @@ from pyarrow import parquet
 from dvckit.core.errors import UserError
 from dvckit.core.files import PARQUET, ahead
 from dvckit.core.layout import TEST, TRAIN
-from dvckit.tables.quality import Accepted, quality
+from dvckit.tables.quality import quality
 from dvckit.tables.reading import check_bytes, check_header, row_numbers, rows_as_written, shown, text_batches
 from dvckit.tables.schema import GRAMMAR, NOUN, Rules, Schema
 
@@ -43,6 +39,7 @@ class Checked(NamedTuple):
     """The rows of a file: how many were accepted, and for each rejected one, by its number, every reason."""
 
     path: Path
+    clean: Path  # the Parquet file of the accepted rows
     accepted: int
     rejected: dict[int, list[str]]
 
@@ -79,59 +76,40 @@ def check(path: Path, clean: Path, schema: Schema, names: list[str]) -> Checked:
     """
     check_bytes(path)
     check_header(path, names)
-    checked, found = _pass(path, clean, schema, names, np.array([], dtype=np.int64))
-    if len(twice := _repeated(found.keys)):
+    checked, keys = _pass(path, clean, schema, names, np.array([], dtype=np.int64))
+    keys.sort()
+    if len(twice := keys[1:][keys[1:] == keys[:-1]]):
         checked, _ = _pass(path, clean, schema, names, twice)
     if not checked.rows:
         raise UserError(f"{path} has a header and no rows")
     return checked
 
 
-@dataclass
-class _Found:
-    """The result of a pass over a file: bad rows by their position among the rows that are not ragged, and all keys."""
-
-    ragged: dict[int, str] = field(default_factory=dict)
-    bad: dict[int, list[str]] = field(default_factory=dict)
-    keys: list[npt.NDArray[np.int64]] = field(default_factory=list)
-    rows: int = 0  # that are not ragged
-
-
 def _pass(
     path: Path, clean: Path, schema: Schema, names: list[str], twice: npt.NDArray[np.int64]
-) -> tuple[Checked, _Found]:
-    """Go through the file once; a row with a key of `twice` is bad."""
-    found = _Found()
+) -> tuple[Checked, npt.NDArray[np.int64]]:
+    """Go through the file once and return also all keys; a row with a key of `twice` is bad."""
+    ragged: dict[int, str] = {}
+    bad: dict[int, list[str]] = {}  # by position among the rows that are not ragged
+    keys, rows = [np.array([], dtype=np.int64)], 0
+    typed_schema = schema.typed(labelled=schema.target in names).select_columns(names)
     arrow = pa.schema([(name, ARROW[schema.kind(name)]) for name in names])
     with parquet.ParquetWriter(clean, arrow, **PARQUET) as writer:
-        for good in ahead(_good_rows(path, schema, names, twice, found)):
-            writer.write_batch(good)
-    numbers = row_numbers(np.array(list(found.bad), dtype=np.int64), found.ragged).tolist()
-    rejected = dict(zip(numbers, found.bad.values(), strict=True))
-    rejected |= {number: [fault] for number, fault in found.ragged.items()}
-    return Checked(path, found.rows - len(found.bad), dict(sorted(rejected.items()))), found
-
-
-def _good_rows(
-    path: Path, schema: Schema, names: list[str], twice: npt.NDArray[np.int64], found: _Found
-) -> Iterator[pa.RecordBatch]:
-    key, typed_schema = schema.key, schema.typed(labelled=schema.target in names).select_columns(names)
-    for text in ahead(text_batches(path, names, found.ragged)):
-        typed, faults = type_cells(text, schema)
-        faults += schema_faults(typed, typed_schema)
-        faults += [(int(row), key, "must be unique") for row in np.flatnonzero(pc.is_in(typed[key], pa.array(twice)))]
-        bad = reasons(text, faults)
-        found.bad |= {found.rows + row: sentences for row, sentences in bad.items()}
-        found.keys.append(typed[key].drop_null().to_numpy())
-        found.rows += len(text)
-        good = np.ones(len(text), dtype=bool)
-        good[list(bad)] = False
-        yield typed.filter(pa.array(good)) if bad else typed
-
-
-def _repeated(keys: list[npt.NDArray[np.int64]]) -> npt.NDArray[np.int64]:
-    ordered = np.sort(np.concatenate([np.array([], dtype=np.int64), *keys]))
-    return np.unique(ordered[1:][ordered[1:] == ordered[:-1]])
+        for text in ahead(text_batches(path, names, ragged)):
+            typed, faults = type_cells(text, schema)
+            faults += schema_faults(typed, typed_schema)
+            again = pc.is_in(typed[schema.key], pa.array(twice))
+            faults += [(int(row), schema.key, "must be unique") for row in np.flatnonzero(again)]
+            found = reasons(text, faults)
+            good = np.ones(len(text), dtype=bool)
+            good[list(found)] = False
+            writer.write_batch(typed.filter(pa.array(good)))
+            keys.append(typed[schema.key].drop_null().to_numpy())
+            bad |= {rows + row: sentences for row, sentences in found.items()}
+            rows += len(text)
+    numbers = row_numbers(np.array(list(bad), dtype=np.int64), ragged).tolist()
+    rejected = dict(zip(numbers, bad.values(), strict=True)) | {number: [fault] for number, fault in ragged.items()}
+    return Checked(path, clean, rows - len(bad), dict(sorted(rejected.items()))), np.concatenate(keys)
 
 
 def type_cells(text: pa.RecordBatch, schema: Schema) -> tuple[pa.RecordBatch, list[Fault]]:
@@ -206,6 +184,8 @@ def judge(
             name: pool.submit(check, path, folder / f"{name}.parquet", schema, rules.columns(name))
             for name, path in files.items()
         }
+    raise_share = "" if max_rejected_share is None else ", or raise validate.max_rejected_share"
+    cures = {TRAIN: raise_share, TEST: ": each must get its prediction"}
     checked: dict[str, Checked] = {}
     problems: list[str] = []
     for name, done in running.items():
@@ -216,14 +196,9 @@ def judge(
         except UserError as error:
             problems.append(str(error))
             continue
-        if name == TRAIN and max_rejected_share is not None:
-            refused = refusal(checked[name], max_rejected_share, ", or raise validate.max_rejected_share")
-        else:
-            refused = refusal(checked[name], 0, ": each must get its prediction" if name == TEST else "")
-        problems += filter(None, [refused])
-    tables = {
-        name: Accepted(folder / f"{name}.parquet", checked[name].rejected) for name in (TRAIN, TEST) if name in checked
-    }
+        share = max_rejected_share or 0 if name == TRAIN else 0
+        problems += filter(None, [refusal(checked[name], share, cures.get(name, ""))])
+    tables = {name: checked[name] for name in (TRAIN, TEST) if name in checked}
     report = quality(tables, rules, task) if tables else {}
     if report:
         problems += [f"{files[TRAIN]}: {found}" for found in report["checks"][task.target_check]["found"]]
@@ -238,13 +213,8 @@ def _keys(folder: Path, name: str, schema: Schema) -> pa.ChunkedArray:
     return parquet.read_table(folder / f"{name}.parquet", columns=[schema.key])[schema.key].combine_chunks().sort()
 
 
-def rejected_rows(checked: Checked) -> str:
-    """Return CSV with the file, the number, every reason and the text of each rejected row, and a header."""
+def rejected_rows(checked: Checked) -> pd.DataFrame:
+    """Return a table with the file, the number, every reason and the text of each rejected row."""
     written = rows_as_written(checked.path, set(checked.rejected)) if checked.rejected else {}
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["file", "row", "reasons", "content"])
-    writer.writerows(
-        [checked.path.name, number, "; ".join(found), written[number]] for number, found in checked.rejected.items()
-    )
-    return text.getvalue()
+    rows = [(checked.path.name, row, "; ".join(found), written[row]) for row, found in checked.rejected.items()]
+    return pd.DataFrame(rows, columns=["file", "row", "reasons", "content"])
