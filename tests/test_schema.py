@@ -115,9 +115,9 @@ def good(schema, name):
     if allowed:
         return st.sampled_from(allowed)
     if schema.kind(name) is str:
-        return st.text("abcÖ李 .,'\"", min_size=1, max_size=found.get("max_length", 3) % 7 or 1)
+        return st.text("abcÖ李 .,'\"", min_size=1, max_size=found.get("maxLength", 3) % 7 or 1)
     numbers = st.integers if schema.kind(name) is int else st.floats
-    return numbers(found["ge"], found.get("le", 1000))
+    return numbers(found["minimum"], found.get("maximum", 1000))
 
 
 @settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -56,9 +56,9 @@ def _dictionary(clean: Schema, features: Schema) -> Iterator[str]:
 def _row(schema: Schema, name: str) -> list[str]:
     limits = schema.limits(name)
     allowed = ", ".join(map(str, schema.values(name)))
-    if "ge" in limits:
-        allowed = f"{limits['ge']} to {limits['le']}" if "le" in limits else f"from {limits['ge']}"
-    elif "max_length" in limits:
-        allowed = f"up to {limits['max_length']} characters, one line" if "pattern" in limits else "one character"
+    if "minimum" in limits:
+        allowed = f"{limits['minimum']} to {limits['maximum']}" if "maximum" in limits else f"from {limits['minimum']}"
+    elif "maxLength" in limits:
+        allowed = f"up to {limits['maxLength']} characters, one line" if "pattern" in limits else "one character"
     may_miss = "may be" if schema.nullable(name) else "never"
     return [name, TYPES[schema.kind(name)], schema.unit(name), allowed, may_miss, schema.description(name)]

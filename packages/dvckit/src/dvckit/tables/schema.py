@@ -5,11 +5,11 @@ schema of CSV cells, that of typed tables, the data dictionary) is derived from 
 this module is cheap: pandera is imported only when a table is checked.
 """
 
-import types
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from math import isnan
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Union, get_args, get_origin
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, model_validator
 
@@ -24,6 +24,15 @@ NOUN = {int: "a whole number", float: "a number"}
 # A pattern for text of one line with something visible in it: a line break in a cell is nearly always a quote left open,
 # which swallows rows.
 ONE_LINE = "^ *[^\\x00-\\x20\\x7f\\x85\u2028\u2029][^\\x00-\\x1f\\x7f\\x85\u2028\u2029]*$"
+
+# A limit in JSON Schema, pandera's check for it with its argument, and what a value that is beyond it must be.
+LIMITS = {
+    "minimum": ("ge", "min_value", "must be at least {}"),
+    "maximum": ("le", "max_value", "must be at most {}"),
+    "minLength": ("str_length", "min_value", "must not be empty"),
+    "maxLength": ("str_length", "max_value", "must have at most {} characters"),
+    "pattern": ("str_matches", "pattern", "must be one line, with a letter, digit or sign in it"),
+}
 
 
 class Record(BaseModel):
@@ -77,91 +86,78 @@ class Schema:
         """Return the columns in their order; without labels there is no target column."""
         return [name for name in self.record.model_fields if labelled or name != self.target]
 
+    @cached_property
+    def _about(self) -> dict[str, dict[str, Any]]:
+        """Each column as JSON Schema describes it, and whether it is `nullable`."""
+        about = {}
+        for name, field in self.record.model_json_schema()["properties"].items():
+            kinds = field.pop("anyOf", [{}])  # of an optional column: the type of its values, and null
+            about[name] = {**field, **kinds[0], "nullable": len(kinds) > 1}
+        return about
+
     def kind(self, column: str) -> type:
         """Return the type of a column's values, missing ones aside: int, float or str."""
-        annotation = self.record.model_fields[column].annotation
-        if get_origin(annotation) in (Union, types.UnionType):
-            annotation = next(part for part in get_args(annotation) if part is not type(None))
-        value = get_args(annotation)[0] if get_origin(annotation) is Literal else annotation
-        return value if isinstance(value, type) else type(value)
+        return {"integer": int, "number": float, "string": str}[self._about[column]["type"]]
 
     def nullable(self, column: str) -> bool:
         """Return whether a value of the column may be missing; labels may not."""
-        return column != self.target and type(None) in get_args(self.record.model_fields[column].annotation)
+        return column != self.target and bool(self._about[column]["nullable"])
 
     def values(self, column: str) -> tuple[Any, ...]:
         """Return the values that the column may have; empty if they are not listed."""
         annotation = self.record.model_fields[column].annotation
-        parts = [part for part in (annotation, *get_args(annotation)) if get_origin(part) is Literal]
-        return get_args(parts[0]) if parts else ()
+        return next((get_args(part) for part in (annotation, *get_args(annotation)) if get_origin(part) is Literal), ())
 
     def limits(self, column: str) -> dict[str, Any]:
-        """Return the limits of the column's values by pydantic's names: ge, le, min_length, max_length, pattern."""
-        names = ("ge", "le", "min_length", "max_length", "pattern")
-        metadata = self.record.model_fields[column].metadata
-        limits = [(name, getattr(part, name, None)) for part in metadata for name in names]
-        return {name: value for name, value in limits if value is not None}
+        """Return the limits of the column's values, by their names in JSON Schema."""
+        return {name: self._about[column][name] for name in LIMITS if name in self._about[column]}
 
     def unit(self, column: str) -> str:
         """Return the unit of the column's values, such as years; empty if they have none."""
-        extra = self.record.model_fields[column].json_schema_extra
-        return str(extra["unit"]) if isinstance(extra, dict) else ""
+        return str(self._about[column].get("unit", ""))
 
     def description(self, column: str) -> str:
         """Return the meaning of a column."""
-        return str(self.record.model_fields[column].description)
+        return str(self._about[column].get("description"))
 
     def typed(self, *, labelled: bool) -> "pa.DataFrameSchema":
         """Return the pandera schema of a typed table: exactly these columns, in this order, the key unique.
 
         Whole numbers are nullable (Int64), so that a missing one is reported beside every other fault of its row.
         """
-        import pandera.pandas as pa
-
-        dtypes = {int: "Int64", float: "float64", str: "str"}
-        return self._pandera(
-            {
-                name: pa.Column(dtypes[self.kind(name)], checks=self._checks(name), unique=name == self.key)
-                for name in self.columns(labelled=labelled)
-            }
-        )
+        return self._pandera({int: "Int64", float: "float64", str: "str"}, self._checks, labelled=labelled)
 
     def text(self, *, labelled: bool) -> "pa.DataFrameSchema":
         """Return the pandera schema of a CSV file's cells as text: which may be empty, and how a number is written."""
+        return self._pandera(dict.fromkeys((int, float, str), "str"), self._written, labelled=labelled)
+
+    def _pandera(
+        self, dtypes: dict[type, str], checks: "Callable[[str], list[pa.Check]]", *, labelled: bool
+    ) -> "pa.DataFrameSchema":
         import pandera.pandas as pa
 
-        return self._pandera(
-            {
-                name: pa.Column("str", checks=self._written(name), unique=name == self.key)
-                for name in self.columns(labelled=labelled)
-            }
-        )
-
-    def _pandera(self, columns: "dict[str, pa.Column]") -> "pa.DataFrameSchema":
-        import pandera.pandas as pa
-
-        for name, column in columns.items():
-            column.nullable = self.nullable(name)
-            column.description = ", ".join(filter(None, (self.description(name), self.unit(name))))
+        columns = {
+            name: pa.Column(
+                dtypes[self.kind(name)],
+                checks=checks(name),
+                nullable=self.nullable(name),
+                unique=name == self.key,
+                description=", ".join(filter(None, (self.description(name), self.unit(name)))),
+            )
+            for name in self.columns(labelled=labelled)
+        }
         return pa.DataFrameSchema(columns, strict=True, ordered=True)
 
     def _checks(self, name: str) -> "list[pa.Check]":
         import pandera.pandas as pa
 
-        make: dict[str, Callable[[Any], pa.Check]] = {
-            "ge": lambda low: pa.Check.ge(low, error=f"must be at least {low}"),
-            "le": lambda high: pa.Check.le(high, error=f"must be at most {high}"),
-            "min_length": lambda low: pa.Check.str_length(min_value=low, error="must not be empty"),
-            "max_length": lambda high: pa.Check.str_length(
-                max_value=high, error=f"must have at most {high} characters"
-            ),
-            "pattern": lambda text: pa.Check.str_matches(
-                _whole(text), error="must be one line, with a letter, digit or sign in it"
-            ),
-        }
-        checks = [make[limit](value) for limit, value in self.limits(name).items()]
+        checks = []
+        for limit, value in self.limits(name).items():
+            check, argument, error = LIMITS[limit]
+            given = _whole(value) if limit == "pattern" else value
+            checks.append(getattr(pa.Check, check)(**{argument: given}, error=error.format(value)))
         if known := self.values(name):
-            checks.append(pa.Check.isin(known, error=f"must be one of {', '.join(map(str, known))}"))
+            checks.append(pa.Check.isin(known, error=_one_of(known)))
         return checks
 
     def _written(self, name: str) -> "list[pa.Check]":
@@ -171,8 +167,7 @@ class Schema:
         if kind is str:
             return self._checks(name)
         if known:
-            error = f"must be one of {', '.join(map(str, known))}"
-            return [pa.Check.isin([str(value) for value in known], error=error)]
+            return [pa.Check.isin([str(value) for value in known], error=_one_of(known))]
         return [pa.Check.str_matches(_whole(GRAMMAR[kind]), error=f"must be {NOUN[kind]}")]
 
 
@@ -201,6 +196,10 @@ class Rules:
         if name == self.submission:
             return [self.schema.key, self.schema.target]
         return self.schema.columns(labelled=name == TRAIN)
+
+
+def _one_of(values: tuple[Any, ...]) -> str:
+    return f"must be one of {', '.join(map(str, values))}"
 
 
 def _whole(pattern: str) -> str:
