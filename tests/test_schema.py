@@ -111,7 +111,7 @@ ANYTHING = {
 
 def good(schema, name):
     """Values that the record accepts, so that many drawn rows are right."""
-    allowed, found = schema.values(name), schema.limits(name)
+    allowed, found = schema.values(name), schema.about[name]
     if allowed:
         return st.sampled_from(allowed)
     if schema.kind(name) is str:

@@ -24,41 +24,35 @@ def write_documents(root: Path, clean: Schema, features: Schema) -> None:
 
 def documents(clean: Schema, features: Schema) -> dict[Path, str]:
     """Return the text of every generated file, by its path from the project's root."""
-    source = clean.record.__module__.replace(".", "/")
-    generated = f"Generated from {source}.py by `make docs`"
+    generated = f"Generated from {clean.record.__module__.replace('.', '/')}.py by `make docs`"
     schemas = {RAW / part: clean.text(labelled=part == TRAIN) for part in (TRAIN, TEST)}
     schemas |= {INTERIM / part: clean.typed(labelled=part == TRAIN) for part in (TRAIN, TEST)}
     schemas |= {PROCESSED / part: features.typed(labelled=part != TEST) for part in (TRAIN, "holdout", TEST)}
-    metadata = {
-        path.with_name(f"{path.name}_metadata.yaml"): f"# {generated}\n{schema.to_yaml()}"
-        for path, schema in schemas.items()
-    }
     json_schema = json.dumps({"$comment": generated, **clean.record.model_json_schema()}, indent=2)
-    dictionary = [f"<!-- {generated} -->", "# Data dictionary", *_dictionary(clean, features)]
-    return metadata | {
+    return {Path(f"{path}_metadata.yaml"): f"# {generated}\n{schema.to_yaml()}" for path, schema in schemas.items()} | {
         DOCS / f"{clean.record.__name__.lower()}.schema.json": f"{json_schema}\n",
-        DOCS / "dictionary.md": "\n".join(dictionary) + "\n",
+        DOCS / "dictionary.md": "\n".join([f"<!-- {generated} -->", *_dictionary(clean, features)]) + "\n",
     }
 
 
 def _dictionary(clean: Schema, features: Schema) -> Iterator[str]:
-    about = {
-        "Clean": "`data/interim/{train,test}.parquet`, and the columns of the CSV files in `data/raw`.",
-        "Features": "`data/features` and `data/processed`: what the model sees, with key and target.",
-    }
-    for (title, sentence), schema in zip(about.items(), (clean, features), strict=True):
-        header = ["column", "type", "unit", "values", "missing", "meaning"]
+    yield "# Data dictionary"
+    header = ["column", "type", "unit", "values", "missing", "meaning"]
+    for title, sentence, schema in (
+        ("Clean", "`data/interim/{train,test}.parquet`, and the columns of the CSV files in `data/raw`.", clean),
+        ("Features", "`data/features` and `data/processed`: what the model sees, with key and target.", features),
+    ):
         rows = [_row(schema, name) for name in schema.columns(labelled=True)]
         yield from ("", f"## {title}", "", sentence, "", *Grid("", header, rows).markdown())
     yield from ("", f"Tables of rows to predict have no column `{clean.target}`.")
 
 
 def _row(schema: Schema, name: str) -> list[str]:
-    limits = schema.limits(name)
+    about = schema.about[name]
     allowed = ", ".join(map(str, schema.values(name)))
-    if "minimum" in limits:
-        allowed = f"{limits['minimum']} to {limits['maximum']}" if "maximum" in limits else f"from {limits['minimum']}"
-    elif "maxLength" in limits:
-        allowed = f"up to {limits['maxLength']} characters, one line" if "pattern" in limits else "one character"
+    if "minimum" in about:
+        allowed = f"{about['minimum']} to {about['maximum']}" if "maximum" in about else f"from {about['minimum']}"
+    elif "maxLength" in about:
+        allowed = f"up to {about['maxLength']} characters, one line" if "pattern" in about else "one character"
     may_miss = "may be" if schema.nullable(name) else "never"
-    return [name, TYPES[schema.kind(name)], schema.unit(name), allowed, may_miss, schema.description(name)]
+    return [name, TYPES[schema.kind(name)], about["unit"], allowed, may_miss, about["description"]]

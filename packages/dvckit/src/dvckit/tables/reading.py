@@ -8,8 +8,7 @@ import codecs
 import csv
 import stat
 from collections import Counter
-from collections.abc import Generator, Iterator
-from contextlib import closing
+from collections.abc import Iterator
 from itertools import accumulate, takewhile
 from pathlib import Path
 from typing import Any, NoReturn
@@ -20,35 +19,30 @@ import pyarrow as pa
 from pyarrow import csv as arrow_csv
 
 from dvckit.core.errors import UserError
+from dvckit.core.grid import first
 
 BLOCK = 8 << 20  # bytes read at once; no row may be longer
 
-# How files begin that are CSV only by name, and what to do about them.
+# How files begin that are CSV only by name, in lower case, and what to do about them.
 STRANGERS = {
-    b"\x1f\x8b": "a gzip archive; unpack it",
-    b"BZh": "a bzip2 archive; unpack it",
-    b"\xfd7zXZ\x00": "an xz archive; unpack it",
-    b"\x28\xb5\x2f\xfd": "a zstd archive; unpack it",
-    b"PK\x03\x04": "a zip archive or an Excel workbook; unpack it, or save it as CSV",
-    b"\xd0\xcf\x11\xe0": "an Excel workbook; save it as CSV",
-    b"PAR1": "a Parquet file; save it as CSV",
-    b"ARROW1": "an Arrow file; save it as CSV",
-    b"SQLite format 3": "an SQLite database; save the table as CSV",
-    b"%PDF": "a PDF; save the table as CSV",
-    b"\xff\xfe": "UTF-16 text; save it as UTF-8",
-    b"\xfe\xff": "UTF-16 text; save it as UTF-8",
-    b"version https://git-lfs": "a git-lfs pointer; run `git lfs pull`",
-    b"outs:\n": "a DVC pointer; run `dvc pull` and name the file that it stands for",
-    b"<!doctype html": "an HTML page; download the file itself",
-    b"<html": "an HTML page; download the file itself",
-    b"<?xml": "an XML file; save the table as CSV",
-    b"{": "JSON; save the table as CSV",
-    b"[": "JSON; save the table as CSV",
+    "a gzip archive; unpack it": (b"\x1f\x8b",),
+    "a bzip2 archive; unpack it": (b"bzh",),
+    "an xz archive; unpack it": (b"\xfd7zxz\x00",),
+    "a zstd archive; unpack it": (b"\x28\xb5\x2f\xfd",),
+    "a zip archive or an Excel workbook; unpack it, or save it as CSV": (b"pk\x03\x04",),
+    "an Excel workbook; save it as CSV": (b"\xd0\xcf\x11\xe0",),
+    "a Parquet file; save it as CSV": (b"par1",),
+    "an Arrow file; save it as CSV": (b"arrow1",),
+    "an SQLite database; save the table as CSV": (b"sqlite format 3",),
+    "a PDF; save the table as CSV": (b"%pdf",),
+    "UTF-16 text; save it as UTF-8": (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE),
+    "a git-lfs pointer; run `git lfs pull`": (b"version https://git-lfs",),
+    "a DVC pointer; run `dvc pull` and name the file that it stands for": (b"outs:\n",),
+    "an HTML page; download the file itself": (b"<!doctype html", b"<html"),
+    "an XML file; save the table as CSV": (b"<?xml",),
+    "JSON; save the table as CSV": (b"{", b"["),
 }
-_QUOTE = ord('"')
-# Bytes allowed before an opening quote and after a closing one.
-_EDGE = np.zeros(256, dtype=bool)
-_EDGE[[ord(sign) for sign in ',\n\r"']] = True
+EDGE = list(b',\n\r"')  # bytes allowed before an opening quote and after a closing one
 
 
 def check_bytes(path: Path) -> None:
@@ -61,8 +55,8 @@ def check_bytes(path: Path) -> None:
         start = file.readline(BLOCK)
         while start and not start.strip(b"\r\n\t " + codecs.BOM_UTF8):  # lines that are empty
             start = file.readline(BLOCK)
-        for magic, what in STRANGERS.items():
-            if start.lstrip().lower().startswith(magic.lower()):
+        for what, beginnings in STRANGERS.items():
+            if start.lstrip().lower().startswith(beginnings):
                 raise UserError(f"{path} is {what}")
         for sign in (b";", b"\t", b"|"):
             if sign in start and b"," not in start:
@@ -76,16 +70,16 @@ def check_bytes(path: Path) -> None:
 
 def _check_blocks(path: Path, offset: int, blocks: Iterator[bytes]) -> None:
     decoder = codecs.getincrementaldecoder("utf-8")()
-    before, opened = ord("\n"), -1  # the byte before the block; where a quote is open, its offset
+    before, opened = b"\n", -1  # the byte before the block; where a quote is open, its offset
     block = next(blocks)
     while block:
         after = next(blocks, b"")
         at, fault = _no_text(decoder, block, final=not after)
         # check the quotes before the fault first: they determine its row
-        opened = _check_quotes(path, offset, block[:at], (before, after[0] if after else ord("\n")), opened)
+        opened = _check_quotes(path, offset, before + block[:at] + (after[:1] or b"\n"), opened)
         if fault:
             _refuse(path, offset + at, fault)
-        before, last, offset, block = block[-1], block, offset + len(block), after
+        before, last, offset, block = block[-1:], block, offset + len(block), after
     if opened >= 0:
         _refuse(path, opened, "opens a quote that is never closed")
     if last.endswith(b","):
@@ -104,34 +98,34 @@ def _no_text(decoder: codecs.IncrementalDecoder, block: bytes, *, final: bool) -
     return (len(block), "") if nul < 0 else (nul, "holds a NUL byte; it is damaged, or no text")
 
 
-def _check_quotes(path: Path, offset: int, block: bytes, edges: tuple[int, int], opened: int) -> int:
-    """Check that each quote opens a cell, closes one, or is doubled inside one; return where one is open, or -1."""
+def _check_quotes(path: Path, offset: int, block: bytes, opened: int) -> int:
+    """Check that each quote opens a cell, closes one, or is doubled inside one; return where one is open, or -1.
+
+    The block, which begins at `offset`, is given with the byte before it and the one after it.
+    """
     data = np.frombuffer(block, np.uint8)
-    at = np.flatnonzero(data == _QUOTE)
+    at = np.flatnonzero(data[1:-1] == ord('"'))
     if not len(at):
         return opened
-    before = np.where(at > 0, data[at - 1], edges[0])
-    after = np.where(at < len(data) - 1, data[np.minimum(at + 1, len(data) - 1)], edges[1])
     opening = np.arange(len(at)) % 2 == (opened >= 0)
-    wrong = np.flatnonzero(~_EDGE[np.where(opening, before, after)])
+    wrong = np.flatnonzero(~np.isin(np.where(opening, data[at], data[at + 2]), EDGE))
     if len(wrong):
-        first = wrong[0]
-        if opening[first]:
-            _refuse(path, offset + int(at[first]), "has a quote in a cell that does not begin with one")
-        start = offset + int(at[first - 1]) if first else opened
+        place = wrong[0]
+        if opening[place]:
+            _refuse(path, offset + int(at[place]), "has a quote in a cell that does not begin with one")
+        start = offset + int(at[place - 1]) if place else opened
         _refuse(path, start, "has a quote that is not closed at the end of its cell")
     return offset + int(at[-1]) if opening[-1] else -1
 
 
 def _refuse(path: Path, offset: int, fault: str) -> NoReturn:
     """Raise UserError with the row of a byte; the quotes before that byte are well formed."""
-    with closing(_rows(path, "latin-1")) as rows:  # a character a byte
-        ends = accumulate(map(len, rows))
-        row = sum(1 for _ in takewhile(lambda end: end <= min(offset, path.stat().st_size - 1), ends))
+    ends = accumulate(map(len, _rows(path, "latin-1")))  # a character a byte
+    row = sum(1 for _ in takewhile(lambda end: end <= min(offset, path.stat().st_size - 1), ends))
     raise UserError(f"{path}: {f'row {row}' if row else 'the header'} {fault} (byte {offset})")
 
 
-def _rows(path: Path, encoding: str) -> Generator[str]:
+def _rows(path: Path, encoding: str) -> Iterator[str]:
     """Yield the text of each row, the header first, with its line end and the empty lines before it."""
     row: list[str] = []
     inside = False  # a quote is open at the end of the line
@@ -166,13 +160,10 @@ def check_header(path: Path, columns: list[str]) -> None:
         "unknown": [name for name in counts if name not in columns],
         "more than once": [name for name, count in counts.items() if count > 1],
     }
-    reasons = [f"{what}: {_some(names)}" for what, names in faults.items() if names] or ["the order is another"]
+    reasons = [f"{what}: {first(map(shown, names), 8)}" for what, names in faults.items() if names] or [
+        "the order is another"
+    ]
     raise UserError(f"{path}: the header is wrong ({'; '.join(reasons)}); expected {','.join(columns)}")
-
-
-def _some(names: list[str]) -> str:
-    rest = f" and {len(names) - 8} more" if len(names) > 8 else ""
-    return ", ".join(shown(name) for name in names[:8]) + rest
 
 
 def shown(text: str) -> str:
@@ -201,20 +192,16 @@ def text_batches(path: Path, columns: list[str], ragged: dict[int, str]) -> Iter
 
     options = as_text(columns)
     options["parse_options"].invalid_row_handler = note
-    file = path.open("rb")  # by its name alone, Arrow would unpack a file
-    try:
-        # rows have numbers only in order
-        yield from arrow_csv.open_csv(
-            file, read_options=arrow_csv.ReadOptions(use_threads=False, block_size=BLOCK), **options
-        )
-    except pa.ArrowInvalid as error:
-        if "Empty CSV file" in str(error):  # a header without a line end
-            return
-        if "straddling" in str(error):
-            raise UserError(f"{path} has a row of more than {BLOCK >> 20} MiB; that is not a table") from None
-        raise UserError(f"{path} cannot be read as CSV: {error}") from None
-    finally:
-        file.close()
+    in_order = arrow_csv.ReadOptions(use_threads=False, block_size=BLOCK)  # else rows have no numbers
+    with path.open("rb") as file:  # by its name alone, Arrow would unpack a file
+        try:
+            yield from arrow_csv.open_csv(file, read_options=in_order, **options)
+        except pa.ArrowInvalid as error:
+            if "Empty CSV file" in str(error):  # a header without a line end
+                return
+            if "straddling" in str(error):
+                raise UserError(f"{path} has a row of more than {BLOCK >> 20} MiB; that is not a table") from None
+            raise UserError(f"{path} cannot be read as CSV: {error}") from None
 
 
 def row_numbers(positions: npt.NDArray[np.int64], ragged: dict[int, str]) -> npt.NDArray[np.int64]:

@@ -87,38 +87,26 @@ class Schema:
         return [name for name in self.record.model_fields if labelled or name != self.target]
 
     @cached_property
-    def _about(self) -> dict[str, dict[str, Any]]:
-        """Each column as JSON Schema describes it, and whether it is `nullable`."""
+    def about(self) -> dict[str, dict[str, Any]]:
+        """Each column as JSON Schema describes it: type, limits, description, unit; and whether it is `nullable`."""
         about = {}
         for name, field in self.record.model_json_schema()["properties"].items():
             kinds = field.pop("anyOf", [{}])  # of an optional column: the type of its values, and null
-            about[name] = {**field, **kinds[0], "nullable": len(kinds) > 1}
+            about[name] = {"description": "", "unit": "", **field, **kinds[0], "nullable": len(kinds) > 1}
         return about
 
     def kind(self, column: str) -> type:
         """Return the type of a column's values, missing ones aside: int, float or str."""
-        return {"integer": int, "number": float, "string": str}[self._about[column]["type"]]
+        return {"integer": int, "number": float, "string": str}[self.about[column]["type"]]
 
     def nullable(self, column: str) -> bool:
         """Return whether a value of the column may be missing; labels may not."""
-        return column != self.target and bool(self._about[column]["nullable"])
+        return column != self.target and bool(self.about[column]["nullable"])
 
     def values(self, column: str) -> tuple[Any, ...]:
         """Return the values that the column may have; empty if they are not listed."""
         annotation = self.record.model_fields[column].annotation
         return next((get_args(part) for part in (annotation, *get_args(annotation)) if get_origin(part) is Literal), ())
-
-    def limits(self, column: str) -> dict[str, Any]:
-        """Return the limits of the column's values, by their names in JSON Schema."""
-        return {name: self._about[column][name] for name in LIMITS if name in self._about[column]}
-
-    def unit(self, column: str) -> str:
-        """Return the unit of the column's values, such as years; empty if they have none."""
-        return str(self._about[column].get("unit", ""))
-
-    def description(self, column: str) -> str:
-        """Return the meaning of a column."""
-        return str(self._about[column].get("description"))
 
     def typed(self, *, labelled: bool) -> "pa.DataFrameSchema":
         """Return the pandera schema of a typed table: exactly these columns, in this order, the key unique.
@@ -142,7 +130,7 @@ class Schema:
                 checks=checks(name),
                 nullable=self.nullable(name),
                 unique=name == self.key,
-                description=", ".join(filter(None, (self.description(name), self.unit(name)))),
+                description=", ".join(filter(None, (self.about[name]["description"], self.about[name]["unit"]))),
             )
             for name in self.columns(labelled=labelled)
         }
@@ -152,10 +140,10 @@ class Schema:
         import pandera.pandas as pa
 
         checks = []
-        for limit, value in self.limits(name).items():
-            check, argument, error = LIMITS[limit]
-            given = _whole(value) if limit == "pattern" else value
-            checks.append(getattr(pa.Check, check)(**{argument: given}, error=error.format(value)))
+        for limit, (check, argument, error) in LIMITS.items():
+            if (value := self.about[name].get(limit)) is not None:
+                given = _whole(value) if limit == "pattern" else value
+                checks.append(getattr(pa.Check, check)(**{argument: given}, error=error.format(value)))
         if known := self.values(name):
             checks.append(pa.Check.isin(known, error=_one_of(known)))
         return checks

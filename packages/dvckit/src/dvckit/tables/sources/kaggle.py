@@ -6,7 +6,6 @@ The client runs as a process of its own: loaded as a library it looks for a toke
 import importlib.util
 import os
 import re
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -89,8 +88,6 @@ def _without_secrets(line: str) -> str:
 def _unzip(archive: Path, files: Sequence[str], folder: Path) -> None:
     try:
         with zipfile.ZipFile(archive) as packed:
-            for name in files:
-                with packed.open(name) as source, (folder / name).open("wb") as target:
-                    shutil.copyfileobj(source, target)
+            packed.extractall(folder, files)
     except (FileNotFoundError, zipfile.BadZipFile, KeyError, zlib.error) as error:
         raise UserError(f"Kaggle did not give an archive with {', '.join(files)}: {error}") from None

@@ -11,20 +11,13 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from dvckit.core.errors import UserError
 
 TIMEOUT = 10  # seconds without a byte, after which a mirror is left
 ATTEMPTS = 5  # at one mirror, for failures that may pass
 PAUSE = 1  # seconds before the second attempt, twice as many before the third, ...
-
-
-class Failure(NamedTuple):
-    """Why an attempt failed, in few words, and whether the same mirror deserves another."""
-
-    reason: str
-    may_pass: bool
 
 
 class Download:
@@ -54,53 +47,46 @@ class Download:
         # pooch deletes `output` when its sha256 is wrong, so that wrong bytes are never continued
         self.partial.replace(output)
 
-    def failure(self, error: Exception) -> Failure:
-        """Put into words what pooch.retrieve raised."""
+    def failure(self, error: Exception) -> tuple[str, bool]:
+        """Return in few words what pooch.retrieve raised, and whether the same mirror deserves another attempt."""
         from requests import exceptions as http
 
         message = str(error)
         if isinstance(error, http.HTTPError):  # "404 Client Error: Not Found for url: ..."
-            return Failure(message[:3], message.startswith(("416", "429", "5")))
+            return message[:3], message.startswith(("416", "429", "5"))
         if isinstance(error, http.Timeout) or "timed out" in message:
-            return Failure(f"no answer within {TIMEOUT} s", may_pass=False)
+            return f"no answer within {TIMEOUT} s", False
         if counts := re.search(r"IncompleteRead\((\d+) bytes read, (\d+) more", message):
             read, missing = self.start + int(counts[1]), int(counts[2])
-            return Failure(f"connection dropped after {read} of {read + missing} bytes", may_pass=True)
+            return f"connection dropped after {read} of {read + missing} bytes", True
         if isinstance(error, http.ChunkedEncodingError) or "Connection aborted" in message:
-            return Failure("connection dropped", may_pass=True)
+            return "connection dropped", True
         if isinstance(error, http.RequestException):
             kind = "" if type(error) is http.ConnectionError else f" ({type(error).__name__})"
-            return Failure(f"no connection{kind}", may_pass=False)
+            return f"no connection{kind}", False
         # the fault of wrong bytes may lie with those that were there before
-        return Failure(re.sub(r".*but got (\w{12}).*", r"other bytes (sha256 \1…)", message), self.start > 0)
+        return re.sub(r".*but got (\w{12}).*", r"other bytes (sha256 \1…)", message), self.start > 0
 
 
-def _from_mirror(url: str, sha256: str, cache: Path) -> Path | Failure:
-    """Return the path of the verified file, or why the last attempt failed."""
+def _fetch(name: str, sha256: str, mirrors: Sequence[str], cache: Path) -> Path:
+    """Return the path of the verified file, from the cache or else from the first mirror that gives it."""
     import pooch
     from requests import RequestException
 
     pooch.get_logger().setLevel("WARNING")
-    download = Download(cache / f"{sha256}.part")
-    failure = Failure("", may_pass=True)
-    for attempt in range(ATTEMPTS):
-        time.sleep(PAUSE * attempt)
-        try:
-            return Path(pooch.retrieve(url, f"sha256:{sha256}", fname=sha256, path=cache, downloader=download))
-        except (RequestException, ValueError) as error:
-            failure = download.failure(error)
-        if not failure.may_pass:
-            break
-    return failure
-
-
-def _fetch(name: str, sha256: str, mirrors: Sequence[str], cache: Path) -> Path:
     reasons = []
     for mirror in mirrors:
-        result = _from_mirror(f"{mirror.rstrip('/')}/{name}", sha256, cache)
-        if isinstance(result, Path):
-            return result
-        reasons.append(f"{mirror}: {result.reason}")
+        get = Download(cache / f"{sha256}.part")
+        url = f"{mirror.rstrip('/')}/{name}"
+        for attempt in range(ATTEMPTS):
+            time.sleep(PAUSE * attempt)
+            try:
+                return Path(pooch.retrieve(url, f"sha256:{sha256}", fname=sha256, path=cache, downloader=get))
+            except (RequestException, ValueError) as error:
+                reason, may_pass = get.failure(error)
+            if not may_pass:
+                break
+        reasons.append(f"{mirror}: {reason}")
     raise UserError(
         f"no mirror gave {name} ({'; '.join(reasons)}); check the network, name another one in dataset.mirrors, "
         "or use another dataset.source"
