@@ -8,9 +8,8 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
 
-from dvckit.tables.quality import Contingency, gives_away
+from dvckit.tables.quality import counted, gives_away
 from dvckit.tables.schema import Schema
 from dvckit.tasks.base import Task
 from dvckit.tasks.uncertainty import Floats
@@ -36,11 +35,8 @@ def in_both(train: pd.DataFrame, holdout: pd.DataFrame, schema: Schema) -> Itera
 
 def tells(table: pd.DataFrame, schema: Schema) -> Iterator[str]:
     """Look for features that give the target away, like `dvckit.tables.quality` for the raw columns."""
-    rows = pa.Table.from_pandas(table[[*schema.inputs, schema.target]], preserve_index=False)
-    kinds = rows[schema.target].unique()
     for name in schema.inputs:
-        counts = Contingency.of(rows[name], rows[schema.target], kinds)
-        if gives_away(counts, numeric=schema.kind(name) is not str):
+        if gives_away(counted(table[name], table[schema.target]), numeric=schema.kind(name) is not str):
             yield f"{name} alone predicts {schema.target} nearly always; is it known before that?"
 
 

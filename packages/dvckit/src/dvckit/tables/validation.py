@@ -20,7 +20,7 @@ from pyarrow import parquet
 from dvckit.core.errors import UserError
 from dvckit.core.files import PARQUET, ahead
 from dvckit.core.layout import TEST, TRAIN
-from dvckit.tables.quality import quality
+from dvckit.tables.quality import PANDAS, quality
 from dvckit.tables.reading import check_bytes, check_header, row_numbers, rows_as_written, shown, text_batches
 from dvckit.tables.schema import GRAMMAR, NOUN, Rules, Schema
 
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
 SHOWN = 20  # bad rows that an error message lists
 
 ARROW = {int: pa.int64(), float: pa.float64(), str: pa.string()}
-PANDAS = {pa.int64(): pd.Int64Dtype(), pa.string(): pd.StringDtype(na_value=np.nan)}
 
 Fault = tuple[int, str, str]  # position of the row in its batch, from 0; column; the rule that the cell breaks
 
@@ -145,18 +144,13 @@ def schema_faults(typed: pa.RecordBatch, schema: pandera.pandas.DataFrameSchema)
 
 def reasons(text: pa.RecordBatch, faults: list[Fault]) -> dict[int, list[str]]:
     """Return for each bad row, by its position, a sentence for each bad cell, with its original text."""
-    first: dict[tuple[int, int], str] = {}
-    places = {name: place for place, name in enumerate(text.schema.names)}
+    rows: dict[int, dict[str, str]] = {}
     for row, column, rule in faults:
         cell = text[column][row].as_py()
+        sentence = f"{column} is missing" if cell is None else f"{column} is {shown(cell)}: {rule}"
         # only the first rule that a cell breaks: a cell that is not a number is "missing" after that
-        first.setdefault(
-            (row, places[column]), f"{column} is missing" if cell is None else f"{column} is {shown(cell)}: {rule}"
-        )
-    rows: dict[int, list[str]] = {}
-    for (row, _), sentence in sorted(first.items()):
-        rows.setdefault(row, []).append(sentence)
-    return rows
+        rows.setdefault(row, {}).setdefault(column, sentence)
+    return {row: [rows[row][name] for name in text.schema.names if name in rows[row]] for row in sorted(rows)}
 
 
 def refusal(checked: Checked, max_rejected_share: float, cure: str = "") -> str:
