@@ -1,7 +1,6 @@
 """`dvckit summary`: the scores of the last run beside the baselines, and where the report is."""
 
 import json
-from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
@@ -20,7 +19,9 @@ def print_summary(root: Path) -> None:
         headline = next(iter(holdout), None)
     except (FileNotFoundError, ValueError, KeyError):
         raise UserError(f"there are no scores in {METRICS}; run `dvc repro -P`") from None
-    titles = {"majority": "majority class", **_titles(root)}
+    titles = {"majority": "majority class"}
+    with suppress(UserError, ImportError, AttributeError):  # a project that cannot be imported has no titles
+        titles |= load(project_of(Revision(root)).words).baselines
     header = ["score", "hold-out", "cross-validation", *(titles.get(name, name) for name in baselines)]
     rows = []
     for name, value in holdout.items():
@@ -31,11 +32,3 @@ def print_summary(root: Path) -> None:
     console = terminal()
     Grid("", header, rows, numeric=header[1:]).print(console)
     console.print(f"report: {root / REPORT}", soft_wrap=True)
-
-
-def _titles(root: Path) -> Mapping[str, str]:
-    """Return what the project calls its baselines; nothing where it cannot be imported."""
-    with suppress(UserError, ImportError, AttributeError):
-        titles: Mapping[str, str] = load(project_of(Revision(root)).words).baselines
-        return titles
-    return {}

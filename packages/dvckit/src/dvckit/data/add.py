@@ -22,13 +22,9 @@ NAME = r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}(?<!\.dvc)"
 def verdict(project: Project, paths: list[Path]) -> Verdict:
     """Check CSV files, or those in folders, as the stage validate would, and write nothing."""
     files, problems = tables_in(project.rules, paths)
-    judged = _judge(project, files)
-    return judged._replace(problems=problems + judged.problems)
-
-
-def _judge(project: Project, files: dict[str, Path]) -> Verdict:
     with ended_by_ctrl_c(), unfinished(Path(tempfile.mkdtemp(prefix="dvckit-"))) as folder:
-        return judge(files, folder, project.rules, project.task)
+        judged = judge(files, folder, project.rules, project.task)
+    return judged._replace(problems=problems + judged.problems)
 
 
 def tables_in(rules: Rules, paths: list[Path]) -> tuple[dict[str, Path], list[str]]:
@@ -77,9 +73,10 @@ def add(root: Path, project: Project, paths: list[Path], name: str | None) -> li
 
     Return the lines of a report. UserError where anything is wrong with the files or the name; then nothing was copied.
     """
-    files, problems = tables_in(project.rules, paths)
-    if problems:
-        raise UserError("\n".join(problems))
+    judged = verdict(project, paths)
+    if judged.problems:
+        raise UserError("\n".join(["nothing was added:", *judged.problems]))
+    files = {table: checked.path for table, checked in judged.checked.items()}
     target = project.rules.schema.target
     needed = {TRAIN: f"one with {target}, to learn from", TEST: f"one without {target}, to predict"}
     if missing := [about for table, about in needed.items() if table not in files]:
@@ -89,9 +86,6 @@ def add(root: Path, project: Project, paths: list[Path], name: str | None) -> li
         raise UserError(f"{name!r} cannot be the name of a folder here; give one of letters, digits, . _ - with --name")
     folder = EXTERNAL / name
     _check_folder(root, folder)
-    judged = _judge(project, files)
-    if judged.problems:
-        raise UserError("\n".join(["nothing was added:", *judged.problems]))
     _put(root, folder, files)
     rows = ", ".join(f"{file}.csv ({judged.checked[file].rows} rows)" for file in files)
     return [

@@ -34,25 +34,24 @@ def load(table: str, rev: str | None = None) -> "pd.DataFrame":
 
 
 def table_at(revision: Revision, table: str) -> "pd.DataFrame":
-    """Return a table in TABLES at a revision; UserError if it is not available or not a table."""
+    """Return a table in TABLES at a revision; UserError if it is not available or not a table.
+
+    Of text, a row with more or fewer cells than the header is an error.
+    """
     import pandas as pd
+    from pyarrow import csv
+
+    from dvckit.tables.reading import as_text
 
     path = TABLES[table].as_posix()
     if path.endswith(".parquet"):
         return revision.table(path)
     content = revision.read(path)
     try:
-        return _text_table(content) if table in AS_TEXT else pd.read_csv(BytesIO(content))
+        if table not in AS_TEXT:
+            return pd.read_csv(BytesIO(content))
+        names = csv.open_csv(BytesIO(content)).schema.names
+        text: pd.DataFrame = csv.read_csv(BytesIO(content), **as_text(names)).to_pandas()
     except ValueError as error:  # pyarrow's and pandas' own errors are ValueErrors
         raise UserError(f"{path} {revision.where} is not a table: {one_line(error)}") from None
-
-
-def _text_table(content: bytes) -> "pd.DataFrame":
-    """Read CSV with every cell as text; a row with more or fewer cells than the header is an error."""
-    from pyarrow import csv
-
-    from dvckit.tables.reading import as_text
-
-    names = csv.open_csv(BytesIO(content)).schema.names
-    table: pd.DataFrame = csv.read_csv(BytesIO(content), **as_text(names)).to_pandas()
-    return table
+    return text

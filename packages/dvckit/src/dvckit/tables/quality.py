@@ -150,7 +150,7 @@ def gives_away(counts: pd.DataFrame, alone: "pd.Series[int] | int" = 0, *, numer
     the majority class: if 99 % of the rows have one class, an uninformative column is right in 99 %, too.
     """
     present = pd.notna(counts.index)
-    known = np.stack([counts[present].sum() + alone, counts[~present].sum()])
+    known = pd.DataFrame([counts[present].sum() + alone, counts[~present].sum()]).to_numpy()
     total = int(known.sum())
     guess = known.sum(axis=0).max() / total if total else 1.0
     if total < FEW or guess == 1:

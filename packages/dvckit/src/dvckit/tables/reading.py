@@ -52,9 +52,8 @@ def check_bytes(path: Path) -> None:
         what = "a folder" if stat.S_ISDIR(kind) else "no regular file" if kind else "not there"
         raise UserError(f"{path} is {what}; name a CSV file")
     with path.open("rb") as file:
-        start = file.readline(BLOCK)
-        while start and not start.strip(b"\r\n\t " + codecs.BOM_UTF8):  # lines that are empty
-            start = file.readline(BLOCK)
+        lines = iter(lambda: file.readline(BLOCK), b"")
+        start = next((line for line in lines if line.strip(b"\r\n\t " + codecs.BOM_UTF8)), b"")
         for what, beginnings in STRANGERS.items():
             if start.lstrip().lower().startswith(beginnings):
                 raise UserError(f"{path} is {what}")

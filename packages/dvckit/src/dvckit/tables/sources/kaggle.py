@@ -34,7 +34,11 @@ def download(competition: str, files: Sequence[str], folder: Path) -> None:
         raise UserError("dataset.source is kaggle, and Kaggle's client is not installed; run: uv sync --extra kaggle")
     with tempfile.TemporaryDirectory(dir=folder) as temporary:
         _download(competition, temporary)
-        _unzip(Path(temporary) / f"{competition}.zip", files, folder)
+        try:
+            with zipfile.ZipFile(Path(temporary) / f"{competition}.zip") as packed:
+                packed.extractall(folder, files)
+        except (FileNotFoundError, zipfile.BadZipFile, KeyError, zlib.error) as error:
+            raise UserError(f"Kaggle did not give an archive with {', '.join(files)}: {error}") from None
 
 
 def _download(competition: str, folder: str) -> None:
@@ -83,11 +87,3 @@ def _without_secrets(line: str) -> str:
     for secret in filter(None, map(os.environ.get, ("KAGGLE_API_TOKEN", "KAGGLE_KEY"))):
         line = line.replace(secret, "...")
     return re.sub(r"(Bearer |Basic |\?)\S+", r"\1...", line)
-
-
-def _unzip(archive: Path, files: Sequence[str], folder: Path) -> None:
-    try:
-        with zipfile.ZipFile(archive) as packed:
-            packed.extractall(folder, files)
-    except (FileNotFoundError, zipfile.BadZipFile, KeyError, zlib.error) as error:
-        raise UserError(f"Kaggle did not give an archive with {', '.join(files)}: {error}") from None
