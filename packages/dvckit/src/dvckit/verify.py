@@ -1,7 +1,6 @@
 """`dvckit verify`: whether HEAD gives, from nothing and on this machine, the outputs that its dvc.lock promises."""
 
 import re
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,7 +8,7 @@ from dvckit.core.errors import UserError
 from dvckit.repository.locks import Output
 from dvckit.repository.objects import file_md5
 from dvckit.repository.programs import dvc, git
-from dvckit.repository.remotes import default_remote, missing_in_remote, take_remotes
+from dvckit.repository.remotes import cloned, missing_in_remote
 from dvckit.repository.revision import Revision
 
 Say = Callable[[str], None]
@@ -23,15 +22,11 @@ def verify(root: Path, say: Say) -> bool:
     commit = git(root, "log", "--max-count=1", "--format=%h").strip()
     changes = ", without the uncommitted changes" if git(root, "status", "--porcelain").strip() else ""
     say(f"verify: commit {commit}{changes}, in an empty clone")
-    with tempfile.TemporaryDirectory(prefix="dvckit-verify-") as folder:
-        clone = Path(folder) / "clone"
-        git(root, "clone", "--quiet", "--", str(root), str(clone))
-        take_remotes(root, clone)
-        dvc(clone, "config", "--local", "cache.dir", str(Path(folder) / "cache"))
+    with cloned(root, commit) as clone:
         promised = Revision(clone)
         if not promised.outputs:
             raise UserError("HEAD has no dvc.lock; run `dvc repro -P` and commit it")
-        complete = _remove_committed(promised, say) & _report_missing(clone, say)
+        complete = _remove_committed(promised, say) & _report_missing(promised, say)
         output = dvc(clone, "repro", "--all-pipelines", "--force", "--no-run-cache")
         order = re.findall(r"^Running stage '(.+)':$", output, flags=re.MULTILINE)
         return _report_stages(order, promised.md5s, Revision(clone).outputs, say) and complete
@@ -50,8 +45,8 @@ def _remove_committed(promised: Revision, say: Say) -> bool:
     return not edited
 
 
-def _report_missing(clone: Path, say: Say) -> bool:
-    missing, (remote, _) = missing_in_remote(clone), default_remote(clone)
+def _report_missing(promised: Revision, say: Say) -> bool:
+    missing, remote = missing_in_remote(promised.root), promised.default_remote[0]
     for path in missing:
         say(f"MISSING    {path}: the default remote {remote} does not have it; run `dvc push`, and commit .dvc/storage")
     return not missing

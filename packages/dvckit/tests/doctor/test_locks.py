@@ -12,7 +12,7 @@ from dvckit.core.errors import UserError
 from dvckit.doctor.clone import Clone
 from dvckit.doctor.doctor import fix
 from dvckit.doctor.locks import of_dvc, pipelines
-from dvckit.repository.locks import read_whole_lock
+from dvckit.repository.locks import check_whole, read_lock
 
 
 def lines(look, project):
@@ -180,7 +180,8 @@ def test_a_lock_that_is_cut_anywhere_is_told_or_is_one_that_dvc_reads(toy):
     for length in range(len(whole)):
         text = whole[:length]
         try:
-            read_whole_lock("reports/dvc.lock", text)
+            read_lock("reports/dvc.lock", text.encode(), {})
+            check_whole("reports/dvc.lock", text.encode())
         except UserError as error:
             assert "reports/dvc.lock cannot be read: " in str(error)  # noqa: PT017 - most lengths end here
         else:

@@ -14,7 +14,7 @@ from dvc.config import Config
 
 from dvckit.doctor.clone import Clone
 from dvckit.doctor.doctor import fix
-from dvckit.doctor.remotes import config, credentials, folder, server
+from dvckit.doctor.remotes import config, credentials, default
 from dvckit.repository.objects import object_path
 from dvckit.repository.remotes import plain_words
 from dvckit.repository.revision import Revision
@@ -128,7 +128,7 @@ def test_what_a_drive_lacks_is_told(toy, options, said, monkeypatch, tmp_path):
     (found,) = wrong(credentials, toy)
 
     assert said in found
-    assert wrong(server, toy) == []
+    assert wrong(default, toy) == []
 
 
 def test_a_service_account_on_a_drive_of_its_own_is_told(toy, tmp_path):
@@ -178,7 +178,7 @@ def test_a_bucket_without_credentials_is_told_without_a_connection(toy, url, mon
         "WRONG   remote far: there are no credentials; run `dvc remote modify --local far "
         in wrong(credentials, toy)[0]
     )
-    assert wrong(server, toy) == []
+    assert wrong(default, toy) == []
 
 
 @pytest.mark.parametrize(
@@ -204,7 +204,9 @@ def test_objects_that_the_commit_names_and_the_remote_lacks_are_pushed(toy, tmp_
     lost = object_path(toy.root / ".dvc/storage", Revision(toy.root).md5s[FEATURES])
     shutil.move(lost, tmp_path / "lost")
 
-    assert wrong(folder, toy) == [f"WRONG   remote embedded (.dvc/storage) lacks {FEATURES}; run `dvckit doctor --fix`"]
+    assert wrong(default, toy) == [
+        f"WRONG   remote embedded (.dvc/storage) lacks {FEATURES}; run `dvckit doctor --fix`"
+    ]
     fix(toy.root, (said := []).append)
     assert said == [f"fixed   copied to .dvc/storage what it lacked ({FEATURES}); commit it"]
     assert lost.read_bytes() == (tmp_path / "lost").read_bytes()
@@ -214,7 +216,7 @@ def test_what_is_not_committed_need_not_be_pushed_yet(toy):
     toy.edit("params.yaml", ("18, 35", "20, 35"))
     toy.ok("dvc", "repro", "featurize")
 
-    (found,) = lines(folder, toy)
+    (found,) = lines(default, toy)
 
     assert found.startswith("advice  remote embedded (.dvc/storage) lacks data/features/")
     assert found.endswith("; run `dvc push`")
@@ -225,7 +227,7 @@ def test_what_is_nowhere_is_told_with_how_it_comes_back(toy):
     shutil.rmtree(toy.root / ".dvc/storage")
     (toy.root / ".dvc/storage").mkdir()
 
-    (found,) = lines(folder, toy)
+    (found,) = lines(default, toy)
 
     assert found == (
         "advice  remote embedded (.dvc/storage) and the cache lack data/raw/train.csv, "
@@ -236,7 +238,7 @@ def test_what_is_nowhere_is_told_with_how_it_comes_back(toy):
 def test_a_folder_of_another_default_remote_that_is_not_there_is_told(toy, tmp_path):
     remote(toy, str(tmp_path / "unplugged"))
 
-    assert wrong(folder, toy) == [
+    assert wrong(default, toy) == [
         f"WRONG   remote far ({tmp_path}/unplugged): the folder does not exist; run `dvc remote modify far url URL`"
     ]
 
@@ -254,7 +256,7 @@ def test_a_configuration_that_cannot_be_read_is_told_once(toy):
     (toy.root / ".dvc/config").write_text("[core")
 
     assert len(wrong(config, toy)) == 1
-    assert wrong(folder, toy) == []
+    assert wrong(default, toy) == []
 
 
 @pytest.mark.parametrize("name", ["nobody", ""])
@@ -262,14 +264,14 @@ def test_a_default_remote_that_is_none_is_told(toy, name):
     toy.edit(".dvc/config", ("remote = embedded", f"remote = {name}" if name else "autostage = false"))
 
     said = f"the default remote {name} is not configured" if name else "there is no default remote"
-    assert wrong(folder, toy) == [f"WRONG   {said}; run `dvc remote default embedded`"]
+    assert wrong(default, toy) == [f"WRONG   {said}; run `dvc remote default embedded`"]
 
 
 def test_without_any_remote_there_is_advice(toy):
     (toy.root / ".dvc/config").write_text("")
     (toy.root / ".dvc/config.local").unlink(missing_ok=True)
 
-    (line,) = lines(folder, toy)
+    (line,) = lines(default, toy)
 
     assert line.startswith("advice  there is no remote: the data are on this machine alone; run `dvc remote add ")
 
@@ -289,11 +291,11 @@ def test_objects_behind_a_server_are_counted(toy):
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as http:
         Thread(target=http.serve_forever, daemon=True).start()
         remote(toy, f"http://127.0.0.1:{http.server_port}")
-        all_there = lines(server, toy)
+        all_there = lines(default, toy)
         object_path(storage, Revision(toy.root).md5s[FEATURES]).unlink()
-        one_gone = lines(server, toy)
+        one_gone = lines(default, toy)
         remote(toy, f"http://127.0.0.1:{http.server_port}/elsewhere")
-        all_gone = lines(server, toy)
+        all_gone = lines(default, toy)
         http.shutdown()
 
     name = f"remote far (http://127.0.0.1:{http.server_port})"

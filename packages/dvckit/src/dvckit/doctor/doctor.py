@@ -44,8 +44,7 @@ CHECKS = [
     Check("secrets in .dvc/config", secrets.config),
     Check("secrets in files", secrets.files),
     Check("credentials", remotes.credentials),
-    Check("the default remote", remotes.folder, fixes=True),
-    Check("the default remote", remotes.server, fixes=True),
+    Check("the default remote", remotes.default, fixes=True),
 ]
 
 

@@ -15,7 +15,8 @@ from packaging.specifiers import SpecifierSet
 
 from dvckit.core.errors import UserError
 from dvckit.core.layout import PARAMS
-from dvckit.doctor.clone import ADVICE, OK, WRONG, Clone, Finding, in_project, pipeline_of, some
+from dvckit.doctor.clone import ADVICE, OK, WRONG, Clone, Finding, some
+from dvckit.repository.locks import in_project, pipeline_of
 from dvckit.repository.packages import UV_LOCK
 from dvckit.repository.programs import git, tracked
 
@@ -29,7 +30,7 @@ def python(clone: Clone) -> Iterator[Finding]:
         yield from _missing(clone, UV_LOCK)
         return
     try:
-        lock = clone.workspace.packages
+        lock = clone.packages
     except UserError as error:
         yield Finding(WRONG, str(error), f"git checkout HEAD -- {UV_LOCK}")
         return
@@ -93,13 +94,13 @@ def _params(clone: Clone) -> dict[str, Any]:
     try:
         from dvckit.core.params import read_values
     except ImportError:  # without the extra `project`
-        return clone.workspace.yaml(str(PARAMS))
+        return clone.yaml(str(PARAMS))
     return read_values(clone.root / PARAMS)
 
 
 def _keys_used(clone: Clone, lock: str, keys: set[str]) -> Iterator[str]:
     """Yield the top-level keys of params.yaml that a pipeline reads, by `params` of a stage or as `${KEY}`."""
-    yield from re.findall(r"\$\{\s*(\w+)", (clone.workspace.file(pipeline_of(lock)) or b"").decode(errors="replace"))
+    yield from re.findall(r"\$\{\s*(\w+)", (clone.file(pipeline_of(lock)) or b"").decode(errors="replace"))
     for stage in clone.definitions(lock).values():
         for item in stage.get("params", ()):
             files = item if isinstance(item, dict) else {PARAMS.name: [item]}
@@ -131,7 +132,7 @@ def identity(clone: Clone) -> Iterator[Finding]:
 
 def hooks(clone: Clone) -> Iterator[Finding]:
     """Look for git's hooks that call DVC, unless DVC does without git here."""
-    if clone.config.get("core", {}).get("no_scm"):
+    if clone.config["core"].get("no_scm"):
         return
     try:
         folder = clone.root / git(clone.root, "rev-parse", "--git-path", "hooks").strip()

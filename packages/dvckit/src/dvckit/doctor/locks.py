@@ -15,8 +15,8 @@ import psutil  # DVC's own way to tell the living
 
 from dvckit.core.errors import UserError, one_line
 from dvckit.core.files import write_bytes
-from dvckit.doctor.clone import ADVICE, OK, WRONG, Clone, Finding, name_in_pipeline, pipeline_of, some
-from dvckit.repository.locks import read_added, read_whole_lock
+from dvckit.doctor.clone import ADVICE, OK, WRONG, Clone, Finding, some
+from dvckit.repository.locks import check_whole, name_in_pipeline, pipeline_of, read_added, read_lock
 from dvckit.repository.programs import git, tracked
 
 MARKERS = re.compile(rb"^(<{7}|={7}|>{7})( |$)", flags=re.MULTILINE)
@@ -24,7 +24,7 @@ MARKERS = re.compile(rb"^(<{7}|={7}|>{7})( |$)", flags=re.MULTILINE)
 
 def pipelines(clone: Clone) -> Iterator[Finding]:
     """Read each dvc.yaml and its dvc.lock: readable, without conflict markers, and of the same stages."""
-    marked = [lock for lock in clone.locks if MARKERS.search(clone.workspace.file(lock) or b"")]
+    marked = [lock for lock in clone.locks if MARKERS.search(clone.file(lock) or b"")]
     if marked:
         yield _in_a_merge(clone.root, marked)
     for lock in clone.locks:
@@ -48,8 +48,10 @@ def _pipeline(clone: Clone, lock: str) -> Iterator[Finding]:
         yield Finding(ADVICE, f"there is no {lock}: no stage has run", "dvc repro --all-pipelines")
         return
     try:
-        locked = read_whole_lock(lock, path.read_text(encoding="utf-8"))
-    except (UserError, OSError, UnicodeDecodeError) as error:
+        content = path.read_bytes()
+        locked = read_lock(lock, content, stages)
+        check_whole(lock, content)
+    except (UserError, OSError) as error:
         reason = one_line(error).removeprefix(f"{lock} cannot be read: ")[:150]
         command = f"git checkout HEAD -- {lock} && dvc repro --all-pipelines"
         yield Finding(WRONG, f"{lock} cannot be read: {reason}", command, partial(_restore_lock, clone, lock))
@@ -80,10 +82,10 @@ def _restore_lock(clone: Clone, lock: str) -> str:
 
 def added(clone: Clone) -> Iterator[Finding]:
     """Read the .dvc files, which hold data that a user has brought."""
-    for name in tracked(clone.root, "--cached", "--others", "--exclude-standard", "--", "*.dvc"):
+    for name in clone.added_files:
         try:
-            read_added(name, (clone.root / name).read_text(encoding="utf-8"))
-        except (UserError, OSError, UnicodeDecodeError) as error:
+            read_added(name, (clone.root / name).read_bytes())
+        except (UserError, OSError) as error:
             yield Finding(WRONG, f"{name} cannot be read: {one_line(error)[:150]}", f"git checkout HEAD -- {name}")
 
 
@@ -95,7 +97,7 @@ def of_dvc(clone: Clone) -> Iterator[Finding]:
         return
     folder = clone.root / ".dvc/tmp"
     findings = [*_rwlock(folder / "rwlock")]
-    if clone.config.get("core", {}).get("hardlink_lock"):
+    if clone.config["core"].get("hardlink_lock"):
         findings += [finding for name in ("lock", "rwlock.lock") for finding in _hardlink(folder / name)]
     yield from findings or [Finding(OK, "DVC waits for no process that has ended")]
 

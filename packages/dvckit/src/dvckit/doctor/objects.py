@@ -4,16 +4,16 @@ DVC trusts a cache object that is write-protected, whatever is in it, and so che
 one.
 """
 
-from collections.abc import Callable, Iterator
-from contextlib import suppress
+from collections.abc import Iterator
 from functools import partial
+from itertools import chain
 from pathlib import Path
 
 from dvckit.core.files import write_bytes
 from dvckit.core.layout import RAW
 from dvckit.doctor.clone import ADVICE, OK, WRONG, Clone, Finding, paths, some
 from dvckit.repository.locks import MD5, Output
-from dvckit.repository.objects import STORAGE, file_md5, file_md5s, folder_object, is_intact, object_path
+from dvckit.repository.objects import file_md5, file_md5s, folder_object, is_intact, object_path
 
 
 def objects(clone: Clone) -> Iterator[Finding]:
@@ -71,17 +71,9 @@ def _fix(clone: Clone, shown: str, path: Path, md5: str) -> str:
 
 def _intact(clone: Clone, md5: str) -> bytes | None:
     """Return the content with this md5 from wherever on this machine it is: stores, git, the work tree."""
-    places: list[Callable[[], bytes | None]] = [
-        *(object_path(store, md5).read_bytes for store in clone.stores.values()),
-        partial(clone.committed, object_path(Path(STORAGE), md5).as_posix()),
-        *(file.read_bytes for file in _files(clone, md5)),
-        *(partial(folder_object, clone.root / o.path) for o in clone.outputs + clone.added if o.md5 == md5),
-    ]
-    for place in places:
-        with suppress(OSError):
-            if is_intact(content := place(), md5):
-                return content
-    return None
+    folders = [clone.root / output.path for output in clone.outputs + clone.added if output.md5 == md5]
+    files = chain(map(Path.read_bytes, _files(clone, md5)), map(folder_object, folders))
+    return next((content for content in chain(clone.places(md5), files) if is_intact(content, md5)), None)
 
 
 def _files(clone: Clone, md5: str) -> list[Path]:

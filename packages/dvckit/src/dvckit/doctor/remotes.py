@@ -1,9 +1,9 @@
 """DVC's configuration and its remotes: reachable, their credentials present, and what they lack."""
 
-import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from dvckit.core.errors import UserError
 from dvckit.core.files import write_bytes
@@ -12,7 +12,7 @@ from dvckit.repository import dvc_internals
 from dvckit.repository.locks import Output
 from dvckit.repository.objects import STORAGE, object_path
 from dvckit.repository.programs import git
-from dvckit.repository.remotes import UnreachableError, ask, named, problems, read_config
+from dvckit.repository.remotes import ask, named, problems, read_config
 
 
 def config(clone: Clone) -> Iterator[Finding]:
@@ -42,8 +42,8 @@ def _point_to_storage(root: Path) -> str:
 def credentials(clone: Clone) -> Iterator[Finding]:
     """See whether every remote could be used; nothing is sent. What fails in the default one is wrong."""
     default, _ = clone.default_remote
-    for name, remote in clone.config.get("remote", {}).items():
-        faults = [*problems(name, remote, os.environ, Path.home())]
+    for name, remote in clone.config["remote"].items():
+        faults = [*problems(name, remote)]
         for problem, command in faults:
             yield Finding(WRONG if name == default else ADVICE, f"remote {name}: {problem}", command)
         if not faults and not remote.get("verify") and "://" in remote.get("url", ""):
@@ -51,50 +51,45 @@ def credentials(clone: Clone) -> Iterator[Finding]:
             yield Finding(ADVICE, what, f"dvc remote modify {name} verify true")
 
 
-def folder(clone: Clone) -> Iterator[Finding]:
-    """See that there is a default remote, and, where it is a folder, that it has what the locks name."""
+def default(clone: Clone) -> Iterator[Finding]:
+    """See that there is a default remote, that it can be used, and that it has what the locks name."""
     name, remote = clone.default_remote
-    url, others = remote.get("url", ""), [*clone.config.get("remote", {})]
-    if not clone.config:
-        return  # reported with the configuration
-    if not url and not others:
-        yield Finding(
-            ADVICE, "there is no remote: the data are on this machine alone", "dvc remote add --default NAME URL"
-        )
-    elif not url:
+    if "url" in remote:
+        yield from (_server if "://" in remote["url"] else _folder)(clone, name, remote)
+    elif clone.config["remote"]:
         what = f"the default remote {name} is not configured" if name else "there is no default remote"
-        yield Finding(WRONG, what, f"dvc remote default {others[0]}")
-    elif "://" not in url:
-        where = f"remote {name} ({url.replace(f'{clone.root}/', '')})"
-        lacking = [output for md5, output in clone.kept.items() if not object_path(Path(url), md5).is_file()]
-        if lacking and not Path(url).is_dir():
-            command = f"git checkout HEAD -- {STORAGE}" if url == str(clone.root / STORAGE) else _other_url(name)
-            yield Finding(WRONG, f"{where}: the folder does not exist", command)
-        else:
-            yield from _contents(clone, where, lacking)
+        yield Finding(WRONG, what, f"dvc remote default {next(iter(clone.config['remote']))}")
+    elif clone.config["core"]:  # else it is reported with the configuration
+        what = "there is no remote: the data are on this machine alone"
+        yield Finding(ADVICE, what, "dvc remote add --default NAME URL")
 
 
-def server(clone: Clone) -> Iterator[Finding]:
-    """Try the default remote where it is behind a network: whether it answers, and has what the locks name.
+def _folder(clone: Clone, name: str, remote: Mapping[str, Any]) -> Iterator[Finding]:
+    folder = Path(remote["url"])
+    where = f"remote {name} ({remote['url'].replace(f'{clone.root}/', '')})"
+    lacking = [output for md5, output in clone.kept.items() if not object_path(folder, md5).is_file()]
+    if lacking and not folder.is_dir():
+        command = f"git checkout HEAD -- {STORAGE}" if folder == clone.root / STORAGE else _other_url(name)
+        yield Finding(WRONG, f"{where}: the folder does not exist", command)
+    else:
+        yield from _contents(clone, where, lacking)
 
-    Not by `dvc status --cloud`, which removes what is damaged and not write-protected from the cache.
-    """
-    name, remote = clone.default_remote
-    url = remote.get("url", "")
-    if "://" not in url or any(problems(name, remote, os.environ, Path.home())):
-        return  # problems are reported with the credentials; DVC could wait for ever
+
+def _server(clone: Clone, name: str, remote: Mapping[str, Any]) -> Iterator[Finding]:
+    """Ask not by `dvc status --cloud`, which removes what is damaged and not write-protected from the cache."""
+    if any(problems(name, remote)):
+        return  # reported with the credentials; DVC could wait for ever
     try:
         present = ask(clone.root, name, remote, clone.kept)
-    except UnreachableError as error:
-        yield Finding(WRONG, str(error), _other_url(name))
     except UserError as error:
-        yield Finding(WRONG, str(error), f"dvc status --cloud --verbose -r {name}")
+        status = f"dvc status --cloud --verbose -r {name}"
+        yield Finding(WRONG, str(error), _other_url(name) if "cannot be reached" in str(error) else status)
+        return
+    lacking = [output for md5, output in clone.kept.items() if md5 not in present]
+    if lacking and not present and remote["url"].startswith("http"):  # which is read only: another remote has filled it
+        yield Finding(WRONG, f"{named(name, remote)} has nothing of what the locks name", _other_url(name))
     else:
-        lacking = [output for md5, output in clone.kept.items() if md5 not in present]
-        if lacking and not present and url.startswith("http"):  # which is read only: another remote has filled it
-            yield Finding(WRONG, f"{named(name, remote)} has nothing of what the locks name", _other_url(name))
-        else:
-            yield from _contents(clone, named(name, remote), lacking)
+        yield from _contents(clone, named(name, remote), lacking)
 
 
 def _other_url(name: str) -> str:

@@ -8,11 +8,6 @@ from dvckit.core.errors import UserError
 from dvckit.doctor.clone import OK, WRONG, Clone, Finding
 from dvckit.repository.programs import git, tracked
 
-# Options of a remote whose value is a secret, of every kind that DVC knows.
-OPTIONS = (
-    "password", "passphrase", "secret_access_key", "session_token", "sse_customer_key", "connection_string",
-    "sas_token", "account_key", "client_secret", "gdrive_client_secret", "token", "oss_key_secret",
-)  # fmt: skip
 NAMES = ("kaggle.json", "id_rsa", "id_ed25519", "id_ecdsa", ".netrc", ".env", "*.p12", "*.pfx", ".dvc/config.local")
 # For `git grep -E`: private keys, keys of AWS and GitHub, Google's credentials.
 PATTERNS = (
@@ -21,14 +16,17 @@ PATTERNS = (
     "gh[pousr]_[A-Za-z0-9]{36}",
     '"(client_secret|refresh_token|private_key)" *: *"[^"]{10}',
 )
-_SECTION = re.compile(r"""^\s*\[['"]?(?:remote "(?P<remote>[^"]*)"|(?P<other>[^'"\]]*))""")
-_OPTION = re.compile(rf"^\s*(?P<name>{'|'.join(OPTIONS)})\s*=\s*\S")
+_SECTION = re.compile(r"""^\s*\[(?:['"]?remote "(?P<remote>[^"]*)")?""")
+# options of a remote whose value is a secret, of every kind that DVC knows
+_OPTION = re.compile(
+    r"^\s*(?P<name>password|passphrase|connection_string|\w*(token|secret|_access_key|_customer_key|account_key))\s*=\s*\S"
+)
 _URL = re.compile(r"^\s*url\s*=\s*\w+://[^/@\s]+:[^/@\s]+@")
 
 
 def config(clone: Clone) -> Iterator[Finding]:
     """Look for secrets in .dvc/config, read line by line: it may be broken."""
-    lines = (clone.workspace.file(".dvc/config") or b"").decode(errors="replace").splitlines()
+    lines = (clone.file(".dvc/config") or b"").decode(errors="replace").splitlines()
     yield from [*_secrets(lines)] or [Finding(OK, "no secret in .dvc/config")]
 
 

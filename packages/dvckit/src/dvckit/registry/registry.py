@@ -1,7 +1,6 @@
 """`dvckit models`: the versions of the model, and which of them are in which stage."""
 
 import json
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,7 @@ from dvckit.registry.tags import STAGE, Bump, Version, assign, model_version, ne
 from dvckit.repository.objects import STORAGE
 from dvckit.repository.packages import UV_LOCK
 from dvckit.repository.programs import git, git_files
-from dvckit.repository.remotes import default_remote, missing_in_remote, take_remotes
+from dvckit.repository.remotes import cloned, missing_in_remote
 from dvckit.repository.revision import Revision
 
 SHOWN = 2  # scores of the hold-out that the list of versions shows
@@ -78,16 +77,11 @@ def _refuse_incomplete(revision: Revision) -> None:
 
 def _refuse_missing(revision: Revision) -> None:
     """Ask the default remote in a clone of the commit: of the embedded one, only what is committed reaches others."""
-    root = revision.root
-    with tempfile.TemporaryDirectory(prefix="dvckit-register-") as folder:
-        clone = Path(folder) / "clone"
-        git(root, "clone", "--quiet", "--no-checkout", "--", str(root), str(clone))
-        git(clone, "checkout", "--quiet", str(revision.commit))
-        take_remotes(root, clone)
-        missing, (remote, _) = missing_in_remote(clone), default_remote(clone)
+    with cloned(revision.root, str(revision.commit)) as clone:
+        missing = missing_in_remote(clone)
     if missing:
         raise UserError(
-            f"the default remote {remote} does not have {', '.join(missing)} of {revision.name}; "
+            f"the default remote {revision.default_remote[0]} does not have {', '.join(missing)} of {revision.name}; "
             f"run `dvc push` (and commit {STORAGE}, if it is the embedded one)"
         )
 

@@ -2,8 +2,9 @@
 
 import os
 import re
+from collections.abc import Mapping
 from functools import lru_cache
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from ruamel.yaml import YAML
@@ -12,10 +13,9 @@ from ruamel.yaml.error import YAMLError
 from dvckit.core.errors import UserError, one_line
 from dvckit.core.mappings import leaves
 from dvckit.repository.dvc_internals import check_lock
-from dvckit.repository.programs import tracked
 
 LOCK = "dvc.lock"
-_PIPELINE = ("dvc.yaml", LOCK)
+PIPELINE = ("dvc.yaml", LOCK)
 MD5 = re.compile(r"[0-9a-f]{32}(\.dir)?")
 
 Stages = dict[str, Any]  # what a lock has of each stage, by DVC's name for it
@@ -32,45 +32,56 @@ class Output(NamedTuple):
     md5: str
 
 
-def lock_files(root: Path) -> list[str]:
-    """Return the lock of each pipeline in the work tree, beside its dvc.yaml; one of the two may be missing."""
-    names = tracked(
-        root, "--cached", "--others", "--exclude-standard", "--", *(f":(glob)**/{name}" for name in _PIPELINE)
-    )
-    names += [name for name in _PIPELINE if os.path.lexists(root / name)]  # also where git does not work
-    return sorted({PurePosixPath(name).with_suffix(".lock").as_posix() for name in names})
+@lru_cache(maxsize=64)
+def parse(content: bytes) -> Any:
+    """Return what a YAML file has, which several objects ask for: nobody may change it."""
+    return YAML(typ="safe", pure=True).load(content)
 
 
-def read_lock(lock: str, text: str, where: str = "") -> Stages:
-    """Return the stages of a dvc.lock from its text; UserError where it is not a lock. `where` goes into the message."""
-    prefix = "" if lock == LOCK else f"{Path(lock).parent}/dvc.yaml:"
+def read_lock(lock: str, content: bytes, definitions: Mapping[str, Any], where: str = "") -> Stages:
+    """Return the stages of a dvc.lock, with paths relative to the root; UserError, with `where`, if it is not a lock.
+
+    `definitions` has the stages of the dvc.yaml beside it, of which the working folders count.
+    """
+    prefix = "" if lock == LOCK else f"{pipeline_of(lock)}:"
     try:
-        stages = {prefix + name: dict(entry) for name, entry in _parsed(text)["stages"].items()}
-        outputs_of(stages)
+        stages = {prefix + name: dict(entry) for name, entry in parse(content)["stages"].items()}
+        for name, stage in stages.items():
+            definition = definitions.get(name_in_pipeline(name), {})
+            for kind in {"deps", "outs"} & stage.keys():
+                stage[kind] = [{**item, "path": in_project(lock, definition, item["path"])} for item in stage[kind]]
+        if all(MD5.fullmatch(output.md5) for output in outputs_of(stages)):
+            return stages
     except YAMLError as error:
         raise UserError(f"{lock} cannot be read{where}: {one_line(error)}") from None
     except (KeyError, TypeError, ValueError, AttributeError):
-        raise UserError(f"{lock} cannot be read{where}: it is not what DVC writes") from None
-    return stages
+        pass
+    raise UserError(f"{lock} cannot be read{where}: it is not what DVC writes")
 
 
-def read_whole_lock(lock: str, text: str) -> Stages:
-    """Return the stages of a dvc.lock; UserError also where DVC would refuse it, and where a kill has cut it off."""
-    stages = read_lock(lock, text)
+def check_whole(lock: str, content: bytes) -> None:
+    """Refuse (UserError) a dvc.lock that DVC would refuse, and one that a kill has cut off."""
     try:
-        check_lock(text, lock)
+        check_lock(content.decode(errors="replace"), lock)
     except UserError as error:
         raise UserError(f"{lock} cannot be read: DVC refuses it: {error}") from None
-    hashes = re.findall(r"^ *(?:- )?md5:(.*)$", text, flags=re.MULTILINE)
-    if not text.endswith("\n") or not all(MD5.fullmatch(md5.strip()) for md5 in hashes):
+    if not content.endswith(b"\n"):
         raise UserError(f"{lock} cannot be read: it is cut off")
-    return stages
 
 
-@lru_cache(maxsize=64)
-def _parsed(text: str) -> Any:
-    """Return the content of a lock, which several objects ask for; nobody may change it."""
-    return YAML(typ="safe", pure=True).load(text)
+def pipeline_of(lock: str) -> str:
+    """Return the dvc.yaml that a lock belongs to."""
+    return lock.removesuffix("lock") + "yaml"
+
+
+def name_in_pipeline(stage: str) -> str:
+    """Return what a dvc.yaml calls a stage that DVC calls `FOLDER/dvc.yaml:NAME@ITEM`."""
+    return stage.rpartition(":")[2].partition("@")[0]
+
+
+def in_project(lock: str, definition: Mapping[str, Any], path: str) -> str:
+    """Return a path of a stage, which is relative to its working folder, relative to the root; a URL as it is."""
+    return path if "://" in path else os.path.normpath(Path(lock).parent / definition.get("wdir", ".") / path)
 
 
 def outputs_of(stages: Stages) -> list[Output]:
@@ -111,10 +122,10 @@ def fresh_stages(stages: Stages) -> Stages:
         stale = found
 
 
-def read_added(name: str, text: str) -> list[Output]:
+def read_added(name: str, content: bytes) -> list[Output]:
     """Return the data that a .dvc file names; UserError where it cannot be read."""
     try:
-        outs = YAML(typ="safe", pure=True).load(text)["outs"]
+        outs = parse(content)["outs"]
         return [Output(name, (Path(name).parent / out["path"]).as_posix(), out["md5"]) for out in outs]
     except (YAMLError, KeyError, TypeError, AttributeError) as error:
         raise UserError(one_line(error)) from None

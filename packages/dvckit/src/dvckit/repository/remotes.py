@@ -1,7 +1,7 @@
 """One remote: whether it can be used, and what it has.
 
 A remote that asks for a password, or opens a browser, would wait for ever where nobody sits: DVC is started without a
-terminal and for a few seconds only, and a Google Drive without credentials is noticed before DVC is started at all.
+terminal and for a few seconds only, and what a remote lacks by its options is told before DVC is started at all.
 """
 
 import importlib.util
@@ -10,24 +10,27 @@ import os
 import re
 import socket
 import sys
+import tempfile
 import time
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from threading import Thread
-from typing import Any, NamedTuple
+from typing import Any
 from urllib.parse import urlsplit
 
 from dvckit.core.errors import UserError, one_line
 from dvckit.repository import dvc_internals
-from dvckit.repository.gdrive import gdrive
-from dvckit.repository.objects import STORAGE
-from dvckit.repository.programs import dvc, run
+from dvckit.repository.objects import STORAGE, is_intact, object_path
+from dvckit.repository.programs import dvc, git, run
 
 ANSWER = 5.0  # seconds that a remote has to answer
 CONNECT = 4.0  # seconds that its address has
+DOWNLOAD = 300.0  # seconds that an object has
 # What to ask for where any answer will do; DVC takes WebDAV's refusal of one object alone for its absence.
 NOTHING = ("d41d8cd98f00b204e9800998ecf8427e", "0" * 32)
+GDRIVE = "GDRIVE_CREDENTIALS_DATA"
 PORTS = {"ssh": 22, "http": 80, "https": 443, "webdav": 80, "webdavs": 443}
 
 # What failures of remotes mean; the first that fits. The text is DVC's or the server's.
@@ -49,36 +52,22 @@ MEANING = {
 }
 
 
-class Kind(NamedTuple):
-    """What a kind of remote needs: a library, and one of these options, variables or files of the home folder."""
-
-    library: str
-    options: tuple[str, ...] = ()
-    variables: tuple[str, ...] = ()
-    files: tuple[str, ...] = ()
-
-
-KINDS = {
-    "s3": Kind(
-        "dvc_s3",
-        ("secret_access_key", "profile", "credentialpath", "allow_anonymous_login"),
-        ("AWS_SECRET_ACCESS_KEY", "AWS_PROFILE", "AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI"),
-        (".aws/credentials", ".aws/config"),
-    ),
-    "gs": Kind(
-        "dvc_gs", ("credentialpath", "allow_anonymous_login"), ("GOOGLE_APPLICATION_CREDENTIALS",),
-        (".config/gcloud/application_default_credentials.json",),
-    ),
-    "azure": Kind(
-        "dvc_azure",
-        ("connection_string", "account_key", "sas_token", "client_secret", "allow_anonymous_login"),
-        ("AZURE_STORAGE_CONNECTION_STRING", "AZURE_STORAGE_KEY", "AZURE_STORAGE_SAS_TOKEN", "AZURE_CLIENT_SECRET"),
-        (".azure",),
-    ),
-    "gdrive": Kind("dvc_gdrive"),  # its options: gdrive.py
-    "ssh": Kind("dvc_ssh"),
-    "webdav": Kind("dvc_webdav"),
-    "webdavs": Kind("dvc_webdav"),
+EXTRAS = ("s3", "gs", "azure", "gdrive", "ssh", "webdav")  # the kinds of remotes that need a library
+# One of these gives the credentials: an option, a variable of the environment, or a file of the home folder.
+CREDENTIALS = {
+    "s3": [
+        "secret_access_key", "profile", "credentialpath", "allow_anonymous_login",
+        "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE", "AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
+        ".aws/credentials", ".aws/config",
+    ],
+    "gs": [
+        "credentialpath", "allow_anonymous_login", "GOOGLE_APPLICATION_CREDENTIALS",
+        ".config/gcloud/application_default_credentials.json",
+    ],
+    "azure": [
+        "connection_string", "account_key", "sas_token", "client_secret", "allow_anonymous_login",
+        "AZURE_STORAGE_CONNECTION_STRING", "AZURE_STORAGE_KEY", "AZURE_STORAGE_SAS_TOKEN", "AZURE_CLIENT_SECRET", ".azure",
+    ],
 }  # fmt: skip
 
 
@@ -87,20 +76,18 @@ def plain_words(message: str) -> str:
     return next((meaning for pattern, meaning in MEANING.items() if re.search(pattern, message)), one_line(message))
 
 
-def problems(name: str, remote: Mapping[str, Any], environ: Mapping[str, str], home: Path) -> Iterator[tuple[str, str]]:
+def problems(name: str, remote: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """Yield what keeps a remote from being used, each with the command that fixes it."""
     scheme, modify = urlsplit(remote.get("url", "")).scheme, f"dvc remote modify --local {name}"
-    if scheme not in KINDS:
-        return
-    kind = KINDS[scheme]
-    if importlib.util.find_spec(kind.library) is None:
-        package = kind.library.replace("_", "-")
-        yield f"{package} is not installed", f"uv sync --extra {package.removeprefix('dvc-')}"
-    elif scheme == "gdrive":
-        yield from gdrive(name, remote, environ)
-    given = [remote.get(option) for option in kind.options] + [environ.get(variable) for variable in kind.variables]
-    if kind.options and not any(given) and not any((home / file).exists() for file in kind.files):
-        yield "there are no credentials", f"{modify} {kind.options[0]} SECRET"
+    kind = scheme.replace("webdavs", "webdav")
+    if kind in EXTRAS and importlib.util.find_spec(f"dvc_{kind}") is None:
+        yield f"dvc-{kind} is not installed", f"uv sync --extra {kind}"
+    elif kind == "gdrive":
+        check = _service_account if remote.get("gdrive_use_service_account") else _own_account
+        yield from check(modify, name, remote)
+    places = CREDENTIALS.get(kind, [])
+    if places and not any(remote.get(place) or os.environ.get(place) or _at_home(place) for place in places):
+        yield "there are no credentials", f"{modify} {places[0]} SECRET"
     key = remote.get("keyfile")
     if key and not Path(key).expanduser().is_file():
         yield f"there is no key file {key}", f"{modify} keyfile PATH"
@@ -109,8 +96,56 @@ def problems(name: str, remote: Mapping[str, Any], environ: Mapping[str, str], h
             yield f"it asks for a {secret} at each use", f"{modify} {secret} SECRET"
 
 
-class UnreachableError(UserError):
-    """No connection can be made to the address of a remote."""
+def _at_home(file: str) -> bool:
+    return file.startswith(".") and (Path.home() / file).exists()
+
+
+def _service_account(modify: str, name: str, remote: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    key = remote.get("gdrive_service_account_json_file_path")
+    lacking = f"the service account has no key: there is neither a key file nor {GDRIVE}"
+    if problem := _unreadable(Path(key)) if key else "" if os.environ.get(GDRIVE) else lacking:
+        yield problem, f"{modify} gdrive_service_account_json_file_path FILE"
+    if urlsplit(remote["url"]).netloc in ("root", "appDataFolder"):
+        what = (
+            "a service account has no storage of its own (`do not have storage quota`): use a folder in a shared drive"
+        )
+        yield what, f"dvc remote modify {name} url gdrive://FOLDER_ID"
+
+
+def _own_account(modify: str, name: str, remote: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    client, secret = remote.get("gdrive_client_id"), remote.get("gdrive_client_secret")
+    own_client = f"{modify} gdrive_client_id ID && {modify} gdrive_client_secret SECRET"
+    file = Path(remote.get("gdrive_user_credentials_file") or _default_file(client, remote.get("profile", "default")))
+    if bool(client) != bool(secret):
+        yield "gdrive_client_id and gdrive_client_secret belong together, and one is missing", own_client
+    elif os.environ.get(GDRIVE):
+        return
+    elif file.is_file():
+        if problem := _unreadable(file):
+            yield problem, f"rm {file}"
+    elif client:
+        yield "there are no credentials, and without a browser DVC would wait for ever", f"dvc pull -r {name}"
+    else:
+        what = "there are no credentials, and Google refuses DVC's own app (`This app is blocked`): use your own client"
+        yield what, own_client
+
+
+def _default_file(client: str | None, profile: str) -> str:
+    """Return where pydrive2 keeps the credentials of a client, by default DVC's own."""
+    from appdirs import user_cache_dir  # as pydrive2 does
+
+    client = client or dvc_internals.GDriveFileSystem.DEFAULT_GDRIVE_CLIENT_ID
+    return f"{user_cache_dir('pydrive2fs', appauthor=False)}/{client}/{profile}.json"
+
+
+def _unreadable(file: Path) -> str:
+    try:
+        json.loads(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        return f"the credentials {file} cannot be read ({error.strerror})"
+    except ValueError:
+        return f"the credentials {file} are not JSON"
+    return ""
 
 
 def named(name: str, remote: Mapping[str, Any]) -> str:
@@ -123,7 +158,7 @@ def ask(root: Path, name: str, remote: Mapping[str, Any], md5s: Iterable[str]) -
 
     UserError, with the remote's name and in plain words, where it cannot be used or gives no answer within ANSWER.
     """
-    for problem, command in problems(name, remote, os.environ, Path.home()):
+    for problem, command in problems(name, remote):
         raise UserError(f"remote {name}: {problem}; run `{command}`")
     wanted, present, failure = set(md5s), set[str](), ""
     # nothing limits the time in which a host's name is looked up: this thread may be left behind
@@ -140,7 +175,7 @@ def ask(root: Path, name: str, remote: Mapping[str, Any], md5s: Iterable[str]) -
     if wanted - present:  # DVC takes a dead HTTP server for an empty one
         connection.join(max(0.0, until - time.monotonic()))
         if any(reasons):
-            raise UnreachableError(f"{named(name, remote)}: {reasons[0]}")
+            raise UserError(f"{named(name, remote)}: {reasons[0]}")
     if failure:
         raise UserError(f"{named(name, remote)}: {failure}")
     return present
@@ -154,9 +189,8 @@ def read_config(root: Path) -> dict[str, Any]:
         raise UserError(f"DVC's configuration cannot be read: {one_line(error)}") from None
 
 
-def default_remote(root: Path) -> tuple[str, Mapping[str, Any]]:
+def default_remote(config: Mapping[str, Any]) -> tuple[str, Mapping[str, Any]]:
     """Return the name of the default remote and its options, its url as an absolute path where it is a folder."""
-    config = read_config(root)
     name = config["core"].get("remote", "")
     return name, config["remote"].get(name, {})
 
@@ -164,7 +198,7 @@ def default_remote(root: Path) -> tuple[str, Mapping[str, Any]]:
 @cache
 def check_remote(root: Path) -> None:
     """See that the default remote can be used, once for all; UserError, with its name, where it cannot."""
-    name, remote = default_remote(root)
+    name, remote = default_remote(read_config(root))
     url = remote.get("url", "")
     if "://" in url:
         ask(root, name, remote, NOTHING)
@@ -172,13 +206,33 @@ def check_remote(root: Path) -> None:
         raise UserError(f"{named(name, remote)}: the folder does not exist")
 
 
-def take_remotes(root: Path, clone: Path) -> None:
-    """Give a clone the remotes of `root`, with what its local config says of them; the embedded one remains its own."""
+def download(root: Path, name: str, md5: str) -> bytes:
+    """Return an object of a remote, by a process that can be ended if it hangs; UserError with DVC's words."""
+    with tempfile.TemporaryDirectory(prefix="dvckit-object-") as folder:
+        target = Path(folder) / "object"
+        dvc(root, "get-url", f"remote://{name}/{object_path(Path(), md5)}", str(target), timeout=DOWNLOAD)
+        if not is_intact(content := target.read_bytes(), md5):
+            raise UserError("what it has is damaged")
+        return content
+
+
+@contextmanager
+def cloned(root: Path, commit: str) -> Iterator[Path]:
+    """Give a clone of a commit, with no object of DVC's but the committed ones, and remove it at the end.
+
+    It has the remotes of `root`, with what its local config says of them; the embedded one is the clone's own.
+    """
     ours = read_config(root)
     remotes = {name: remote for name, remote in ours["remote"].items() if Path(remote.get("url", "")) != root / STORAGE}
-    with dvc_internals.Config(dvc_dir=str(clone / ".dvc")).edit("local") as config:
-        config["core"] = {key: value for key, value in ours["core"].items() if key == "remote"}
-        config["remote"] = remotes
+    with tempfile.TemporaryDirectory(prefix="dvckit-clone-") as folder:
+        clone = Path(folder) / "clone"
+        git(root, "clone", "--quiet", "--no-checkout", "--", str(root), str(clone))
+        git(clone, "checkout", "--quiet", commit)
+        with dvc_internals.Config(dvc_dir=str(clone / ".dvc")).edit("local") as config:
+            config["core"] = {key: value for key, value in ours["core"].items() if key == "remote"}
+            config["remote"] = remotes
+            config["cache"] = {"dir": str(Path(folder) / "cache")}
+        yield clone
 
 
 def missing_in_remote(root: Path) -> list[str]:

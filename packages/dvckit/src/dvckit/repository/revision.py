@@ -8,25 +8,24 @@ trusts a truncated cache object. No code of the revision is run.
 
 import difflib
 import json
-import tempfile
-from collections.abc import Iterator
+import os
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from functools import cached_property
 from io import BytesIO
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from dvckit.core.errors import UserError, one_line
 from dvckit.core.layout import INTERIM, TEST, TRAIN
-from dvckit.repository import dvc_internals
-from dvckit.repository.locks import LOCK, Output, Stages, lock_files, outputs_of, params_of, read_added, read_lock
+from dvckit.repository import locks
+from dvckit.repository.locks import Output, Stages
 from dvckit.repository.objects import STORAGE, is_intact, object_path
 from dvckit.repository.packages import UV_LOCK, PackageLock
-from dvckit.repository.programs import dvc, git, git_files, tracked
-from dvckit.repository.remotes import check_remote, default_remote
+from dvckit.repository.programs import git, git_files, tracked
+from dvckit.repository.remotes import check_remote, default_remote, download, read_config
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -34,7 +33,6 @@ if TYPE_CHECKING:
 WORKSPACE = "workspace"
 # An experiment: refs/exps/ab/cdef…/NAME, where abcdef… is the commit that it was run on.
 NAMED = ("refs/heads", "refs/tags", "refs/remotes", "refs/exps/*/*/*")
-REMOTE_TIMEOUT = 300.0  # seconds for an object
 
 
 class Model(NamedTuple):
@@ -79,34 +77,50 @@ class Revision:
         return git_files(self.root, [(self.commit, path)])[0]
 
     def files(self) -> set[str]:
-        """Return the paths of all files that git has."""
+        """Return the paths of all files that git has, in the workspace also of those that are new to it."""
         if self.commit is None:
-            return set(tracked(self.root))
+            return set(tracked(self.root, "--cached", "--others", "--exclude-standard"))
         names = git(self.root, "ls-tree", "-r", "-z", "--name-only", self.commit).split("\0")
         return {name for name in names if name}
 
     def yaml(self, path: str) -> dict[str, Any]:
         """Return a YAML file as a mapping, empty where it is not there; UserError where it is not one."""
         try:
-            content = YAML(typ="safe", pure=True).load(self.file(path) or b"{}")
+            content = locks.parse(self.file(path) or b"{}")
         except YAMLError as error:
             raise UserError(f"{path} cannot be read {self.where}: {one_line(error)}") from None
         return content if isinstance(content, dict) else {}
 
     @cached_property
+    def locks(self) -> list[str]:
+        """The lock of each pipeline, beside its dvc.yaml; one of the two may be missing."""
+        here = {name for name in locks.PIPELINE if os.path.lexists(self.root / name)}  # also where git does not work
+        names = map(PurePosixPath, self.files() | here)
+        return sorted({name.with_suffix(".lock").as_posix() for name in names if name.name in locks.PIPELINE})
+
+    def definitions(self, lock: str) -> dict[str, dict[str, Any]]:
+        """Return the stages of the dvc.yaml beside a lock; UserError where it cannot be read."""
+        pipeline = locks.pipeline_of(lock)
+        stages = self.yaml(pipeline).get("stages") or {}
+        if not isinstance(stages, dict) or not all(isinstance(stage, dict) for stage in stages.values()):
+            raise UserError(f"{pipeline} cannot be read: its stages are not mappings")
+        return {name: stage.get("do", stage) for name, stage in stages.items()}
+
+    def stages_in(self, lock: str) -> Stages:
+        """Return what a lock has of each stage, with paths relative to the root; nothing where there is no such lock."""
+        if (content := self.file(lock)) is None:
+            return {}
+        return locks.read_lock(lock, content, self.definitions(lock), f" at {self.name}" if self.commit else "")
+
+    @cached_property
     def stages(self) -> Stages:
-        """What the dvc.lock files have of each stage, by DVC's name for it; UserError where one is not a lock."""
-        found: Stages = {}
-        names = self.files() if self.commit else lock_files(self.root)
-        for lock in sorted(name for name in names if PurePosixPath(name).name == LOCK):
-            if (content := self.file(lock)) is not None:
-                found |= read_lock(lock, content.decode(errors="replace"), f" at {self.name}" if self.commit else "")
-        return found
+        """What the locks have of each stage, by DVC's name for it; UserError where one cannot be read."""
+        return {name: stage for lock in self.locks for name, stage in self.stages_in(lock).items()}
 
     @property
     def outputs(self) -> list[Output]:
         """Every output that the dvc.lock files name, file by file, in their order."""
-        return outputs_of(self.stages)
+        return locks.outputs_of(self.stages)
 
     @property
     def md5s(self) -> dict[str, str]:
@@ -116,19 +130,21 @@ class Revision:
     @property
     def params(self) -> dict[str, Any]:
         """The parameters that the outputs were made with, by dotted key."""
-        return params_of(self.stages)
+        return locks.params_of(self.stages)
 
-    @property
+    @cached_property
     def added(self) -> list[Output]:
         """The data that `dvc add` tracks; a .dvc file that cannot be read is left out."""
-        names = (
-            tracked(self.root, "--cached", "--others", "--exclude-standard") if self.commit is None else self.files()
-        )
         found: list[Output] = []
-        for name in sorted(name for name in names if name.endswith(".dvc") and PurePosixPath(name).name != ".dvc"):
+        for name in self.added_files:
             with suppress(UserError, OSError):
-                found += read_added(name, (self.file(name) or b"").decode(errors="replace"))
+                found += locks.read_added(name, self.file(name) or b"")
         return found
+
+    @property
+    def added_files(self) -> list[str]:
+        """The .dvc files, which name the data that a user has brought."""
+        return sorted(name for name in self.files() if name.endswith(".dvc") and PurePosixPath(name).name != ".dvc")
 
     @cached_property
     def artifacts(self) -> dict[str, dict[str, Any]]:
@@ -174,14 +190,64 @@ class Revision:
             return content
         if path not in self.md5s:
             raise UserError(f"{path} is not an output of any stage {self.where}: no dvc.lock names it there")
-        commit, md5 = self.commit or resolve(self.root, "HEAD"), self.md5s[path]
-        if (content := git_files(self.root, [(commit, path)])[0]) is None:
-            return _object(self.root, commit, md5, f"{path} {self.where}")
+        content, md5 = self.committed(path), self.md5s[path]
+        if content is None:
+            content = self.stored(md5)
+            return self._fetch(md5, f"{path} {self.where}") if content is None else content
         if not is_intact(content, md5):
             raise UserError(
                 f"{path} {self.where} is not the file that dvc.lock names; run `dvc repro -P` and commit both"
             )
         return content
+
+    def committed(self, path: str) -> bytes | None:
+        """Return a file as git has it, in HEAD for the workspace; None where it is not there."""
+        with suppress(UserError):
+            return git_files(self.root, [(self.commit or resolve(self.root, "HEAD"), path)])[0]
+        return None
+
+    @cached_property
+    def config(self) -> Mapping[str, Any]:
+        """DVC's configuration of this clone, all levels together; UserError where it cannot be read."""
+        return read_config(self.root)
+
+    @property
+    def default_remote(self) -> tuple[str, Mapping[str, Any]]:
+        """The name of the default remote and its options."""
+        return default_remote(self.config)
+
+    @property
+    def stores(self) -> dict[str, Path]:
+        """The folders of this machine that hold objects, by what a line calls them; the cache comes first."""
+        cache, embedded = self.config["cache"].get("dir") or self.root / ".dvc/cache", self.root / STORAGE
+        urls = {f"remote {name}": remote.get("url", "://") for name, remote in self.config["remote"].items()}
+        folders = {name: Path(url) for name, url in urls.items() if "://" not in url and Path(url) != embedded}
+        return {"cache": Path(cache), STORAGE: embedded} | folders
+
+    def places(self, md5: str) -> Iterator[bytes | None]:
+        """Yield an object as each place on this machine has it, damaged or not: the stores, and .dvc/storage in git."""
+        for store in self.stores.values():
+            with suppress(OSError):
+                yield object_path(store, md5).read_bytes()
+        yield self.committed(object_path(Path(STORAGE), md5).as_posix())
+
+    def stored(self, md5: str) -> bytes | None:
+        """Return an object from the first place on this machine that has it undamaged; None where none has."""
+        return next((content for content in self.places(md5) if is_intact(content, md5)), None)
+
+    def _fetch(self, md5: str, shown: str) -> bytes:
+        """Return an object of the default remote; UserError, which says where `shown` is not, if that has none."""
+        places, (name, remote) = ", ".join(self.stores), self.default_remote
+        try:
+            check_remote(self.root)
+        except UserError as error:
+            raise UserError(f"{shown} is in none of: the {places}; {error}") from None
+        if "://" in remote.get("url", ""):
+            try:
+                return download(self.root, name, md5)
+            except UserError as error:
+                places += f", remote {name} ({error})"
+        raise UserError(f"{shown} is in none of: the {places}; run `dvc push` where it was made")
 
     def json(self, path: str) -> Any:
         """Return a JSON output; UserError where it is not to be had or not JSON."""
@@ -198,49 +264,6 @@ class Revision:
             return pd.read_parquet(BytesIO(self.read(path)))
         except ValueError as error:  # pyarrow's own errors are ValueErrors
             raise UserError(f"{path} {self.where} is not a table: {one_line(error)}") from None
-
-
-def _object(root: Path, commit: str, md5: str, shown: str) -> bytes:
-    """Return the object with this md5 from the first place that has it undamaged; `shown` names it in the error."""
-    config = dvc_internals.Config(dvc_dir=str(root / ".dvc"))
-    cache = Path(config["cache"].get("dir") or root / ".dvc/cache")
-    for content in _near(root, cache, commit, md5):
-        if is_intact(content, md5):
-            return content
-    places = f"the cache, {STORAGE}"
-    remote, options = default_remote(root)
-    if options and options["url"] != str(root / STORAGE):
-        try:
-            check_remote(root)
-        except UserError as error:
-            raise UserError(f"{shown} is in none of: {places}; {error}") from None
-        try:
-            content = _download(root, f"remote://{remote}/{object_path(Path(), md5)}")
-        except UserError as error:
-            places += f", the remote {remote} ({error})"
-        else:
-            if is_intact(content, md5):
-                return content
-            places += f", the remote {remote} (what it has is damaged)"
-    raise UserError(f"{shown} is in none of: {places}; run `dvc push` where it was made")
-
-
-def _near(root: Path, cache: Path, commit: str, md5: str) -> Iterator[bytes]:
-    """Yield an object as each place on this machine has it."""
-    for store in (cache, root / STORAGE):
-        if (file := object_path(store, md5)).is_file():
-            yield file.read_bytes()
-    committed = git_files(root, [(commit, object_path(Path(STORAGE), md5).as_posix())])[0]
-    if committed is not None:
-        yield committed
-
-
-def _download(root: Path, url: str) -> bytes:
-    """Fetch a file of a remote, in a process of its own, which can be ended if it hangs; UserError with DVC's words."""
-    with tempfile.TemporaryDirectory(prefix="dvckit-object-") as folder:
-        target = Path(folder) / "object"
-        dvc(root, "get-url", url, str(target), timeout=REMOTE_TIMEOUT)
-        return target.read_bytes()
 
 
 def resolve(root: Path, name: str) -> str:

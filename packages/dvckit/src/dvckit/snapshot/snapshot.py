@@ -21,9 +21,10 @@ from dvckit.doctor import objects, remotes
 from dvckit.doctor.clone import OK, WRONG, Clone, Finding, some
 from dvckit.doctor.doctor import fix, look
 from dvckit.registry.tags import Bump
-from dvckit.repository.locks import MD5, lock_files, read_lock
+from dvckit.repository.locks import MD5
 from dvckit.repository.objects import STORAGE
 from dvckit.repository.programs import dvc, git, tracked
+from dvckit.repository.revision import Revision
 from dvckit.snapshot.bumps import changes
 from dvckit.snapshot.commits import Index, check_branch, commit, copied_index, publish, tag_object
 
@@ -131,7 +132,7 @@ def _see_that_all_is_kept(root: Path) -> None:
 
 def _new_files(root: Path) -> tuple[list[str], list[str]]:
     """Return the files that git does not know yet: those that the version needs, and the others."""
-    needed = {Path(path) for path in {*_named(root, "deps"), *_named(root, "outs"), *lock_files(root)}}
+    needed = {Path(path) for path in {*_named(root, "deps"), *_named(root, "outs"), *Revision(root).locks}}
     names = tracked(root, "--others", "--exclude-standard")
     new = [name for name in names if _belongs(Path(name), needed)]
     return new, [name for name in names if name not in new and not name.startswith(STORAGE)]
@@ -139,12 +140,7 @@ def _new_files(root: Path) -> tuple[list[str], list[str]]:
 
 def _named(root: Path, kind: str) -> set[str]:
     """Return the paths of all `deps` or `outs` that the locks name."""
-    locks = [
-        read_lock(lock, (root / lock).read_text(encoding="utf-8"))
-        for lock in lock_files(root)
-        if (root / lock).is_file()
-    ]
-    return {item["path"] for stages in locks for stage in stages.values() for item in stage.get(kind, ())}
+    return {item["path"] for stage in Revision(root).stages.values() for item in stage.get(kind, ())}
 
 
 def _belongs(file: Path, needed: set[Path]) -> bool:
@@ -166,7 +162,7 @@ def _push(root: Path) -> None:
 
 def _lacking(root: Path) -> list[Finding]:
     """Return what is wrong with the objects of the default remote, the cache and the folders of this machine."""
-    checks, clone = (remotes.folder, remotes.server, objects.objects), Clone(root)
+    checks, clone = (remotes.default, objects.objects), Clone(root)
     return [finding for check in checks for finding in check(clone) if finding.level != OK]
 
 
