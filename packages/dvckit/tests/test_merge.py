@@ -220,7 +220,7 @@ def test_a_lock_that_cannot_be_read_is_left_to_git_as_a_conflict(toy):
     done = toy.run("git", "merge", "theirs")
 
     assert done.code == 1
-    assert done.said.count("error: dvc.lock: their version is not a lock that DVC reads") == 1
+    assert done.said.count("error: dvc.lock: their version cannot be read: DVC refuses it") == 1
     assert "CONFLICT (content): Merge conflict in dvc.lock" in done.said
     assert (toy.root / "dvc.lock").read_bytes() == lock
 

@@ -53,7 +53,7 @@ def _read(file: Path, path: str, side: str) -> dict[str, Any]:
         if text or side != "the base":
             dvc_internals.check_lock(text, path)
     except (UserError, UnicodeDecodeError) as error:
-        raise UserError(f"{path}: {side} version is not a lock that DVC reads: {one_line(error)}") from None
+        raise UserError(f"{path}: {side} version cannot be read: {one_line(error)}") from None
     lock: dict[str, Any] = dvc_internals.parse_yaml_for_update(text, path)
     return lock
 

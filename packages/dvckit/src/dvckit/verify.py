@@ -26,30 +26,26 @@ def verify(root: Path, say: Say) -> bool:
         promised = Revision(clone)
         if not promised.outputs:
             raise UserError("HEAD has no dvc.lock; run `dvc repro -P` and commit it")
-        complete = _remove_committed(promised, say) & _report_missing(promised, say)
+        edited, missing = _remove_committed(promised, say), missing_in_remote(clone)
+        for path in missing:
+            lacks = f"the default remote {promised.default_remote[0]} does not have it"
+            say(f"MISSING    {path}: {lacks}; run `dvc push`, and commit .dvc/storage")
         output = dvc(clone, "repro", "--all-pipelines", "--force", "--no-run-cache")
         order = re.findall(r"^Running stage '(.+)':$", output, flags=re.MULTILINE)
-        return _report_stages(order, promised.md5s, Revision(clone).outputs, say) and complete
+        return _report_stages(order, promised.md5s, Revision(clone).outputs, say) and not (edited or missing)
 
 
-def _remove_committed(promised: Revision, say: Say) -> bool:
-    """Remove the outputs that git keeps, as they are to be made again; say which are not what dvc.lock names."""
-    edited = False
+def _remove_committed(promised: Revision, say: Say) -> list[str]:
+    """Remove the outputs that git keeps, as they are to be made again; return those that are not what dvc.lock names."""
+    edited = []
     for output in promised.outputs:
         file = promised.root / output.path
         if file.is_file():
             if file_md5(file) != output.md5:
-                edited = True
+                edited.append(output.path)
                 say(f"EDITED     {output.path}: not the file that dvc.lock names; run `dvc repro -P` and commit both")
             file.unlink()
-    return not edited
-
-
-def _report_missing(promised: Revision, say: Say) -> bool:
-    missing, remote = missing_in_remote(promised.root), promised.default_remote[0]
-    for path in missing:
-        say(f"MISSING    {path}: the default remote {remote} does not have it; run `dvc push`, and commit .dvc/storage")
-    return not missing
+    return edited
 
 
 def _report_stages(order: list[str], promised: dict[str, str], outputs: list[Output], say: Say) -> bool:

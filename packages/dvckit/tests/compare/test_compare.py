@@ -331,7 +331,7 @@ def test_a_file_that_is_not_a_table_is_refused(project):
 def test_packages_that_cannot_be_read_are_answered(project):
     (project.root / "uv.lock").write_text("<<<<<<< ours\n")
 
-    with pytest.raises(UserError, match=r"uv\.lock cannot be read: "):
+    with pytest.raises(UserError, match=r"uv\.lock cannot be read in the workspace: "):
         compare(project.root)
 
 

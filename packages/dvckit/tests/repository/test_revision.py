@@ -191,6 +191,24 @@ def test_an_object_is_read_from_another_default_remote(history, clone, tmp_path)
         load("features/test", "HEAD")
 
 
+def test_paths_of_a_pipeline_in_a_folder_are_relative_to_the_root(tmp_path):
+    Repository(tmp_path).ok("git", "init", "--quiet")
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model/dvc.yaml").write_text("stages:\n  fit: {wdir: src, cmd: x, outs: [model.txt]}\n")
+    (tmp_path / "model/dvc.lock").write_text(
+        "schema: '2.0'\nstages:\n  fit:\n    cmd: x\n    deps:\n    - {path: ../list.csv}\n    - {path: s3://far/list.csv}\n"
+        f"    outs:\n    - {{path: model.txt, md5: {'a' * 32}}}\n"
+    )
+
+    revision = Revision(tmp_path)
+
+    assert revision.outputs == [("model/dvc.yaml:fit", "model/src/model.txt", "a" * 32)]
+    assert [dep["path"] for dep in revision.stages["model/dvc.yaml:fit"]["deps"]] == [
+        "model/list.csv",
+        "s3://far/list.csv",
+    ]
+
+
 def test_the_experiment_on_head_is_meant_where_two_have_one_name(history):
     first = resolve(history.root, "bands")
     head = resolve(history.root, "HEAD")

@@ -4,11 +4,10 @@ import json
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import cached_property
 from itertools import count
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from dvckit.core.errors import UserError
 from dvckit.core.grid import first
@@ -20,8 +19,7 @@ from dvckit.repository.revision import Revision
 OK, ADVICE, WRONG, FIXED = "ok", "advice", "WRONG", "fixed"
 
 
-@dataclass(frozen=True)
-class Finding:
+class Finding(NamedTuple):
     """One line: what is so, the command that fixes it, and, where that loses nothing, a function that does.
 
     `fix` returns what it did.
@@ -106,7 +104,7 @@ class Clone(Revision):
         return free.relative_to(self.root)
 
 
-def some(names: Iterable[str]) -> str:
+def some(names: Iterable[object]) -> str:
     """Join names, the first few of many."""
     return first(names, 8)
 

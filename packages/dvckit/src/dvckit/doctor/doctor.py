@@ -1,9 +1,8 @@
 """`dvckit doctor`: the state of a clone, a line for each thing that is right or wrong, with the command that fixes it."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from queue import Empty, Queue
 from threading import Thread
 from typing import NamedTuple
 
@@ -22,11 +21,12 @@ class Check(NamedTuple):
     """A part of the clone and the function that looks at it; `fixes` where its findings may have a fix."""
 
     part: str
-    look: Callable[[Clone], Iterator[Finding]]
+    look: Callable[[Clone], Iterable[Finding]]
     fixes: bool = False
 
 
 CHECKS = [
+    Check("files", environment.files),
     Check("Python and packages", environment.python),
     Check("params.yaml", environment.params),
     Check("the user", environment.user),
@@ -66,17 +66,15 @@ def doctor(root: Path, say: Say, *, fix_first: bool) -> bool:
 def fix(root: Path, say: Say) -> None:
     """Fix what can be fixed without losing anything; say a line for each thing."""
     for _ in range(ROUNDS):
-        checks = (check for check in CHECKS if check.fixes)
-        if not sum(_fix(finding, say) for check in checks for finding in _findings(check, Clone(root))):
+        findings = (finding for check in CHECKS if check.fixes for finding in _findings(check, Clone(root)))
+        if not sum(_fix(finding, finding.fix, say) for finding in findings if finding.fix and finding.level == WRONG):
             return
 
 
-def _fix(finding: Finding, say: Say) -> bool:
-    """Fix what is wrong, if that can be done; return whether it was."""
-    if finding.fix is None or finding.level != WRONG:
-        return False
+def _fix(finding: Finding, action: Callable[[], str], say: Say) -> bool:
+    """Fix what is wrong; return whether that could be done."""
     try:
-        say(str(Finding(FIXED, finding.fix())))
+        say(str(Finding(FIXED, action())))
     except (UserError, OSError) as error:
         say(str(Finding(ADVICE, f"not fixed: {finding.what}: {one_line(error)}")))
         return False
@@ -86,18 +84,18 @@ def _fix(finding: Finding, say: Say) -> bool:
 def look(root: Path, seconds: float) -> list[Finding]:
     """Make every check in a thread of its own; one that hangs is left behind when the time is up."""
     dvc_internals.load()
-    clone = Clone(root, time.monotonic() + seconds)
-    results: Queue[tuple[Check, list[Finding]]] = Queue()
-    for check in CHECKS:
-        Thread(target=lambda check: results.put((check, _findings(check, clone))), args=[check], daemon=True).start()
-    findings = {check: [Finding(WRONG, f"{check.part}: no answer within {seconds:.0f} s")] for check in CHECKS}
-    for _ in CHECKS:
-        try:
-            check, done = results.get(timeout=max(0.0, clone.until + 0.5 - time.monotonic()))
-        except Empty:
-            break
-        findings[check] = done
-    return [finding for check in CHECKS for finding in findings[check]]
+    clone, done = Clone(root, time.monotonic() + seconds), dict[Check, list[Finding]]()
+
+    def make(check: Check) -> None:
+        done[check] = _findings(check, clone)
+
+    threads = [Thread(target=make, args=[check], daemon=True) for check in CHECKS]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(max(0.0, clone.until + 0.5 - time.monotonic()))
+    late = {check: [Finding(WRONG, f"{check.part}: no answer within {seconds:.0f} s")] for check in CHECKS}
+    return [finding for findings in (late | done).values() for finding in findings]
 
 
 def _findings(check: Check, clone: Clone) -> list[Finding]:

@@ -8,7 +8,6 @@ import platform
 import re
 import shutil
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 from packaging.specifiers import SpecifierSet
@@ -24,42 +23,34 @@ HOOKS = ("post-checkout", "pre-commit", "pre-push")
 ROOM = 200 << 20  # bytes under which a run may fill the disk
 
 
-def python(clone: Clone) -> Iterator[Finding]:
+def files(clone: Clone) -> list[Finding]:
+    """Look for files that git has and that are gone from the disk."""
+    gone = tracked(clone.root, "--deleted", "--", UV_LOCK, str(PARAMS))
+    return [Finding(WRONG, f"{name} is missing", f"git restore {name}") for name in gone]
+
+
+def python(clone: Clone) -> list[Finding]:
     """Compare Python's version and those of the packages with uv.lock, if there is one; nothing is imported for it."""
-    if not (clone.root / UV_LOCK).is_file():
-        yield from _missing(clone, UV_LOCK)
-        return
     try:
         lock = clone.packages
     except UserError as error:
-        yield Finding(WRONG, str(error), f"git checkout HEAD -- {UV_LOCK}")
-        return
+        return [Finding(WRONG, str(error), f"git checkout HEAD -- {UV_LOCK}")]
     if "dvckit" not in lock.versions:
-        return  # we run in another environment than the project's
-    version, wanted = platform.python_version(), lock.lock.get("requires-python", "")
-    fits = SpecifierSet(wanted).contains(version)
-    if not fits:
-        yield Finding(WRONG, f"Python is {version}, {UV_LOCK} is for {wanted}", "uv sync")
-    present = installed()
-    locked = {name: versions for name, versions in lock.versions.items() if name in present and name not in lock.own}
+        return []  # there is none, or we run in another environment than the project's
+    version, wanted, present = platform.python_version(), lock.lock.get("requires-python", ""), installed()
     other = [
         f"{name} {present[name]}, not {versions}"
-        for name, versions in sorted(locked.items())
-        if present[name] not in versions.split(", ")
+        for name, versions in sorted(lock.versions.items())
+        if name in present and name not in lock.own and present[name] not in versions.split(", ")
     ]
     absent = sorted(lock.needed(here=True).keys() - present.keys())
-    if other:
-        yield Finding(WRONG, f"packages differ from {UV_LOCK}: {some(other)}", "uv sync")
-    if absent:
-        yield Finding(WRONG, f"packages are not installed: {some(absent)}", "uv sync")
-    if fits and not other and not absent:
-        yield Finding(OK, f"Python {version}, and the packages are those of {UV_LOCK}")
-
-
-def _missing(clone: Clone, name: str) -> Iterator[Finding]:
-    """Report a file that git has and that is gone from the disk."""
-    if tracked(clone.root, "--deleted", "--", name):
-        yield Finding(WRONG, f"{name} is missing", f"git restore {name}")
+    faults = {
+        f"Python is {version}, {UV_LOCK} is for {wanted}": not SpecifierSet(wanted).contains(version),
+        f"packages differ from {UV_LOCK}: {some(other)}": other,
+        f"packages are not installed: {some(absent)}": absent,
+    }
+    wrong = [Finding(WRONG, what, "uv sync") for what, found in faults.items() if found]
+    return wrong or [Finding(OK, f"Python {version}, and the packages are those of {UV_LOCK}")]
 
 
 def installed() -> dict[str, str]:
@@ -68,26 +59,24 @@ def installed() -> dict[str, str]:
     return {re.sub(r"[-_.]+", "-", package.metadata["Name"]).lower(): package.version for package in packages}
 
 
-def params(clone: Clone) -> Iterator[Finding]:
+def params(clone: Clone) -> list[Finding]:
     """See that params.yaml, if there is one, can be read in one way only, and for sections that no stage reads.
 
     DVC looks at no such section. It is wrong where a stage lacks one that is spelt much like it.
     """
-    if not (clone.root / PARAMS).is_file():
-        yield from _missing(clone, str(PARAMS))
-        return
+    command = f"git diff HEAD -- {PARAMS}"
     try:
         keys = set(_params(clone))
         used = {key for lock in clone.locks for key in _keys_used(clone, lock, keys)} or keys
     except UserError as error:
-        yield Finding(WRONG, str(error).replace(f"{clone.root}/", ""), f"git diff HEAD -- {PARAMS}")
-        return
+        return [Finding(WRONG, str(error).replace(f"{clone.root}/", ""), command)]
+    unknown = list[Finding]()
     for key in sorted(keys - used):
         near = difflib.get_close_matches(key, sorted(used - keys), n=1)
         hint = f"did you mean {near[0]}?" if near else "no stage reads it"
-        yield Finding(WRONG if near else ADVICE, f"{PARAMS}: unknown key {key}; {hint}", f"git diff HEAD -- {PARAMS}")
-    if keys <= used:
-        yield Finding(OK, f"{PARAMS} can be read, and stages read every section")
+        unknown.append(Finding(WRONG if near else ADVICE, f"{PARAMS}: unknown key {key}; {hint}", command))
+    fine = [Finding(OK, f"{PARAMS} can be read, and stages read every section")] if keys else []
+    return unknown or fine
 
 
 def _params(clone: Clone) -> dict[str, Any]:
@@ -95,7 +84,7 @@ def _params(clone: Clone) -> dict[str, Any]:
         from dvckit.core.params import read_values
     except ImportError:  # without the extra `project`
         return clone.yaml(str(PARAMS))
-    return read_values(clone.root / PARAMS)
+    return read_values(clone.root / PARAMS) if (clone.root / PARAMS).is_file() else {}
 
 
 def _keys_used(clone: Clone, lock: str, keys: set[str]) -> Iterator[str]:
@@ -117,39 +106,33 @@ def user(_: Clone) -> Iterator[Finding]:
         yield Finding(WRONG, f"user id {os.getuid()} has no name, and DVC needs one", "export USER=$(id -u)")
 
 
-def identity(clone: Clone) -> Iterator[Finding]:
+def identity(clone: Clone) -> list[Finding]:
     """Look for the name and address that commits and tags need, and `dvc exp run` on changed files."""
     examples = {"name": '"Your Name"', "email": "you@example.org"}
     config = {part: git(clone.root, "config", "--default", "", "--get", f"user.{part}").strip() for part in examples}
     lacking = [part for part in examples if not (os.environ.get(f"GIT_COMMITTER_{part.upper()}") or config[part])]
-    if lacking:
-        what = f"git does not know your {' and '.join(lacking)}: commits, tags and experiments fail"
-        commands = [f"git config --global user.{part} {examples[part]}" for part in lacking]
-        yield Finding(WRONG, what, " && ".join(commands))
-    else:
-        yield Finding(OK, "git knows who you are")
+    if not lacking:
+        return [Finding(OK, "git knows who you are")]
+    what = f"git does not know your {' and '.join(lacking)}: commits, tags and experiments fail"
+    commands = [f"git config --global user.{part} {examples[part]}" for part in lacking]
+    return [Finding(WRONG, what, " && ".join(commands))]
 
 
-def hooks(clone: Clone) -> Iterator[Finding]:
+def hooks(clone: Clone) -> list[Finding]:
     """Look for git's hooks that call DVC, unless DVC does without git here."""
     if clone.config["core"].get("no_scm"):
-        return
+        return []
     try:
         folder = clone.root / git(clone.root, "rev-parse", "--git-path", "hooks").strip()
     except UserError as error:
         command = f"git config --global --add safe.directory {clone.root}" if "dubious" in str(error) else "git status"
-        yield Finding(WRONG, f"this is no git repository that git would read: {error}", command)
-        return
-    lacking = [name for name in HOOKS if not _calls_dvc(folder / name)]
-    if lacking:
-        what = f"git's hooks do not call DVC ({', '.join(lacking)}): checkout, commit and push leave the data behind"
-        yield Finding(ADVICE, what, "dvc install")
-    else:
-        yield Finding(OK, "git's hooks call DVC")
-
-
-def _calls_dvc(hook: Path) -> bool:
-    return hook.is_file() and b"dvc git-hook" in hook.read_bytes()
+        return [Finding(WRONG, f"this is no git repository that git would read: {error}", command)]
+    files = {name: folder / name for name in HOOKS}
+    lacking = [name for name, hook in files.items() if not (hook.is_file() and b"dvc git-hook" in hook.read_bytes())]
+    if not lacking:
+        return [Finding(OK, "git's hooks call DVC")]
+    what = f"git's hooks do not call DVC ({', '.join(lacking)}): checkout, commit and push leave the data behind"
+    return [Finding(ADVICE, what, "dvc install")]
 
 
 def disk(clone: Clone) -> Iterator[Finding]:

@@ -16,7 +16,8 @@ import psutil  # DVC's own way to tell the living
 from dvckit.core.errors import UserError, one_line
 from dvckit.core.files import write_bytes
 from dvckit.doctor.clone import ADVICE, OK, WRONG, Clone, Finding, some
-from dvckit.repository.locks import check_whole, name_in_pipeline, pipeline_of, read_added, read_lock
+from dvckit.repository.dvc_internals import check_lock
+from dvckit.repository.locks import name_in_pipeline, pipeline_of, read_added, read_lock
 from dvckit.repository.programs import git, tracked
 
 MARKERS = re.compile(rb"^(<{7}|={7}|>{7})( |$)", flags=re.MULTILINE)
@@ -25,49 +26,34 @@ MARKERS = re.compile(rb"^(<{7}|={7}|>{7})( |$)", flags=re.MULTILINE)
 def pipelines(clone: Clone) -> Iterator[Finding]:
     """Read each dvc.yaml and its dvc.lock: readable, without conflict markers, and of the same stages."""
     marked = [lock for lock in clone.locks if MARKERS.search(clone.file(lock) or b"")]
-    if marked:
-        yield _in_a_merge(clone.root, marked)
+    if marked:  # one side is enough, `dvc repro` makes the rest
+        names, side = " ".join(marked), "--ours" if tracked(clone.root, "--unmerged", "--", *marked) else "HEAD"
+        command = f"git checkout {side} -- {names} && dvc repro --all-pipelines && git add {names}"
+        yield Finding(WRONG, f"conflict markers of a merge in {some(marked)}", command)
     for lock in clone.locks:
         if lock not in marked:
             yield from _pipeline(clone, lock)
 
 
-def _pipeline(clone: Clone, lock: str) -> Iterator[Finding]:
-    pipeline, path = pipeline_of(lock), clone.root / lock
+def _pipeline(clone: Clone, lock: str) -> list[Finding]:
+    pipeline, path, repro = pipeline_of(lock), clone.root / lock, "dvc repro --all-pipelines"
     if not (clone.root / pipeline).is_file():
-        yield Finding(WRONG, f"{pipeline} is missing", f"git checkout HEAD -- {pipeline}")
-        return
+        return [Finding(WRONG, f"{pipeline} is missing", f"git checkout HEAD -- {pipeline}")]
     try:
         stages = clone.definitions(lock)
     except UserError as error:
-        yield Finding(WRONG, str(error), f"git diff HEAD -- {pipeline}")
-        return
-    if not stages:
-        return
-    if not os.path.lexists(path):
-        yield Finding(ADVICE, f"there is no {lock}: no stage has run", "dvc repro --all-pipelines")
-        return
+        return [Finding(WRONG, str(error), f"git diff HEAD -- {pipeline}")]
+    if not stages or not os.path.lexists(path):
+        return [Finding(ADVICE, f"there is no {lock}: no stage has run", repro)] if stages else []
     try:
-        content = path.read_bytes()
-        locked = read_lock(lock, content, stages)
-        check_whole(lock, content)
+        locked = read_lock(lock, content := path.read_bytes(), stages)
+        check_lock(content.decode(errors="replace"), lock)
     except (UserError, OSError) as error:
-        reason = one_line(error).removeprefix(f"{lock} cannot be read: ")[:150]
-        command = f"git checkout HEAD -- {lock} && dvc repro --all-pipelines"
-        yield Finding(WRONG, f"{lock} cannot be read: {reason}", command, partial(_restore_lock, clone, lock))
-        return
+        command, fix = f"git checkout HEAD -- {lock} && {repro}", partial(_restore_lock, clone, lock)
+        return [Finding(WRONG, f"{lock} cannot be read: {one_line(error)[:150]}", command, fix)]
     if never := sorted(stages.keys() - {name_in_pipeline(stage) for stage in locked}):
-        yield Finding(ADVICE, f"{lock} does not name {some(never)}", "dvc repro --all-pipelines")
-    else:
-        yield Finding(OK, f"{lock} can be read, and names every stage")
-
-
-def _in_a_merge(root: Path, locks: list[str]) -> Finding:
-    """Report locks that hold both sides of a merge; one side is enough, `dvc repro` makes the rest."""
-    names = " ".join(locks)
-    side = "--ours" if tracked(root, "--unmerged", "--", *locks) else "HEAD"
-    command = f"git checkout {side} -- {names} && dvc repro --all-pipelines && git add {names}"
-    return Finding(WRONG, f"conflict markers of a merge in {some(locks)}", command)
+        return [Finding(ADVICE, f"{lock} does not name {some(never)}", repro)]
+    return [Finding(OK, f"{lock} can be read, and names every stage")]
 
 
 def _restore_lock(clone: Clone, lock: str) -> str:
@@ -89,26 +75,24 @@ def added(clone: Clone) -> Iterator[Finding]:
             yield Finding(WRONG, f"{name} cannot be read: {one_line(error)[:150]}", f"git checkout HEAD -- {name}")
 
 
-def of_dvc(clone: Clone) -> Iterator[Finding]:
+def of_dvc(clone: Clone) -> list[Finding]:
     """Look for locks in .dvc/tmp that make DVC wait for a process that has ended."""
     if running := _running("dvc", clone.root):
-        what = f"DVC is running here (process {some(map(str, running))}); what it writes is not settled"
-        yield Finding(ADVICE, what)
-        return
+        return [Finding(ADVICE, f"DVC is running here (process {some(running)}); what it writes is not settled")]
     folder = clone.root / ".dvc/tmp"
-    findings = [*_rwlock(folder / "rwlock")]
+    findings = _rwlock(folder / "rwlock")
     if clone.config["core"].get("hardlink_lock"):
         findings += [finding for name in ("lock", "rwlock.lock") for finding in _hardlink(folder / name)]
-    yield from findings or [Finding(OK, "DVC waits for no process that has ended")]
+    return findings or [Finding(OK, "DVC waits for no process that has ended")]
 
 
 def of_git(clone: Clone) -> Iterator[Finding]:
     """Look for locks of git's that a kill has left: git does not write where one is."""
     try:
-        folders = git(clone.root, "rev-parse", "--path-format=absolute", "--git-dir", "--git-common-dir").split("\n")
+        folders = git(clone.root, "rev-parse", "--path-format=absolute", "--git-dir", "--git-common-dir").splitlines()
     except UserError:
         return  # reported with the hooks
-    locks = {lock for folder in filter(None, folders) for lock in Path(folder).glob("*.lock")}
+    locks = {lock for folder in folders for lock in Path(folder).glob("*.lock")}
     locks |= set(Path(folders[1]).glob("refs/**/*.lock"))
     if locks and not _running("git", clone.root):
         what = f"git refuses to write: a process that has ended left {some(sorted(lock.name for lock in locks))}"
@@ -136,22 +120,21 @@ def _running(program: str, root: Path) -> list[int]:
     return pids
 
 
-def _rwlock(path: Path) -> Iterator[Finding]:
+def _rwlock(path: Path) -> list[Finding]:
     """Report a file that DVC cannot read, as a kill leaves it, and one that names processes that have ended."""
     try:
         held = json.loads(path.read_text(encoding="utf-8"))
         infos = [*held.get("write", {}).values(), *(info for infos in held.get("read", {}).values() for info in infos)]
         pids = {int(info["pid"]) for info in infos}
     except FileNotFoundError:
-        return
+        return []
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         what = f".dvc/tmp/rwlock cannot be read ({path.lstat().st_size} bytes): DVC refuses to run"
-        yield Finding(WRONG, what, "rm -rf .dvc/tmp/rwlock", partial(_remove_rwlock, path))
-        return
-    ended = sorted(pid for pid in pids if not _wrote(pid, path))
-    if ended and len(ended) == len(pids):
-        what = f".dvc/tmp/rwlock names processes that have ended ({some(map(str, ended))})"
-        yield Finding(WRONG, what, "rm .dvc/tmp/rwlock", partial(_remove_rwlock, path))
+        return [Finding(WRONG, what, "rm -rf .dvc/tmp/rwlock", partial(_remove_rwlock, path))]
+    if not pids or any(_wrote(pid, path) for pid in pids):
+        return []
+    what = f".dvc/tmp/rwlock names processes that have ended ({some(sorted(pids))})"
+    return [Finding(WRONG, what, "rm .dvc/tmp/rwlock", partial(_remove_rwlock, path))]
 
 
 def _wrote(pid: int, path: Path) -> bool:

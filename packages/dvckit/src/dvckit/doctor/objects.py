@@ -30,10 +30,10 @@ def _store(clone: Clone, name: str, store: Path) -> Iterator[Finding]:
     unread = [path for path in files if hashes[path] is None]
     damaged = [path for path in files if hashes[path] not in (None, md5s[path].removesuffix(".dir"))]
     for path in damaged:
-        shown = f"{name}: the object {_shown(clone, md5s[path])}"
-        yield Finding(
-            WRONG, f"{shown} is damaged", "dvckit doctor --fix", partial(_fix, clone, shown, path, md5s[path])
-        )
+        outputs = paths(output for output in clone.named if output.md5 == md5s[path])
+        shown = f"{name}: the object {md5s[path]}" + (f" ({outputs})" if outputs else "")
+        fix = partial(_fix, clone, shown, path, md5s[path])
+        yield Finding(WRONG, f"{shown} is damaged", "dvckit doctor --fix", fix)
     if unread:
         what = f"{name}: no time for {len(unread)} of {len(files)} objects; --fix takes the time it needs"
         yield Finding(ADVICE, what, "dvckit doctor --fix")
@@ -41,45 +41,29 @@ def _store(clone: Clone, name: str, store: Path) -> Iterator[Finding]:
         yield Finding(OK, f"{name}: {len(files)} objects, each what its name says")
 
 
-def _shown(clone: Clone, md5: str) -> str:
-    outputs = [output for output in clone.named if output.md5 == md5]
-    return f"{md5} ({paths(outputs)})" if outputs else md5
-
-
 def _fix(clone: Clone, shown: str, path: Path, md5: str) -> str:
-    """Put the intact object in the place of a damaged one, or nothing; likewise in the place of its copies.
+    """Put the intact object, from wherever on this machine it is, in the place of a damaged one and of its copies.
 
-    A copy is an output that has the damaged content: a link to the object, or what DVC made of it.
+    A copy is an output that has the damaged content: a link to the object, or what DVC made of it. Where the object is
+    intact nowhere, all of them are removed.
     """
-    damaged = file_md5(path)
-    copies = [file for file in _files(clone, md5) if file_md5(file) == damaged != "unreadable"]
-    content = _intact(clone, md5)
-    mode = path.stat().st_mode & 0o777
-    if content is None:
+    outputs = [output for output in clone.named if output.md5 == md5]
+    there = [file for output in outputs if (file := clone.root / output.path).exists()]
+    damaged, mode = file_md5(path), path.stat().st_mode & 0o777
+    copies = [file for file in there if file_md5(file) == damaged != "unreadable"]
+    contents = (folder_object(file) if file.is_dir() else file.read_bytes() for file in there)
+    whole = next((content for content in chain(clone.places(md5), contents) if is_intact(content, md5)), None)
+    if whole is None:
         aside = clone.put_aside(path)
         for copy in copies:
             copy.unlink()
-        command = "dvc repro --all-pipelines" if any(output.md5 == md5 for output in clone.outputs) else "dvc pull"
+        command = "dvc repro --all-pipelines" if set(outputs) & set(clone.outputs) else "dvc pull"
         return f"{shown} is intact nowhere here; moved to {aside}; `{command}` brings it back"
     for file in [path, *copies]:
-        write_bytes(file, content)
+        write_bytes(file, whole)
     path.chmod(mode)
-    return f"{shown} is whole again" + (
-        f", and {some(str(copy.relative_to(clone.root)) for copy in copies)}" if copies else ""
-    )
-
-
-def _intact(clone: Clone, md5: str) -> bytes | None:
-    """Return the content with this md5 from wherever on this machine it is: stores, git, the work tree."""
-    folders = [clone.root / output.path for output in clone.outputs + clone.added if output.md5 == md5]
-    files = chain(map(Path.read_bytes, _files(clone, md5)), map(folder_object, folders))
-    return next((content for content in chain(clone.places(md5), files) if is_intact(content, md5)), None)
-
-
-def _files(clone: Clone, md5: str) -> list[Path]:
-    """Return the files of the work tree that should have this content, also those in folders that are outputs."""
-    files = [clone.root / output.path for output in clone.named if output.md5 == md5]
-    return [file for file in files if file.is_file()]
+    also = f", and {some(copy.relative_to(clone.root) for copy in copies)}" if copies else ""
+    return f"{shown} is whole again{also}"
 
 
 def outputs(clone: Clone) -> Iterator[Finding]:

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 from dvckit.core.errors import UserError
-from dvckit.core.files import write_bytes
 from dvckit.doctor.clone import ADVICE, OK, WRONG, Clone, Finding, paths
 from dvckit.repository import dvc_internals
 from dvckit.repository.locks import Output
@@ -14,23 +13,23 @@ from dvckit.repository.objects import STORAGE, object_path
 from dvckit.repository.programs import git
 from dvckit.repository.remotes import ask, named, problems, read_config
 
+OTHER_URL = "dvc remote modify {} url URL"
 
-def config(clone: Clone) -> Iterator[Finding]:
+
+def config(clone: Clone) -> list[Finding]:
     """Read the configuration, and see that the embedded remote is the folder of this clone."""
     restore = "git checkout HEAD -- .dvc/config"
     try:
         embedded = read_config(clone.root)["remote"].get("embedded", {}).get("url")
     except UserError as error:
-        yield Finding(WRONG, str(error), restore)
-        return
+        return [Finding(WRONG, str(error), restore)]
     if not (clone.root / ".dvc/config").is_file():
-        yield Finding(WRONG, "there is no .dvc/config", restore)
-    elif embedded and Path(embedded) != clone.root / STORAGE:
+        return [Finding(WRONG, "there is no .dvc/config", restore)]
+    if embedded and Path(embedded) != clone.root / STORAGE:
         command = f'dvc remote modify --local embedded url "$PWD/{STORAGE}"'
         what = f"the embedded remote is {embedded}: this clone was moved or copied"
-        yield Finding(WRONG, what, command, partial(_point_to_storage, clone.root))
-    else:
-        yield Finding(OK, "DVC's configuration can be read")
+        return [Finding(WRONG, what, command, partial(_point_to_storage, clone.root))]
+    return [Finding(OK, "DVC's configuration can be read")]
 
 
 def _point_to_storage(root: Path) -> str:
@@ -51,66 +50,61 @@ def credentials(clone: Clone) -> Iterator[Finding]:
             yield Finding(ADVICE, what, f"dvc remote modify {name} verify true")
 
 
-def default(clone: Clone) -> Iterator[Finding]:
+def default(clone: Clone) -> list[Finding]:
     """See that there is a default remote, that it can be used, and that it has what the locks name."""
     name, remote = clone.default_remote
     if "url" in remote:
-        yield from (_server if "://" in remote["url"] else _folder)(clone, name, remote)
-    elif clone.config["remote"]:
+        return _server(clone, name, remote) if "://" in remote["url"] else _folder(clone, name, remote)
+    if clone.config["remote"]:
         what = f"the default remote {name} is not configured" if name else "there is no default remote"
-        yield Finding(WRONG, what, f"dvc remote default {next(iter(clone.config['remote']))}")
-    elif clone.config["core"]:  # else it is reported with the configuration
-        what = "there is no remote: the data are on this machine alone"
-        yield Finding(ADVICE, what, "dvc remote add --default NAME URL")
+        return [Finding(WRONG, what, f"dvc remote default {next(iter(clone.config['remote']))}")]
+    what = "there is no remote: the data are on this machine alone"
+    # where the configuration cannot be read, that is reported
+    return [Finding(ADVICE, what, "dvc remote add --default NAME URL")] if clone.config["core"] else []
 
 
-def _folder(clone: Clone, name: str, remote: Mapping[str, Any]) -> Iterator[Finding]:
+def _folder(clone: Clone, name: str, remote: Mapping[str, Any]) -> list[Finding]:
     folder = Path(remote["url"])
     where = f"remote {name} ({remote['url'].replace(f'{clone.root}/', '')})"
     lacking = [output for md5, output in clone.kept.items() if not object_path(folder, md5).is_file()]
     if lacking and not folder.is_dir():
-        command = f"git checkout HEAD -- {STORAGE}" if folder == clone.root / STORAGE else _other_url(name)
-        yield Finding(WRONG, f"{where}: the folder does not exist", command)
-    else:
-        yield from _contents(clone, where, lacking)
+        command = f"git checkout HEAD -- {STORAGE}" if folder == clone.root / STORAGE else OTHER_URL.format(name)
+        return [Finding(WRONG, f"{where}: the folder does not exist", command)]
+    return _contents(clone, where, lacking)
 
 
-def _server(clone: Clone, name: str, remote: Mapping[str, Any]) -> Iterator[Finding]:
+def _server(clone: Clone, name: str, remote: Mapping[str, Any]) -> list[Finding]:
     """Ask not by `dvc status --cloud`, which removes what is damaged and not write-protected from the cache."""
     if any(problems(name, remote)):
-        return  # reported with the credentials; DVC could wait for ever
+        return []  # reported with the credentials; DVC could wait for ever
     try:
         present = ask(clone.root, name, remote, clone.kept)
     except UserError as error:
-        status = f"dvc status --cloud --verbose -r {name}"
-        yield Finding(WRONG, str(error), _other_url(name) if "cannot be reached" in str(error) else status)
-        return
+        command = OTHER_URL if "cannot be reached" in str(error) else "dvc status --cloud --verbose -r {}"
+        return [Finding(WRONG, str(error), command.format(name))]
     lacking = [output for md5, output in clone.kept.items() if md5 not in present]
     if lacking and not present and remote["url"].startswith("http"):  # which is read only: another remote has filled it
-        yield Finding(WRONG, f"{named(name, remote)} has nothing of what the locks name", _other_url(name))
-    else:
-        yield from _contents(clone, named(name, remote), lacking)
+        what = f"{named(name, remote)} has nothing of what the locks name"
+        return [Finding(WRONG, what, OTHER_URL.format(name))]
+    return _contents(clone, named(name, remote), lacking)
 
 
-def _other_url(name: str) -> str:
-    return f"dvc remote modify {name} url URL"
-
-
-def _contents(clone: Clone, where: str, lacking: list[Output]) -> Iterator[Finding]:
+def _contents(clone: Clone, where: str, lacking: list[Output]) -> list[Finding]:
     """Report what a remote lacks: wrong where the commit promises it, advice where it is still the workspace's own."""
-    if not lacking:
-        yield Finding(OK, f"{where} has what the locks name")
     cached = [output for output in lacking if object_path(clone.stores["cache"], output.md5).exists()]
-    if cached:
-        level, command = (WRONG, "dvckit doctor --fix") if _is_committed(clone) else (ADVICE, "dvc push")
-        fix = partial(_fill_storage if where.endswith(f"({STORAGE})") else _push, clone, cached)
-        yield Finding(level, f"{where} lacks {paths(cached)}", command, fix)
     lost = [output for output in lacking if output not in cached and output.stage.endswith(".dvc")]
-    if lost:
-        yield Finding(WRONG, f"{where} and the cache lack {paths(lost)}: push it from where it was added", "dvc push")
     again = [output for output in lacking if output not in cached and output not in lost]
-    if again:
-        yield Finding(ADVICE, f"{where} and the cache lack {paths(again)}", "dvc repro --all-pipelines && dvc push")
+    level, command = (WRONG, "dvckit doctor --fix") if _is_committed(clone) else (ADVICE, "dvc push")
+    fix = partial(_push, clone, cached)
+    findings = [
+        (cached, Finding(level, f"{where} lacks {paths(cached)}", command, fix)),
+        (
+            lost,
+            Finding(WRONG, f"{where} and the cache lack {paths(lost)}: push it from where it was added", "dvc push"),
+        ),
+        (again, Finding(ADVICE, f"{where} and the cache lack {paths(again)}", "dvc repro --all-pipelines && dvc push")),
+    ]
+    return [finding for some, finding in findings if some] or [Finding(OK, f"{where} has what the locks name")]
 
 
 def _is_committed(clone: Clone) -> bool:
@@ -120,19 +114,16 @@ def _is_committed(clone: Clone) -> bool:
         return False
 
 
-def _fill_storage(clone: Clone, outputs: list[Output]) -> str:
-    """Copy to the embedded remote what the cache has, which is intact: after a killed push DVC believes it to be there."""
-    for output in outputs:
-        content = object_path(clone.stores["cache"], output.md5).read_bytes()
-        write_bytes(object_path(clone.root / STORAGE, output.md5), content)
-    return f"copied to {STORAGE} what it lacked ({paths(outputs)}); commit it"
-
-
 def _push(clone: Clone, outputs: list[Output]) -> str:
-    """Push object by object what a remote lacks: DVC takes a folder's files for there when the folder's list is."""
-    name, repo = clone.default_remote[0], dvc_internals.Repo(clone.root)
+    """Push what the default remote lacks and the cache has.
+
+    Object by object: DVC takes a folder's files for there when the folder's list is, and believes a killed push done.
+    """
+    (name, remote), repo = clone.default_remote, dvc_internals.Repo(clone.root)
     lacking = {dvc_internals.HashInfo("md5", output.md5) for output in outputs}
     done = dvc_internals.transfer(repo.cache.local, repo.cloud.get_remote_odb(name), lacking)
     if done.failed:
         raise UserError(f"{len(done.failed)} of {len(lacking)} objects could not be pushed to remote {name}")
+    if remote["url"] == str(clone.root / STORAGE):
+        return f"copied to {STORAGE} what it lacked ({paths(outputs)}); commit it"
     return f"pushed to remote {name} what it lacked ({paths(outputs)})"

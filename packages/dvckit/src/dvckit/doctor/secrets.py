@@ -1,11 +1,12 @@
 """Secrets where everybody who has the repository can read them: in .dvc/config, and in files that git tracks."""
 
 import re
-from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import PurePath
 
 from dvckit.core.errors import UserError
 from dvckit.doctor.clone import OK, WRONG, Clone, Finding
+from dvckit.repository.objects import STORAGE
 from dvckit.repository.programs import git, tracked
 
 NAMES = ("kaggle.json", "id_rsa", "id_ed25519", "id_ecdsa", ".netrc", ".env", "*.p12", "*.pfx", ".dvc/config.local")
@@ -17,49 +18,35 @@ PATTERNS = (
     '"(client_secret|refresh_token|private_key)" *: *"[^"]{10}',
 )
 _SECTION = re.compile(r"""^\s*\[(?:['"]?remote "(?P<remote>[^"]*)")?""")
-# options of a remote whose value is a secret, of every kind that DVC knows
-_OPTION = re.compile(
-    r"^\s*(?P<name>password|passphrase|connection_string|\w*(token|secret|_access_key|_customer_key|account_key))\s*=\s*\S"
-)
+# Options of a remote whose value is a secret, of every kind that DVC knows.
+_OPTION = re.compile(r"^\s*(?P<name>password|passphrase|connection_string|\w*(token|secret)|\w+_key)\s*=\s*\S")
 _URL = re.compile(r"^\s*url\s*=\s*\w+://[^/@\s]+:[^/@\s]+@")
 
 
-def config(clone: Clone) -> Iterator[Finding]:
+def config(clone: Clone) -> list[Finding]:
     """Look for secrets in .dvc/config, read line by line: it may be broken."""
-    lines = (clone.file(".dvc/config") or b"").decode(errors="replace").splitlines()
-    yield from [*_secrets(lines)] or [Finding(OK, "no secret in .dvc/config")]
-
-
-def _secrets(lines: list[str]) -> Iterator[Finding]:
-    remote = ""
-    for line in lines:
+    found, remote = list[Finding](), ""
+    for line in (clone.file(".dvc/config") or b"").decode(errors="replace").splitlines():
         if section := _SECTION.match(line):
             remote = section["remote"] or ""
         modify = f"dvc remote modify --local {remote}"
         if option := _OPTION.match(line):
             name = option["name"]
             command = f"dvc remote modify --unset {remote} {name} && {modify} {name} NEW_SECRET"
-            yield Finding(WRONG, f".dvc/config, which git shares, holds {name} of {remote}; revoke it", command)
+            found.append(Finding(WRONG, f".dvc/config, which git shares, holds {name} of {remote}; revoke it", command))
         elif _URL.match(line):
-            command = f"dvc remote modify {remote} url URL && {modify} password NEW_SECRET"
-            yield Finding(WRONG, f".dvc/config, which git shares, holds a password in the URL of {remote}", command)
+            what = f".dvc/config, which git shares, holds a password in the URL of {remote}"
+            found.append(Finding(WRONG, what, f"dvc remote modify {remote} url URL && {modify} password NEW_SECRET"))
+    return found or [Finding(OK, "no secret in .dvc/config")]
 
 
-def files(clone: Clone) -> Iterator[Finding]:
-    """Look for secrets in files that git tracks, by name and by content."""
+def files(clone: Clone) -> list[Finding]:
+    """Look for secrets in files that git tracks, by name and, as they are on disk, by content."""
     names = {name for name in tracked(clone.root) if any(PurePath(name).match(pattern) for pattern in NAMES)}
-    names |= _with_secrets(clone)
-    for name in sorted(names):
-        what = f"git tracks {name}, which holds a secret; revoke it: what was committed stays in the history"
-        yield Finding(WRONG, what, f"git rm --cached {name}")
-    if not names:
-        yield Finding(OK, "no secret in the files that git tracks")
-
-
-def _with_secrets(clone: Clone) -> set[str]:
-    """Return the tracked files, as they are on disk, with the text of a secret; git ends with 1 where there is none."""
-    try:
-        names = git(clone.root, "grep", "-I", "-l", "-z", "-E", "-e", "|".join(PATTERNS), "--", ".", ":!.dvc/storage")
-    except UserError:
-        return set()
-    return set(filter(None, names.split("\0")))
+    where = ("--", ".", f":!{STORAGE}")
+    with suppress(UserError):  # git ends with 1 where there is none
+        found = git(clone.root, "grep", "-I", "-l", "-z", "-E", "-e", "|".join(PATTERNS), *where)
+        names.update(filter(None, found.split("\0")))
+    what = "git tracks {}, which holds a secret; revoke it: what was committed stays in the history"
+    wrong = [Finding(WRONG, what.format(name), f"git rm --cached {name}") for name in sorted(names)]
+    return wrong or [Finding(OK, "no secret in the files that git tracks")]

@@ -32,7 +32,7 @@ _NAMES = {
     "dvc_gdrive": ["GDriveFileSystem"],
     "dulwich.config": ["StackedConfig"],
     "dulwich.repo": ["get_user_identity"],
-    "hydra.core.override_parser.types": ["IntervalSweep", "Override", "ValueType"],
+    "hydra.core.override_parser.types": ["IntervalSweep", "ValueType"],
     "hydra.errors": ["HydraException"],
     "voluptuous": ["Invalid"],
 }
@@ -55,9 +55,11 @@ def load() -> None:
 
 
 def check_lock(text: str, lock: str) -> None:
-    """Refuse (UserError) the text of a dvc.lock that DVC would refuse."""
+    """Refuse (UserError) the text of a dvc.lock that DVC would refuse, or that a kill has cut off."""
     parse, schema = __getattr__("parse_yaml"), __getattr__("COMPILED_LOCKFILE_SCHEMA")
     try:
         schema(parse(text, lock))
     except (__getattr__("ParseError"), __getattr__("Invalid")) as error:
-        raise UserError(one_line(error)) from None
+        raise UserError(f"DVC refuses it: {one_line(error)}") from None
+    if not text.endswith("\n"):
+        raise UserError("it is cut off")

@@ -12,7 +12,6 @@ from ruamel.yaml.error import YAMLError
 
 from dvckit.core.errors import UserError, one_line
 from dvckit.core.mappings import leaves
-from dvckit.repository.dvc_internals import check_lock
 
 LOCK = "dvc.lock"
 PIPELINE = ("dvc.yaml", LOCK)
@@ -34,12 +33,15 @@ class Output(NamedTuple):
 
 @lru_cache(maxsize=64)
 def parse(content: bytes) -> Any:
-    """Return what a YAML file has, which several objects ask for: nobody may change it."""
-    return YAML(typ="safe", pure=True).load(content)
+    """Return what a YAML file has, which several objects ask for: nobody may change it. UserError if it is not YAML."""
+    try:
+        return YAML(typ="safe", pure=True).load(content)
+    except YAMLError as error:
+        raise UserError(one_line(error)) from None
 
 
-def read_lock(lock: str, content: bytes, definitions: Mapping[str, Any], where: str = "") -> Stages:
-    """Return the stages of a dvc.lock, with paths relative to the root; UserError, with `where`, if it is not a lock.
+def read_lock(lock: str, content: bytes, definitions: Mapping[str, Any]) -> Stages:
+    """Return the stages of a dvc.lock, with paths relative to the root; UserError with the reason if it is not a lock.
 
     `definitions` has the stages of the dvc.yaml beside it, of which the working folders count.
     """
@@ -52,21 +54,9 @@ def read_lock(lock: str, content: bytes, definitions: Mapping[str, Any], where: 
                 stage[kind] = [{**item, "path": in_project(lock, definition, item["path"])} for item in stage[kind]]
         if all(MD5.fullmatch(output.md5) for output in outputs_of(stages)):
             return stages
-    except YAMLError as error:
-        raise UserError(f"{lock} cannot be read{where}: {one_line(error)}") from None
     except (KeyError, TypeError, ValueError, AttributeError):
         pass
-    raise UserError(f"{lock} cannot be read{where}: it is not what DVC writes")
-
-
-def check_whole(lock: str, content: bytes) -> None:
-    """Refuse (UserError) a dvc.lock that DVC would refuse, and one that a kill has cut off."""
-    try:
-        check_lock(content.decode(errors="replace"), lock)
-    except UserError as error:
-        raise UserError(f"{lock} cannot be read: DVC refuses it: {error}") from None
-    if not content.endswith(b"\n"):
-        raise UserError(f"{lock} cannot be read: it is cut off")
+    raise UserError("it is not what DVC writes")
 
 
 def pipeline_of(lock: str) -> str:
@@ -123,9 +113,9 @@ def fresh_stages(stages: Stages) -> Stages:
 
 
 def read_added(name: str, content: bytes) -> list[Output]:
-    """Return the data that a .dvc file names; UserError where it cannot be read."""
+    """Return the data that a .dvc file names; UserError with the reason where it cannot be read."""
     try:
         outs = parse(content)["outs"]
         return [Output(name, (Path(name).parent / out["path"]).as_posix(), out["md5"]) for out in outs]
-    except (YAMLError, KeyError, TypeError, AttributeError) as error:
+    except (KeyError, TypeError, AttributeError) as error:
         raise UserError(one_line(error)) from None

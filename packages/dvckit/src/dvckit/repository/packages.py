@@ -14,15 +14,15 @@ Need = tuple[str, tuple[str, ...]]  # a package, with the extras that are asked 
 
 
 class PackageLock:
-    """The content of a uv.lock; UserError where it cannot be read. A file that is not there is an empty one."""
+    """The content of a uv.lock; UserError with the reason where it cannot be read. One that is not there is empty."""
 
-    def __init__(self, content: bytes | None, where: str = "") -> None:
+    def __init__(self, content: bytes | None) -> None:
         try:
             self.lock: dict[str, Any] = tomllib.loads((content or b"").decode())
             self.packages: list[dict[str, Any]] = self.lock.get("package", [])
             self.own = {entry["name"] for entry in self.packages if "registry" not in entry["source"]}
         except (ValueError, KeyError, TypeError) as error:  # tomllib's own is a ValueError
-            raise UserError(f"{UV_LOCK} cannot be read{where}: {error}") from None
+            raise UserError(str(error)) from None
 
     @property
     def versions(self) -> dict[str, str]:

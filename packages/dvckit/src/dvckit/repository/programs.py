@@ -9,13 +9,11 @@ from pathlib import Path
 
 from dvckit.core.errors import UserError
 
+Variables = Mapping[str, str]  # of a process's environment
+
 
 def run(
-    command: list[str],
-    root: Path,
-    timeout: float | None = None,
-    environment: Mapping[str, str] | None = None,
-    given: str = "",
+    command: list[str], root: Path, timeout: float | None = None, environment: Variables | None = None, given: str = ""
 ) -> str:
     """Run a program in `root` with no terminal and return its stdout; UserError with its last line where it fails.
 
@@ -50,11 +48,7 @@ def run(
 
 
 def git(
-    root: Path,
-    *arguments: str,
-    index: Path | None = None,
-    given: str = "",
-    environment: Mapping[str, str] | None = None,
+    root: Path, *arguments: str, index: Path | None = None, given: str = "", environment: Variables | None = None
 ) -> str:
     """Run git in `root`, where asked for with an index of its own."""
     own = {"GIT_INDEX_FILE": str(index)} if index else {}
@@ -73,12 +67,9 @@ def git_files(root: Path, wanted: Iterable[tuple[str, str]]) -> list[bytes | Non
     listing = BytesIO(done.stdout)
     contents: list[bytes | None] = []
     while head := listing.readline():
-        *_, kind, size = head.split()
-        if size.isdigit():
-            content = listing.read(int(size) + 1)[:-1]
-            contents.append(content if kind == b"blob" else None)
-        else:  # "NAME missing"
-            contents.append(None)
+        *_, kind, size = head.split()  # or "NAME missing"
+        content = listing.read(int(size) + 1)[:-1] if size.isdigit() else None
+        contents.append(content if kind == b"blob" else None)
     return contents
 
 

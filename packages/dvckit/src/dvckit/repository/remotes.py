@@ -51,23 +51,21 @@ MEANING = {
     r"Connect call failed|Connection refused|Could not connect": "the connection is refused",
 }
 
-
 EXTRAS = ("s3", "gs", "azure", "gdrive", "ssh", "webdav")  # the kinds of remotes that need a library
 # One of these gives the credentials: an option, a variable of the environment, or a file of the home folder.
 CREDENTIALS = {
-    "s3": [
-        "secret_access_key", "profile", "credentialpath", "allow_anonymous_login",
+    "s3": (
+        "secret_access_key", "profile", "credentialpath", "allow_anonymous_login", ".aws/credentials", ".aws/config",
         "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE", "AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
-        ".aws/credentials", ".aws/config",
-    ],
-    "gs": [
-        "credentialpath", "allow_anonymous_login", "GOOGLE_APPLICATION_CREDENTIALS",
-        ".config/gcloud/application_default_credentials.json",
-    ],
-    "azure": [
-        "connection_string", "account_key", "sas_token", "client_secret", "allow_anonymous_login",
-        "AZURE_STORAGE_CONNECTION_STRING", "AZURE_STORAGE_KEY", "AZURE_STORAGE_SAS_TOKEN", "AZURE_CLIENT_SECRET", ".azure",
-    ],
+    ),
+    "gs": (
+        "credentialpath", "allow_anonymous_login", ".config/gcloud/application_default_credentials.json",
+        "GOOGLE_APPLICATION_CREDENTIALS",
+    ),
+    "azure": (
+        "connection_string", "account_key", "sas_token", "client_secret", "allow_anonymous_login", ".azure",
+        "AZURE_STORAGE_CONNECTION_STRING", "AZURE_STORAGE_KEY", "AZURE_STORAGE_SAS_TOKEN", "AZURE_CLIENT_SECRET",
+    ),
 }  # fmt: skip
 
 
@@ -85,8 +83,9 @@ def problems(name: str, remote: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     elif kind == "gdrive":
         check = _service_account if remote.get("gdrive_use_service_account") else _own_account
         yield from check(modify, name, remote)
-    places = CREDENTIALS.get(kind, [])
-    if places and not any(remote.get(place) or os.environ.get(place) or _at_home(place) for place in places):
+    places = CREDENTIALS.get(kind, ())
+    at_home = [place for place in places if place.startswith(".") and (Path.home() / place).exists()]
+    if places and not any([*map(remote.get, places), *map(os.environ.get, places), *at_home]):
         yield "there are no credentials", f"{modify} {places[0]} SECRET"
     key = remote.get("keyfile")
     if key and not Path(key).expanduser().is_file():
@@ -96,26 +95,21 @@ def problems(name: str, remote: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
             yield f"it asks for a {secret} at each use", f"{modify} {secret} SECRET"
 
 
-def _at_home(file: str) -> bool:
-    return file.startswith(".") and (Path.home() / file).exists()
-
-
 def _service_account(modify: str, name: str, remote: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     key = remote.get("gdrive_service_account_json_file_path")
     lacking = f"the service account has no key: there is neither a key file nor {GDRIVE}"
     if problem := _unreadable(Path(key)) if key else "" if os.environ.get(GDRIVE) else lacking:
         yield problem, f"{modify} gdrive_service_account_json_file_path FILE"
     if urlsplit(remote["url"]).netloc in ("root", "appDataFolder"):
-        what = (
-            "a service account has no storage of its own (`do not have storage quota`): use a folder in a shared drive"
-        )
-        yield what, f"dvc remote modify {name} url gdrive://FOLDER_ID"
+        no_storage = "a service account has no storage of its own (`do not have storage quota`)"
+        yield f"{no_storage}: use a folder in a shared drive", f"dvc remote modify {name} url gdrive://FOLDER_ID"
 
 
 def _own_account(modify: str, name: str, remote: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     client, secret = remote.get("gdrive_client_id"), remote.get("gdrive_client_secret")
     own_client = f"{modify} gdrive_client_id ID && {modify} gdrive_client_secret SECRET"
-    file = Path(remote.get("gdrive_user_credentials_file") or _default_file(client, remote.get("profile", "default")))
+    user_file = remote.get("gdrive_user_credentials_file")
+    file = Path(user_file) if user_file else _default_file(client, remote.get("profile", "default"))
     if bool(client) != bool(secret):
         yield "gdrive_client_id and gdrive_client_secret belong together, and one is missing", own_client
     elif os.environ.get(GDRIVE):
@@ -130,12 +124,12 @@ def _own_account(modify: str, name: str, remote: Mapping[str, Any]) -> Iterator[
         yield what, own_client
 
 
-def _default_file(client: str | None, profile: str) -> str:
+def _default_file(client: str | None, profile: str) -> Path:
     """Return where pydrive2 keeps the credentials of a client, by default DVC's own."""
     from appdirs import user_cache_dir  # as pydrive2 does
 
     client = client or dvc_internals.GDriveFileSystem.DEFAULT_GDRIVE_CLIENT_ID
-    return f"{user_cache_dir('pydrive2fs', appauthor=False)}/{client}/{profile}.json"
+    return Path(user_cache_dir("pydrive2fs", appauthor=False), client, f"{profile}.json")
 
 
 def _unreadable(file: Path) -> str:

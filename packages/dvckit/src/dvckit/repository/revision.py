@@ -10,13 +10,11 @@ import difflib
 import json
 import os
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from functools import cached_property
 from io import BytesIO
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, NamedTuple
-
-from ruamel.yaml.error import YAMLError
 
 from dvckit.core.errors import UserError, one_line
 from dvckit.core.layout import INTERIM, TEST, TRAIN
@@ -83,12 +81,18 @@ class Revision:
         names = git(self.root, "ls-tree", "-r", "-z", "--name-only", self.commit).split("\0")
         return {name for name in names if name}
 
+    @contextmanager
+    def _reading(self, path: str) -> Iterator[None]:
+        """Say of a file that cannot be read which it is, and of which revision."""
+        try:
+            yield
+        except UserError as error:
+            raise UserError(f"{path} cannot be read {self.where}: {error}") from None
+
     def yaml(self, path: str) -> dict[str, Any]:
         """Return a YAML file as a mapping, empty where it is not there; UserError where it is not one."""
-        try:
+        with self._reading(path):
             content = locks.parse(self.file(path) or b"{}")
-        except YAMLError as error:
-            raise UserError(f"{path} cannot be read {self.where}: {one_line(error)}") from None
         return content if isinstance(content, dict) else {}
 
     @cached_property
@@ -108,9 +112,9 @@ class Revision:
 
     def stages_in(self, lock: str) -> Stages:
         """Return what a lock has of each stage, with paths relative to the root; nothing where there is no such lock."""
-        if (content := self.file(lock)) is None:
-            return {}
-        return locks.read_lock(lock, content, self.definitions(lock), f" at {self.name}" if self.commit else "")
+        content, definitions = self.file(lock), self.definitions(lock)
+        with self._reading(lock):
+            return {} if content is None else locks.read_lock(lock, content, definitions)
 
     @cached_property
     def stages(self) -> Stages:
@@ -178,7 +182,8 @@ class Revision:
     @cached_property
     def packages(self) -> PackageLock:
         """The packages that uv.lock names; UserError where it cannot be read."""
-        return PackageLock(self.file(UV_LOCK), f" at {self.name}" if self.commit else "")
+        with self._reading(UV_LOCK):
+            return PackageLock(self.file(UV_LOCK))
 
     def read(self, path: str) -> bytes:
         """Return the bytes of an output, wherever they are.
