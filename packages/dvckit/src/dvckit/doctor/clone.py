@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from dvckit.core.errors import UserError
 from dvckit.core.grid import first
-from dvckit.repository.locks import Output, in_project, name_in_pipeline, outputs_of
+from dvckit.repository.locks import MD5, Output, in_project, name_in_pipeline, outputs_of
 from dvckit.repository.programs import tracked
 from dvckit.repository.remotes import read_config
 from dvckit.repository.revision import Revision
@@ -61,7 +61,8 @@ class Clone(Revision):
     def _kept_in(self, lock: str) -> Iterator[tuple[Output, bool]]:
         definitions = self.definitions(lock)
         for output in outputs_of(self.stages_in(lock)):
-            if (definition := definitions.get(name_in_pipeline(output.stage))) is not None:
+            definition = definitions.get(name_in_pipeline(output.stage))
+            if definition is not None and MD5.fullmatch(output.md5):  # else the lock is cut, which is reported
                 outs = [out for kind in ("outs", "metrics", "plots") for out in definition.get(kind, ())]
                 named = [item for out in outs if isinstance(out, dict) for item in out.items()]
                 options = [about for path, about in named if in_project(lock, definition, path) == output.path]

@@ -17,7 +17,7 @@ from dvckit.core.errors import UserError, one_line
 from dvckit.core.files import write_bytes
 from dvckit.doctor.clone import ADVICE, OK, WRONG, Clone, Finding, some
 from dvckit.repository.dvc_internals import check_lock
-from dvckit.repository.locks import name_in_pipeline, pipeline_of, read_added, read_lock
+from dvckit.repository.locks import MD5, Stages, name_in_pipeline, outputs_of, pipeline_of, read_added, read_lock
 from dvckit.repository.programs import git, tracked
 
 MARKERS = re.compile(rb"^(<{7}|={7}|>{7})( |$)", flags=re.MULTILINE)
@@ -46,14 +46,22 @@ def _pipeline(clone: Clone, lock: str) -> list[Finding]:
     if not stages or not os.path.lexists(path):
         return [Finding(ADVICE, f"there is no {lock}: no stage has run", repro)] if stages else []
     try:
-        locked = read_lock(lock, content := path.read_bytes(), stages)
-        check_lock(content.decode(errors="replace"), lock)
+        locked = _read_whole(lock, path.read_bytes(), stages)
     except (UserError, OSError) as error:
         command, fix = f"git checkout HEAD -- {lock} && {repro}", partial(_restore_lock, clone, lock)
         return [Finding(WRONG, f"{lock} cannot be read: {one_line(error)[:150]}", command, fix)]
     if never := sorted(stages.keys() - {name_in_pipeline(stage) for stage in locked}):
         return [Finding(ADVICE, f"{lock} does not name {some(never)}", repro)]
     return [Finding(OK, f"{lock} can be read, and names every stage")]
+
+
+def _read_whole(lock: str, content: bytes, definitions: dict[str, Any]) -> Stages:
+    """Return the stages of a lock; UserError also where DVC would refuse it, and where a kill has cut it off."""
+    stages = read_lock(lock, content, definitions)
+    check_lock(content.decode(errors="replace"), lock)
+    if not all(MD5.fullmatch(output.md5) for output in outputs_of(stages)):
+        raise UserError("it is cut off")
+    return stages
 
 
 def _restore_lock(clone: Clone, lock: str) -> str:

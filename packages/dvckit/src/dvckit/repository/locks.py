@@ -52,11 +52,10 @@ def read_lock(lock: str, content: bytes, definitions: Mapping[str, Any]) -> Stag
             definition = definitions.get(name_in_pipeline(name), {})
             for kind in {"deps", "outs"} & stage.keys():
                 stage[kind] = [{**item, "path": in_project(lock, definition, item["path"])} for item in stage[kind]]
-        if all(MD5.fullmatch(output.md5) for output in outputs_of(stages)):
-            return stages
+        outputs_of(stages)
     except (KeyError, TypeError, ValueError, AttributeError):
-        pass
-    raise UserError("it is not what DVC writes")
+        raise UserError("it is not what DVC writes") from None
+    return stages
 
 
 def pipeline_of(lock: str) -> str:

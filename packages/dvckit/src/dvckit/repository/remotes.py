@@ -106,10 +106,14 @@ def _service_account(modify: str, name: str, remote: Mapping[str, Any]) -> Itera
 
 
 def _own_account(modify: str, name: str, remote: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    from appdirs import user_cache_dir  # as pydrive2 does
+
     client, secret = remote.get("gdrive_client_id"), remote.get("gdrive_client_secret")
     own_client = f"{modify} gdrive_client_id ID && {modify} gdrive_client_secret SECRET"
-    user_file = remote.get("gdrive_user_credentials_file")
-    file = Path(user_file) if user_file else _default_file(client, remote.get("profile", "default"))
+    # where pydrive2 keeps the credentials of a client, by default DVC's own
+    app = client or dvc_internals.GDriveFileSystem.DEFAULT_GDRIVE_CLIENT_ID
+    default = Path(user_cache_dir("pydrive2fs", appauthor=False), app, f"{remote.get('profile', 'default')}.json")
+    file = Path(remote.get("gdrive_user_credentials_file") or default)
     if bool(client) != bool(secret):
         yield "gdrive_client_id and gdrive_client_secret belong together, and one is missing", own_client
     elif os.environ.get(GDRIVE):
@@ -122,14 +126,6 @@ def _own_account(modify: str, name: str, remote: Mapping[str, Any]) -> Iterator[
     else:
         what = "there are no credentials, and Google refuses DVC's own app (`This app is blocked`): use your own client"
         yield what, own_client
-
-
-def _default_file(client: str | None, profile: str) -> Path:
-    """Return where pydrive2 keeps the credentials of a client, by default DVC's own."""
-    from appdirs import user_cache_dir  # as pydrive2 does
-
-    client = client or dvc_internals.GDriveFileSystem.DEFAULT_GDRIVE_CLIENT_ID
-    return Path(user_cache_dir("pydrive2fs", appauthor=False), client, f"{profile}.json")
 
 
 def _unreadable(file: Path) -> str:

@@ -195,14 +195,12 @@ class Revision:
             return content
         if path not in self.md5s:
             raise UserError(f"{path} is not an output of any stage {self.where}: no dvc.lock names it there")
-        content, md5 = self.committed(path), self.md5s[path]
+        content, md5, shown = self.committed(path), self.md5s[path], f"{path} {self.where}"
         if content is None:
             content = self.stored(md5)
-            return self._fetch(md5, f"{path} {self.where}") if content is None else content
+            return self._fetch(md5, shown) if content is None else content
         if not is_intact(content, md5):
-            raise UserError(
-                f"{path} {self.where} is not the file that dvc.lock names; run `dvc repro -P` and commit both"
-            )
+            raise UserError(f"{shown} is not the file that dvc.lock names; run `dvc repro -P` and commit both")
         return content
 
     def committed(self, path: str) -> bytes | None:
