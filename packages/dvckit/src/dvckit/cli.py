@@ -271,7 +271,7 @@ def models_list(*, as_json: _Json = False) -> None:
 
     found = registry.models(find_root())
     if as_json:
-        _print_json(found)
+        _print_json([version.as_json() | scores for version, scores in found])
     elif found:
         registry.print_models(found)
     else:
@@ -295,8 +295,7 @@ def models_show(version: _Version, *, as_json: _Json = False) -> None:
     from dvckit.registry.facts import facts, print_facts
     from dvckit.registry.tags import model_version
 
-    root = find_root()
-    found = facts(model_version(root, version), root)
+    found = facts(model_version(find_root(), version))
     if as_json:
         _print_json(found)
     else:

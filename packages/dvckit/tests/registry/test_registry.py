@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from dvckit.core.errors import UserError
-from dvckit.registry.facts import differing, facts, print_facts, repository
+from dvckit.registry.facts import differing, facts, print_facts
 from dvckit.registry.registry import models, promote, register
 from dvckit.registry.tags import model_version, tag_version, versions
 from dvckit.repository.revision import Revision
@@ -46,7 +46,7 @@ def history(_history, tmp_path):
 
 
 def facts_of(project, wanted):
-    return facts(model_version(project.root, wanted), project.root)
+    return facts(model_version(project.root, wanted))
 
 
 def test_a_commit_is_registered_listed_and_told(history):
@@ -253,17 +253,17 @@ def test_packages_are_those_that_the_project_runs_with(small):
 def test_a_repository_is_told_without_secrets_and_places_on_this_machine(fresh, url, told):
     fresh.ok("git", "remote", "set-url", "origin", url)
 
-    assert repository(fresh.root) == told
+    assert Revision(fresh.root, "HEAD").repository == told
 
 
 def test_a_version_that_was_tagged_without_results_is_told(small):
     small.ok("git", "rm", "--quiet", "reports/evaluation.json")
     small.commit("less")
-    tag_version(small.root, "survival", "v3.0.0", "HEAD", "by hand")
+    tag_version(Revision(small.root, "HEAD"), "survival", "minor", "by hand")
 
-    with pytest.raises(UserError, match=r"survival@v3\.0\.0 is incomplete: its commit has no reports/evaluation\.json"):
-        facts_of(small, "v3.0.0")
-    assert models(small.root)[0]["version"] == "v3.0.0"
+    with pytest.raises(UserError, match=r"survival@v1\.0\.0 is incomplete: its commit has no reports/evaluation\.json"):
+        facts_of(small, "v1.0.0")
+    assert models(small.root)[0][0].version == "v1.0.0"
 
 
 def test_only_a_better_version_or_an_equal_one_that_is_accepted_takes_a_stage(history, tmp_path):
@@ -310,7 +310,7 @@ def test_dvc_gets_the_model_and_the_data_of_a_version_from_a_clones_path(history
     """From a clone that pulled nothing, out of the embedded remote."""
     register(history.root, "HEAD~1", "minor")
     promote(history.root, "v1.0.0", "prod", accept_equal=False)
-    tag_version(history.root, "data", "v1.0.0", "HEAD~1", "the data")
+    tag_version(Revision(history.root, "HEAD~1"), "data", "minor", "the data")
     clone = history.clone(tmp_path / "clone")
 
     history.ok("dvc", "artifacts", "get", str(clone.root), "survival", "--rev", "v1.0.0", "--out", "../model")

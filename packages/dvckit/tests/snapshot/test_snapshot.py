@@ -17,7 +17,7 @@ WHY = ("dvckit", "snapshot", "--message", "why")
 def tags(project):
     """Return the commit of each version's tag, and what it says."""
     found = versions(project.root, "data") + versions(project.root, "survival")
-    return {version.tag: (version.commit, version.message) for version in found}
+    return {version.tag: (version.revision.commit, version.message) for version in found}
 
 
 def head(project):

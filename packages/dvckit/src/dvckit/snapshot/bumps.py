@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from dvckit.core.grid import first
 from dvckit.core.layout import TEST, TRAIN
 from dvckit.registry.tags import Bump, Version, next_version, versions
-from dvckit.repository.locks import Stages, params_of
+from dvckit.repository.locks import params_of, upstream
 from dvckit.repository.programs import git
 from dvckit.repository.revision import Revision
 
@@ -34,7 +34,7 @@ def changes(root: Path, commit: str, bump: Bump | None) -> list[Change]:
         last = _last(root, name, commit)
         if last is None:
             due.append(Change(name, next_version(root, name, bump or "major"), "the first version here"))
-        elif _files(old := last.revision(root), about) != _files(new, about):
+        elif _files(old := last.revision, about) != _files(new, about):
             part, why = _part(old, new, about)
             due.append(Change(name, next_version(root, name, bump or part), f"{why} since {last.version}"))
     return due
@@ -78,21 +78,9 @@ def _interface(revision: Revision, about: dict[str, Any]) -> dict[str, Any]:
 
 def _params(revision: Revision, about: dict[str, Any]) -> dict[str, Any]:
     """Return the parameters that an artifact is made with: of its stage and those before, up to the dataset's for a model."""
-    stages = _upstream(revision.stages, about["path"])
+    stages = upstream(revision.stages, about["path"])
     if about["type"] == "model":
         datasets = [other["path"] for other in revision.artifacts.values() if other.get("type") == "dataset"]
-        before = {name for path in datasets for name in _upstream(revision.stages, path)}
+        before = {name for path in datasets for name in upstream(revision.stages, path)}
         stages = {name: stage for name, stage in stages.items() if name not in before}
     return params_of(stages)
-
-
-def _upstream(stages: Stages, path: str) -> Stages:
-    """Return the stage that makes a file, and those that make what it reads."""
-    makers = {out["path"]: name for name, stage in stages.items() for out in stage.get("outs", ())}
-    waiting, found = [path], set[str]()
-    while waiting:
-        name = makers.get(waiting.pop())
-        if name and name not in found:
-            found.add(name)
-            waiting += [dep["path"] for dep in stages[name].get("deps", ())]
-    return {name: stage for name, stage in stages.items() if name in found}
