@@ -1,6 +1,5 @@
 """What is known of versions of a project that has little: no predictions, no slices, and folders of its own."""
 
-import hashlib
 import json
 
 import pytest
@@ -9,77 +8,14 @@ from cyclonedx.validation.json import JsonStrictValidator
 from ruamel.yaml import YAML
 
 from dvckit.registry.export import export
-from dvckit.testing import Repository
-
-DVC_YAML = """
-artifacts:
-  grades:
-    path: fitted/model.skops
-    type: model
-    desc: Grade of a beam
-  beams:
-    path: source/train.csv
-    type: dataset
-    desc: Beams of a warehouse
-"""
-FILES = {
-    "source/train.csv": "grade\n1\n2\n3\n",
-    "source/test.csv": "width\n1\n2\n",
-    "tables/train.parquet": "two rows",
-    "tables/holdout.parquet": "one row",
-    "tables/test.parquet": "rows to predict",
-    "fitted/model.skops": "a model",
-    "fitted/model.json": json.dumps(
-        {"sha256": hashlib.sha256(b"a model").hexdigest(), "input": {"width": "int"}, "libraries": {"numpy": "2.4.6"}}
-    ),
-    "reports/metrics.json": json.dumps({"holdout": {"accuracy": 0.5}, "cv": {"accuracy": 0.6}}),
-    "reports/evaluation.json": json.dumps({"holdout": {"rows": 1, "accuracy": {"low": 0.1, "high": 0.9}}, "cv": {}}),
-    "reports/diagnostics.json": "{}",
-    "reports/data_quality.json": json.dumps(
-        {"train": {"rows": {"read": 3, "accepted": 3}}, "test": {"rows": {"read": 2, "accepted": 2}}}
-    ),
-}
-STAGES = {  # what each reads and writes
-    "fetch": ((), ("source/train.csv", "source/test.csv")),
-    "check": (("source/train.csv", "source/test.csv"), ("reports/data_quality.json",)),
-    "divide": (
-        ("source/train.csv", "source/test.csv"),
-        ("tables/train.parquet", "tables/holdout.parquet", "tables/test.parquet"),
-    ),
-    "fit": (("tables/train.parquet",), ("fitted/model.skops", "fitted/model.json")),
-    "score": (
-        ("fitted/model.skops", "tables/holdout.parquet"),
-        ("reports/metrics.json", "reports/evaluation.json", "reports/diagnostics.json"),
-    ),
-}
-
-
-def entry(path):
-    content = FILES[path].encode()
-    return {"path": path, "md5": hashlib.md5(content).hexdigest(), "size": len(content)}
+from dvckit.registry.facts import differing
+from dvckit.repository.revision import Revision
 
 
 @pytest.fixture
-def export_version(tmp_path):
-    """Export a version that was made with these parameters; return its folder."""
-
-    def export_version(params):
-        project = Repository(tmp_path / "project")
-        lock = {
-            name: {"cmd": name, "deps": [*map(entry, deps)], "outs": [*map(entry, outs)]}
-            for name, (deps, outs) in STAGES.items()
-        }
-        lock["fetch"]["params"] = {"params.yaml": params}
-        files = {"dvc.yaml": DVC_YAML, "dvc.lock": json.dumps({"schema": "2.0", "stages": lock}), **FILES}
-        for name, text in files.items():
-            (project.root / name).parent.mkdir(parents=True, exist_ok=True)
-            (project.root / name).write_text(text)
-        project.ok("git", "init", "--quiet")
-        project.commit("made")
-        project.ok("git", "tag", "-a", "-m", "by hand", "grades@v1.0.0")
-        return export(project.root, "v1.0.0", tmp_path / "out")
-
-    return export_version
+def export_version(tiny, tmp_path):
+    """Export the version that was made with these parameters; return its folder."""
+    return lambda params: export(tiny(params).root, "v1.0.0", tmp_path / "out")
 
 
 def test_the_data_are_those_of_the_stages_in_whatever_folders(export_version):
@@ -136,3 +72,43 @@ def test_the_card_says_in_words_which_data_these_are_and_where_they_come_from(ex
     folder = export_version({"dataset": source})
 
     assert f"Beams of a warehouse ({words}" in (folder / "README.md").read_text()
+
+
+@pytest.fixture
+def differing_after(tiny):
+    """Change files, a path with its text each, and commit; return what the locks do not name."""
+
+    def differing_after(changes, params=None):
+        project = tiny(params or {})
+        assert differing(Revision(project.root, "HEAD")) == []
+        for name, text in changes.items():
+            (project.root / name).write_text(text)
+        project.commit("without a run")
+        return differing(Revision(project.root, "HEAD"))
+
+    return differing_after
+
+
+@pytest.mark.parametrize("path", ["code/fit.py", "reports/metrics.json", "source/train.csv"])
+def test_a_file_that_was_committed_without_a_run_is_named(differing_after, path):
+    assert differing_after({path: "{}"}) == ["code" if path == "code/fit.py" else path]
+
+
+def test_a_file_that_was_added_to_a_folder_of_code_without_a_run_is_named(differing_after):
+    assert differing_after({"code/more.py": ""}) == ["code"]
+
+
+def test_a_parameter_that_was_committed_without_a_run_is_named(differing_after):
+    assert differing_after({"params.yaml": "train: {depth: 4}"}, {"train": {"depth": 3}}) == ["train.depth"]
+
+
+def test_a_folder_that_nobody_keeps_is_named_unless_dvc_added_it(tiny):
+    project = tiny()
+    project.ok("git", "rm", "--quiet", "-r", "code")
+    project.commit("lost")
+    assert differing(Revision(project.root, "HEAD")) == ["code"]
+
+    (project.root / "code.dvc").write_text("outs: []")
+    project.commit("added")
+
+    assert differing(Revision(project.root, "HEAD")) == []

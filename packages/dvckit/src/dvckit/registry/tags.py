@@ -96,20 +96,18 @@ def versions(root: Path, name: str) -> list[Version]:
 
 
 def _events(root: Path, name: str) -> list[_Event]:
-    """Return the events in the annotated tags of an artifact, in the order of their time."""
+    """Return what the annotated tags of an artifact say, in the order of their time; other tags are not GTO's."""
     form = "%00".join(f"%({field})" for field in _FIELDS)
     listed = git(root, "for-each-ref", f"--format={form}%1e", "refs/tags")
-    events = (_event(record.split("\0")) for record in listed.split("\x1e\n")[:-1])
-    return sorted((event for event in events if event and event.kind["name"] == name), key=lambda event: event.seconds)
-
-
-def _event(fields: list[str]) -> _Event | None:
-    """Return the event of a tag from the values of _FIELDS; None where it is not one of GTO's."""
-    tag, target, commit, author, seconds, message = fields
-    match = _TAG.fullmatch(tag)
-    if not match or target != "commit" or not semver.Version.is_valid((match["version"] or FIRST)[1:]):
-        return None
-    return _Event(tag, match, commit, author, int(seconds), message.strip())
+    found = []
+    for record in listed.split("\x1e\n")[:-1]:
+        tag, target, commit, author, seconds, message = record.split("\0")
+        kind = _TAG.fullmatch(tag)
+        if target != "commit" or not kind or kind["name"] != name:
+            continue
+        if semver.Version.is_valid((kind["version"] or FIRST)[1:]):
+            found.append(_Event(tag, kind, commit, author, int(seconds), message.strip()))
+    return sorted(found, key=lambda event: event.seconds)
 
 
 def _number(version: str) -> semver.Version:
