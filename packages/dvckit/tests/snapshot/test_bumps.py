@@ -4,7 +4,7 @@ import pytest
 
 from dvckit.registry.tags import tag_version
 from dvckit.repository.revision import Revision
-from dvckit.snapshot.bumps import changes
+from dvckit.snapshot.bumps import tags_due
 
 METADATA = "data/interim/train_metadata.yaml"
 
@@ -34,7 +34,8 @@ def ask(project, *replacements):
 
 
 def due(project, bump=None):
-    return {change.name: (change.version, change.why) for change in changes(project.root, "HEAD", bump)}
+    tags = tags_due(project.root, "HEAD", bump)
+    return {tag.partition("@")[0]: (tag.partition("@")[2], why) for tag, why in tags.items()}
 
 
 def test_the_first_version_is_due_where_there_is_none(fresh):
