@@ -50,13 +50,13 @@ def facts_of(project, wanted):
     return facts(model_version(project.root, wanted))
 
 
-def test_a_commit_is_registered_listed_and_told(history):
+def test_a_commit_is_registered_listed_and_shown(history):
     assert history.ok("dvckit", "models", "list").startswith("no version yet; register one with")
 
     history.ok("dvckit", "models", "register", "--rev", "HEAD~1")
-    said = history.ok("dvckit", "models", "register", "--bump", "patch")
+    output = history.ok("dvckit", "models", "register", "--bump", "patch")
 
-    assert said == "survival@v1.0.1\nShare it with: git push origin 'survival@v1.0.1'\n"
+    assert output == "survival@v1.0.1\nShare it with: git push origin 'survival@v1.0.1'\n"
     lines = history.ok("dvckit", "models", "list").splitlines()
     assert lines[0].split() == ["version", "stages", "registered", "by", "accuracy", "roc_auc"]
     assert [line.split()[0] for line in lines[1:]] == ["v1.0.1", "v1.0.0"]
@@ -80,10 +80,10 @@ def test_two_hundred_versions_are_listed_within_a_second(tiny):
     project.ok("sh", "-c", "git fast-import --quiet < tags")
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
 
-    said = project.ok("dvckit", "models", "list")
+    output = project.ok("dvckit", "models", "list")
 
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    assert len(said.splitlines()) == 202
+    assert len(output.splitlines()) == 202
     assert after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime < 1
 
 
@@ -145,7 +145,7 @@ def test_a_lock_without_the_model_is_refused(tiny):
         register(project.root, None, "minor")
 
 
-def test_a_project_that_names_no_model_is_told(tiny):
+def test_a_project_that_names_no_model_is_refused(tiny):
     project = tiny()
     project.edit("dvc.yaml", ("    type: model\n", "    type: other\n"))
     project.commit("another type")
@@ -193,28 +193,28 @@ def test_the_checklist_is_answered_by_a_clone_that_pulled_nothing(history, tmp_p
     clone = history.clone(tmp_path / "clone")
     clone.ok("git", "remote", "set-url", "origin", "https://me:secret@example.org/titanic.git")
 
-    told = json.loads(clone.ok("dvckit", "models", "show", "v1.0.0", "--json"))
+    known = json.loads(clone.ok("dvckit", "models", "show", "v1.0.0", "--json"))
 
     assert not (clone.root / ".dvc/cache").exists()
     head = history.ok("git", "rev-parse", "HEAD").strip()
-    assert told["code"] == {
+    assert known["code"] == {
         "commit": head, "repository": "https://example.org/titanic.git", "clean": True, "differing": [],
     }  # fmt: skip
-    assert told["registered"]["by"] == "tester"
-    assert told["parameters"]["train.max_depth"] == 9
-    assert told["data"]["source"]["seed"] == 1912
-    for file in told["data"]["files"]:
+    assert known["registered"]["by"] == "tester"
+    assert known["parameters"]["train.max_depth"] == 9
+    assert known["data"]["source"]["seed"] == 1912
+    for file in known["data"]["files"]:
         read = pd.read_csv if file["path"].endswith(".csv") else pd.read_parquet
         assert file["rows"] in {None, len(read(history.root / file["path"]))}
         assert (history.root / file["path"]).stat().st_size == file["size"]
-    assert len([file for file in told["data"]["files"] if file["rows"]]) == 5
-    assert told["metrics"] == json.loads((history.root / "reports/metrics.json").read_text())
-    assert told["intervals"]["holdout"]["accuracy"]["low"] < told["metrics"]["holdout"]["accuracy"]
-    train = told["pipeline"]["train"]
+    assert len([file for file in known["data"]["files"] if file["rows"]]) == 5
+    assert known["metrics"] == json.loads((history.root / "reports/metrics.json").read_text())
+    assert known["intervals"]["holdout"]["accuracy"]["low"] < known["metrics"]["holdout"]["accuracy"]
+    train = known["pipeline"]["train"]
     assert set(train["outputs"]) == {"data/models/model.skops", "data/models/model.json"}
-    assert train["inputs"]["data/processed/train.parquet"] in {file["md5"] for file in told["data"]["files"]}
-    assert told["packages"]["all"]["scikit-learn"] == told["packages"]["main"]["scikit-learn"]
-    assert "reports/dvc.yaml:diagnose" in told["pipeline"]
+    assert train["inputs"]["data/processed/train.parquet"] in {file["md5"] for file in known["data"]["files"]}
+    assert known["packages"]["all"]["scikit-learn"] == known["packages"]["main"]["scikit-learn"]
+    assert "reports/dvc.yaml:diagnose" in known["pipeline"]
 
 
 def test_a_reader_is_shown_whole_hashes_and_paths(tiny, capsys):
@@ -236,7 +236,7 @@ def test_packages_are_those_that_the_project_runs_with(source):
 
 
 @pytest.mark.parametrize(
-    ("url", "told"),
+    ("url", "known"),
     [
         ("https://user:token@example.org/a/b.git", "https://example.org/a/b.git"),
         ("ssh://git:secret@example.org:22/a/b.git", "ssh://git@example.org:22/a/b.git"),
@@ -245,16 +245,16 @@ def test_packages_are_those_that_the_project_runs_with(source):
         ("file:///home/me/a", None),
     ],
 )
-def test_a_repository_is_told_without_secrets_and_places_on_this_machine(tmp_path, url, told):
+def test_a_repository_is_named_without_secrets_and_places_on_this_machine(tmp_path, url, known):
     git(tmp_path, "init", "--quiet")
     assert Revision(tmp_path).repository is None
 
     git(tmp_path, "remote", "add", "origin", url)
 
-    assert Revision(tmp_path).repository == told
+    assert Revision(tmp_path).repository == known
 
 
-def test_a_version_that_was_tagged_without_results_is_told(tiny):
+def test_a_version_that_was_tagged_without_results_is_named_incomplete(tiny):
     project = tiny()
     project.ok("git", "rm", "--quiet", "reports/evaluation.json")
     project.commit("less")
@@ -291,7 +291,7 @@ def test_only_a_better_version_or_an_equal_one_that_is_accepted_takes_a_stage(hi
     assert "v1.2.0" in clone.ok("gto", "show", "survival#prod")
 
 
-def test_a_wrong_stage_and_an_unknown_version_are_answered(tiny):
+def test_a_wrong_stage_and_an_unknown_version_are_refused(tiny):
     project = tiny()
 
     with pytest.raises(UserError, match="'Prod/1' is not a stage"):

@@ -126,8 +126,8 @@ def _in_words(revision: Revision, source: dict[str, Any]) -> str:
             origin = "downloaded from Kaggle"
         case _:
             origin = str(source.get("source", "from a source that no parameter names"))
-    datasets = [about for about in revision.artifacts.values() if about.get("type") == "dataset"]
-    return f"{datasets[0].get('desc') if datasets else 'Data'} ({origin})"
+    described = [about.get("desc") for about in revision.artifacts.values() if about.get("type") == "dataset"]
+    return f"{next(filter(None, described), 'Data')} ({origin})"
 
 
 def _files(revision: Revision, results: dict[str, Any]) -> list[dict[str, Any]]:
