@@ -48,14 +48,14 @@ def completes(project, expected):
 
 
 def signalled(project, number, delay, *, group=True):
-    """Send a signal to all processes of a snapshot, or to the first alone; return its exit code and what it said."""
+    """Send a signal to all processes of a snapshot, or to the first alone; return its exit code and what it printed."""
     with project.start(*WHY) as process:
         with suppress(subprocess.TimeoutExpired):
             process.wait(delay)
         if process.returncode is None:
             (os.killpg if group else os.kill)(process.pid, number)
-        said = process.stdout.read()
-    return process.returncode, said
+        output = process.stdout.read()
+    return process.returncode, output
 
 
 def test_a_kill_at_any_moment_leaves_what_the_same_command_completes(changed, tmp_path):
@@ -95,9 +95,9 @@ def test_a_kill_in_the_midst_of_the_commit_does_no_harm(changed, tmp_path, hook,
 def test_an_interrupted_snapshot_says_so_and_completes(changed, tmp_path, number, share):
     expected, seconds = undisturbed(changed, tmp_path)
 
-    code, said = signalled(changed, number, share * seconds, group=number == signal.SIGINT)
+    code, output = signalled(changed, number, share * seconds, group=number == signal.SIGINT)
 
     assert code in (0, 130)
-    assert "Traceback" not in said
-    assert code == 0 or said.splitlines()[-1] == "interrupted"
+    assert "Traceback" not in output
+    assert code == 0 or output.splitlines()[-1] == "interrupted"
     completes(changed, expected)

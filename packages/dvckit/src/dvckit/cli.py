@@ -272,7 +272,7 @@ def models_list(*, as_json: _Json = False) -> None:
 
     versions = registry.models(find_root())
     if as_json:
-        _print_json(versions)
+        _print_json([version.as_json() | scores for version, scores in versions])
     elif versions:
         registry.print_models(versions)
     else:
@@ -296,8 +296,7 @@ def models_show(version: _Version, *, as_json: _Json = False) -> None:
     from dvckit.registry.facts import facts, print_facts
     from dvckit.registry.tags import model_version
 
-    root = find_root()
-    details = facts(model_version(root, version), root)
+    details = facts(model_version(find_root(), version))
     if as_json:
         _print_json(details)
     else:

@@ -57,8 +57,8 @@ def runs(project):
         "import mlflow; runs = mlflow.search_runs(experiment_names=['titanic']); "
         "print('found', runs.to_json(orient='records'))"
     )
-    said = project.ok("python", "-c", script, MLFLOW_TRACKING_URI=f"sqlite:///{project.root}/mlflow.db")
-    found = json.loads(said[said.index("found ") + 6 :])
+    output = project.ok("python", "-c", script, MLFLOW_TRACKING_URI=f"sqlite:///{project.root}/mlflow.db")
+    found = json.loads(output[output.index("found ") + 6 :])
     return {run["tags.mlflow.runName"]: run for run in found}
 
 
@@ -67,7 +67,7 @@ def test_two_revisions_stand_side_by_side_in_mlflow(published):
 
     assert set(found) == {"v1", "bands"}
     for mirror in collect(published.root, ["v1", "bands"]):
-        run = found[mirror.revision.name]
+        run = found[mirror.name]
         metrics = json.loads(git(published.root, "show", f"{mirror.commit}:reports/metrics.json"))
         assert run["metrics.holdout.accuracy"] == metrics["holdout"]["accuracy"]
         assert run["metrics.cv.roc_auc"] == metrics["cv"]["roc_auc"]
@@ -83,8 +83,8 @@ def test_two_revisions_stand_side_by_side_in_mlflow(published):
 def test_what_an_experiment_did_not_run_is_left_out_and_named(published):
     v1, bands = collect(published.root, ["v1", "bands"])
 
-    assert "reports/report.html" in v1.files
-    assert not {"reports/report.html", "reports/diagnostics.json"} & set(bands.files)
+    assert "reports/report.html" in v1.attached
+    assert not {"reports/report.html", "reports/diagnostics.json"} & set(bands.attached)
     assert bands.stale == ["reports/dvc.yaml:diagnose", "reports/dvc.yaml:report"]
     assert bands.params["features.age_bands"] == [16, 40]
     assert Revision(published.root, bands.commit).params["features.age_bands"] == [16, 40]
@@ -97,20 +97,20 @@ def test_artifacts_are_the_files_of_the_revision(published):
         folder = published.root.joinpath(run["artifact_uri"].removeprefix("file://"))
         logged = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
 
-        assert logged == {"stages.json", *mirror.files} | tables
-        assert (folder / "reports/plots/roc.csv").read_bytes() == mirror.revision.read("reports/plots/roc.csv")
+        assert logged == {"stages.json", *mirror.attached} | tables
+        assert (folder / "reports/plots/roc.csv").read_bytes() == mirror.read("reports/plots/roc.csv")
         outs = json.loads((folder / "stages.json").read_text())["train"]["outs"]
-        assert {"path": MODEL.as_posix(), "md5": mirror.outputs[MODEL.as_posix()]}.items() <= outs[-1].items()
+        assert {"path": MODEL.as_posix(), "md5": mirror.md5s[MODEL.as_posix()]}.items() <= outs[-1].items()
 
 
 def test_publishing_again_changes_nothing(history):
     before = rows(history)
 
-    said = history.ok("dvckit", "publish", "mlflow", "v1", "bands", "HEAD")
+    output = history.ok("dvckit", "publish", "mlflow", "v1", "bands", "HEAD")
 
     assert rows(history) == before
-    assert said.count("already published, as v1\n") == 2
-    assert said.count("already published, as bands\n") == 1
+    assert output.count("already published, as v1\n") == 2
+    assert output.count("already published, as bands\n") == 1
 
 
 def test_a_run_that_was_cut_short_is_made_anew(history):
@@ -162,9 +162,9 @@ def test_the_registered_model_loads_and_predicts_as_dvckit_does(published, tmp_p
     store = f"sqlite:///{published.root}/mlflow.db"
     elsewhere = type(published)(tmp_path)
 
-    said = elsewhere.ok("python", "-c", LOADED, str(published.root / FEATURES), MLFLOW_TRACKING_URI=store)
+    output = elsewhere.ok("python", "-c", LOADED, str(published.root / FEATURES), MLFLOW_TRACKING_URI=store)
 
-    table, _, loaded = said[said.index("Survived,") :].partition("\n\n")
+    table, _, loaded = output[output.index("Survived,") :].partition("\n\n")
     theirs = pd.read_csv(StringIO(table))
     assert theirs.round(6).to_numpy().tolist() == ours[theirs.columns].to_numpy().tolist()
     assert str([*theirs.columns]) in loaded
@@ -206,7 +206,7 @@ def test_clearml_gets_an_offline_session_once(history):
         files = {name.rpartition("/")[2]: archive.read(name) for name in archive.namelist()}
     assert (task["name"], task["project_name"], task["tags"]) == ("bands", "titanic", [mirror.commit])
     assert task["hyperparams"]["params"]["train.n_estimators"]["value"] == "3"
-    assert task["hyperparams"]["md5"][FEATURES]["value"] == mirror.outputs[FEATURES]
+    assert task["hyperparams"]["md5"][FEATURES]["value"] == mirror.md5s[FEATURES]
     assert "python -m dvckit.stage titanic.modeling.train" in task["configuration"]["stages"]["value"]
     assert 'TicketPrefix = "str"' in task["configuration"]["model"]["value"]
     assert {event["variant"]: event["value"] for event in reported if event["metric"] == "Summary"} == mirror.metrics
@@ -215,7 +215,7 @@ def test_clearml_gets_an_offline_session_once(history):
     }
     assert kinds == {"calibration": "scatter", "confusion": "heatmap", "precision_recall": "scatter", "roc": "scatter"}
     assert hashlib.sha256(files["model.skops"]).hexdigest() == mirror.card["sha256"]
-    assert files["roc.csv"] == mirror.revision.read("reports/plots/roc.csv")
+    assert files["roc.csv"] == mirror.read("reports/plots/roc.csv")
 
 
 def test_a_clearml_server_out_of_reach_is_answered_and_the_session_kept(history):
@@ -303,4 +303,4 @@ def test_a_tracker_knows_the_project_by_the_name_in_pyproject_or_of_the_folder(s
     (mirror,) = collect(small.root, ["HEAD"])
 
     assert mirror.project == (name or small.root.name)
-    assert mirror.revision.name == mirror.commit[:7]
+    assert mirror.name == mirror.commit[:7]

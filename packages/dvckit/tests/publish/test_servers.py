@@ -85,7 +85,7 @@ def test_mlflow_has_a_revision_once_and_its_model_predicts_the_same(project, tmp
         first = publish(project, "mlflow", url)
         there = sorted(tmp_path.glob("artifacts/**/*"))
         again = publish(project, "mlflow", url)
-        said = project.ok("python", "-c", LOADED, FEATURES, MLFLOW_TRACKING_URI=url)
+        output = project.ok("python", "-c", LOADED, FEATURES, MLFLOW_TRACKING_URI=url)
     project.ok("dvckit", "predict", "data/raw/test.csv", str(tmp_path / "ours.csv"))
 
     commit = git(project.root, "rev-parse", "--short=7", "v1").strip()
@@ -93,7 +93,7 @@ def test_mlflow_has_a_revision_once_and_its_model_predicts_the_same(project, tmp
     assert again == (0, f"v1 ({commit}): already published, as v1\nto see them: {url}\n")
     assert there
     assert sorted(tmp_path.glob("artifacts/**/*")) == there
-    table, _, runs = said[said.index("Survived,") :].partition("\n\n")
+    table, _, runs = output[output.index("Survived,") :].partition("\n\n")
     theirs, ours = pd.read_csv(StringIO(table)), pd.read_csv(tmp_path / "ours.csv")
     assert theirs.round(6).to_numpy().tolist() == ours[theirs.columns].to_numpy().tolist()
     assert runs.strip() == "[('v1', 'FINISHED')]"
@@ -108,10 +108,10 @@ def test_an_mlflow_server_that_dies_is_named_and_the_next_publish_is_whole(proje
         killed.result()
     with mlflow_server(project, tmp_path, port):
         publish(project, "mlflow", url)
-        said = project.ok("python", "-c", LOADED, FEATURES, MLFLOW_TRACKING_URI=url)
+        output = project.ok("python", "-c", LOADED, FEATURES, MLFLOW_TRACKING_URI=url)
 
     assert done == (1, f"error: the MLflow server {url} is out of reach (Connection refused)\n")
-    assert said.strip().endswith("[('v1', 'FINISHED')]")
+    assert output.strip().endswith("[('v1', 'FINISHED')]")
 
 
 def _kill_at_first_artifact(server, folder):
@@ -145,7 +145,7 @@ class ClearML(ThreadingHTTPServer):
         self.url = f"http://127.0.0.1:{self.server_port}"
         self.tasks, self.projects, self.files = {}, [], []
 
-    def told(self):
+    def states(self):
         """Status and whether it is in the archive of each task, in their order."""
         return [(task["status"], "archived" in task.get("system_tags", [])) for task in self.tasks.values()]
 
@@ -154,11 +154,11 @@ class ClearML(ThreadingHTTPServer):
         made = uuid.uuid4().hex
         match action:
             case "auth.login":
-                told = {"api_version": "2.30", "server_version": "2.0.0", "exp": 1 << 40, "iat": 0}
+                claims = {"api_version": "2.30", "server_version": "2.0.0", "exp": 1 << 40, "iat": 0}
                 return {
                     "token": ".".join(
                         urlsafe_b64encode(json.dumps(part).encode()).decode().rstrip("=")
-                        for part in ({"alg": "HS256"}, told, "")
+                        for part in ({"alg": "HS256"}, claims, "")
                     )
                 }
             case "projects.create":
@@ -243,7 +243,7 @@ def test_clearml_has_a_revision_once_and_with_its_data_where_they_are_asked_for(
     data = publish(project, "clearml", server.url, "--with-data")
 
     assert data.said.endswith(": published to the server\n")
-    assert server.told() == [("completed", True), ("completed", False)]
+    assert server.states() == [("completed", True), ("completed", False)]
     _, task = server.tasks.values()
     assert "data/raw/train.csv" in [artifact["key"] for artifact in task["execution"]["artifacts"]]
     assert publish(project, "clearml", server.url).said.endswith(": already on the server\n")
@@ -258,7 +258,7 @@ def test_a_clearml_server_that_is_lost_is_named_and_the_next_publish_is_whole(pr
     sentence = f"error: the ClearML server {server.url} is out of reach (503 Service Unavailable); the sessions are in clearml/"
     assert (done.code, done.said.splitlines()[1:]) == (1, [sentence])
     assert after.said.endswith(": published to the server\n")
-    assert server.told() == [("in_progress", True), ("completed", False)]
+    assert server.states() == [("in_progress", True), ("completed", False)]
 
 
 def test_a_clearml_server_that_refuses_is_answered_in_a_sentence(project, server):

@@ -61,9 +61,9 @@ def test_a_version_stands_for_itself(made, exported):
     assert sorted(contents(exported)) == FILES
     assert (exported / "model.skops").read_bytes() == (made.root / "data/models/model.skops").read_bytes()
     assert type(made)(exported).ok("sha256sum", "--check", "model.skops.sha256") == "model.skops: OK\n"
-    told = json.loads(made.ok("dvckit", "models", "show", "v1.0.0", "--json"))
-    del told["stages"]
-    assert json.loads((exported / "metadata.json").read_text()) == told
+    known = json.loads(made.ok("dvckit", "models", "show", "v1.0.0", "--json"))
+    del known["stages"]
+    assert json.loads((exported / "metadata.json").read_text()) == known
     load(exported / "model.skops", exported / "model.json", FEATURES, TRUSTED)
 
 
@@ -72,9 +72,9 @@ def test_the_same_version_gives_the_same_bytes_from_a_clone_that_pulled_nothing(
     registered.ok("dvckit", "models", "promote", "v1.0.0", "--to", "prod")
     clone = registered.clone(tmp_path / "clone")
 
-    said = clone.ok("dvckit", "models", "export", "prod", "out/models", TZ="Asia/Tokyo", LANG="C")
+    output = clone.ok("dvckit", "models", "export", "prod", "out/models", TZ="Asia/Tokyo", LANG="C")
 
-    assert said == "out/models/survival_v1.0.0\n"
+    assert output == "out/models/survival_v1.0.0\n"
     assert contents(clone.root / "out/models/survival_v1.0.0") == contents(exported)
 
 
@@ -181,9 +181,9 @@ def test_every_other_number_of_the_card_is_a_count_a_parameter_or_a_name(made, e
 
     numbers = {int(number) for number in re.findall(r"\b\d+\b", prose)}
 
-    told = {rows["train"], rows["holdout"], params["dataset"]["rows"], params["dataset"]["seed"]}
-    assert told <= numbers
-    assert numbers - told == {95, 1912} - told
+    known = {rows["train"], rows["holdout"], params["dataset"]["rows"], params["dataset"]["seed"]}
+    assert known <= numbers
+    assert numbers - known == {95, 1912} - known
     for path, count, md5 in re.findall(r"\| `(data/\S+)` \| (?:(\d+) rows, )?md5 `(\w+)` \|", text):
         file = root / path
         assert hashlib.md5(file.read_bytes()).hexdigest() == md5
@@ -194,12 +194,16 @@ def test_every_other_number_of_the_card_is_a_count_a_parameter_or_a_name(made, e
 
 
 def test_the_front_matter_is_what_hugging_face_reads(exported):
-    told = front_matter(exported)
+    known = front_matter(exported)
 
-    assert (told["license"], told["library_name"], told["pipeline_tag"]) == ("mit", "sklearn", "tabular-classification")
-    assert told["model-index"][0]["name"] == "survival v1.0.0"
-    assert told["model-index"][0]["results"][0]["task"] == {"type": "tabular-classification"}
-    assert told["model_file"] == "model.skops"
+    assert (known["license"], known["library_name"], known["pipeline_tag"]) == (
+        "mit",
+        "sklearn",
+        "tabular-classification",
+    )
+    assert known["model-index"][0]["name"] == "survival v1.0.0"
+    assert known["model-index"][0]["results"][0]["task"] == {"type": "tabular-classification"}
+    assert known["model_file"] == "model.skops"
 
 
 def test_the_bill_of_materials_keeps_the_schema(exported):

@@ -4,7 +4,7 @@ import pytest
 
 from dvckit.registry.tags import tag_version
 from dvckit.repository.revision import Revision
-from dvckit.snapshot.bumps import changes
+from dvckit.snapshot.bumps import tags_due
 
 METADATA = "data/interim/train_metadata.yaml"
 
@@ -16,7 +16,7 @@ def tagged(fresh, monkeypatch):
         if name.startswith("GIT_"):
             monkeypatch.setenv(name, value)
     for name in ("data", "survival"):
-        tag_version(fresh.root, name, "v1.0.0", "HEAD", "first")
+        tag_version(Revision(fresh.root, "HEAD"), name, "minor", "first")
     return fresh
 
 
@@ -34,7 +34,8 @@ def ask(project, *replacements):
 
 
 def due(project, bump=None):
-    return {change.name: (change.version, change.why) for change in changes(project.root, "HEAD", bump)}
+    tags = tags_due(project.root, "HEAD", bump)
+    return {tag.partition("@")[0]: (tag.partition("@")[2], why) for tag, why in tags.items()}
 
 
 def test_the_first_version_is_due_where_there_is_none(fresh):
@@ -98,7 +99,7 @@ def test_a_model_that_takes_other_columns_is_major(tagged):
 def test_a_version_of_another_branch_is_not_compared_with_and_its_number_not_taken(tagged):
     tagged.ok("git", "switch", "--quiet", "--create", "other")
     other(tagged, "data/raw/train.csv")
-    tag_version(tagged.root, "data", "v1.1.0", "HEAD", "elsewhere")
+    tag_version(Revision(tagged.root, "HEAD"), "data", "minor", "elsewhere")
     tagged.ok("git", "switch", "--quiet", "--detach", "HEAD~1")
     assert due(tagged) == {}
 

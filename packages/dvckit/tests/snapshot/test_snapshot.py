@@ -17,7 +17,7 @@ WHY = ("dvckit", "snapshot", "--message", "why")
 def tags(project):
     """Return the commit of each version's tag, and what it says."""
     found = versions(project.root, "data") + versions(project.root, "survival")
-    return {version.tag: (version.commit, version.message) for version in found}
+    return {version.tag: (version.revision.commit, version.message) for version in found}
 
 
 def head(project):
@@ -62,11 +62,11 @@ def test_what_changed_is_committed_and_tagged_and_the_rest_is_named(small):
     small.edit("params.yaml", ("max_depth: 10", "max_depth: 3"))
     small.edit("README.md", ("# titanic", "# Titanic"))
 
-    said = small.ok("dvckit", "snapshot", "-m", "Flat trees")
+    output = small.ok("dvckit", "snapshot", "-m", "Flat trees")
 
-    assert "reproduced: train, evaluate, " in said
-    assert "untracked, and no stage names them: notes.txt\n" in said
-    assert "README.md" in said.partition("committed ")[2]
+    assert "reproduced: train, evaluate, " in output
+    assert "untracked, and no stage names them: notes.txt\n" in output
+    assert "README.md" in output.partition("committed ")[2]
     assert set(tags(small)) == {"data@v1.0.0", "survival@v1.0.0", "survival@v1.1.0"}
     assert tags(small)["data@v1.0.0"][0] == first == small.ok("git", "rev-parse", "HEAD~1").strip()
     assert tags(small)["survival@v1.1.0"][0] == head(small)
@@ -75,7 +75,7 @@ def test_what_changed_is_committed_and_tagged_and_the_rest_is_named(small):
     assert small.ok("git", "fsck", "--strict") == ""
 
 
-def test_a_list_of_ones_own_comes_along_and_what_is_odd_in_it_is_told(small, tmp_path):
+def test_a_dataset_of_ones_own_is_committed_and_what_is_odd_in_it_is_reported(small, tmp_path):
     small.ok(*WHY)
     mine = tmp_path / "mine"
     mine.mkdir()
@@ -85,10 +85,10 @@ def test_a_list_of_ones_own_comes_along_and_what_is_odd_in_it_is_told(small, tmp
     small.ok("dvckit", "data", "add", str(mine))
     small.edit("params.yaml", ("source: synthetic", "source: files"), ("data/external/titanic ", "data/external/mine "))
 
-    said = small.ok(*WHY, "--bump", "major")
+    output = small.ok(*WHY, "--bump", "major")
 
-    assert "look at this: " in said
-    assert " in reports/data_quality.json: " in said
+    assert "look at this: " in output
+    assert " in reports/data_quality.json: " in output
     assert "data/external/mine.dvc" in small.ok("git", "ls-files")
     assert set(tags(small)) == {"data@v1.0.0", "survival@v1.0.0", "data@v2.0.0", "survival@v2.0.0"}
     assert small.ok("git", "status", "--porcelain") == ""
@@ -134,7 +134,7 @@ def test_a_remote_that_is_gone_stops_it_before_anything_is_done(small):
     completes(small)
 
 
-def test_what_a_kill_has_left_is_mended_first(small):
+def test_what_a_kill_has_left_is_fixed_first(small):
     (small.root / ".dvc/tmp/rwlock").write_text("")
     (small.root / ".git/index.lock").write_text("")
     (small.root / ".git/refs/heads/main.lock").write_text("")
@@ -221,7 +221,7 @@ def test_bytecode_in_a_folder_that_a_stage_reads_is_no_data(small):
     _see_that_all_is_kept(small.root)
 
 
-def test_what_dvc_falsely_takes_for_pushed_is_brought(small, tmp_path):
+def test_what_dvc_wrongly_believes_to_be_pushed_is_pushed(small, tmp_path):
     folder = small.root / "data/external/mine"
     folder.mkdir()
     for name in ("one.csv", "two.csv"):

@@ -67,11 +67,10 @@ def _send(sessions: dict[Path, Mirror], say: Callable[[str], None]) -> None:
             Task.set_offline(offline_mode=False)
             for session, mirror in sessions.items():
                 say(f"{mirror}: {_import(session, mirror)}")
-    except UserError as error:
-        raise UserError(f"{error}; the sessions are in {SESSIONS}/") from None
-    except (LoginError, SendError, ValueError) as error:
+    except (UserError, LoginError, SendError, ValueError) as error:
         reason = str(error).splitlines()[0]
-        raise UserError(f"the ClearML server {server}: {reason}; the sessions are in {SESSIONS}/") from None
+        where = "" if isinstance(error, UserError) else f"the ClearML server {server}: "
+        raise UserError(f"{where}{reason}; the sessions are in {SESSIONS}/") from None
 
 
 def _is_recorded(session: Path, mirror: Mirror) -> bool:
@@ -89,7 +88,7 @@ def _record(session: Path, mirror: Mirror) -> None:
         os.environ["CLEARML_CACHE_DIR"] = folder
         Task.set_offline(offline_mode=True)
         kind = Task.TaskTypes.training
-        task: Task = Task.init(mirror.project, mirror.revision.name, kind, reuse_last_task_id=False, **QUIET)
+        task: Task = Task.init(mirror.project, mirror.name, kind, reuse_last_task_id=False, **QUIET)
         _fill(task, mirror, Path(folder))
         task.close()
         write_bytes(session, Path(f"{task.get_offline_mode_folder()}.zip").read_bytes())
@@ -101,13 +100,13 @@ def _fill(task: Any, mirror: Mirror, folder: Path) -> None:
     task.add_tags([mirror.commit])
     task.connect(mirror.params, name="params")
     task.connect(mirror.origin, name="revision")
-    task.connect(mirror.outputs, name="md5")
+    task.connect(mirror.md5s, name="md5")
     task.connect_configuration(mirror.stages, name="stages")
     task.connect_configuration(mirror.card, name="model")
     for name, value in mirror.metrics.items():
         task.get_logger().report_single_value(name, value)
     # the model, too: ClearML 2.1 has models that cannot be recorded offline
-    for path in [*mirror.files, mirror.revision.model.path, mirror.revision.model.card]:
+    for path in [*mirror.attached, mirror.model.path, mirror.model.card]:
         file = mirror.write(path, folder)
         task.upload_artifact(path, file, wait_on_upload=True)
         if path in mirror.plots:

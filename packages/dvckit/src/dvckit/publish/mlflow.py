@@ -13,7 +13,6 @@ import tarfile
 import tempfile
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 import numpy as np
@@ -41,7 +40,7 @@ try:
     from mlflow.exceptions import MlflowException
     from mlflow.models import ModelSignature
     from mlflow.store.db import utils as stores
-    from mlflow.types import ColSpec, Schema, TensorSpec
+    from mlflow.types import ColSpec, Schema
     from sqlalchemy.exc import SQLAlchemyError
 except ImportError:
     raise UserError("MLflow is not installed; run `uv sync --extra mlflow`") from None
@@ -49,7 +48,6 @@ except ImportError:
 DATABASE, ARTIFACTS = "mlflow.db", "mlartifacts"  # in the project's root; `mlflow ui` started there finds them
 TYPES = {"int": "long", "float": "double", "str": "string"}  # of model.json, as MLflow has them
 CONTEXTS = {PROCESSED / "train.parquet": "training", PROCESSED / "holdout.parquet": "evaluation"}
-MOST = 100  # params or tags that MLflow takes at once
 LOADER = "dvckit.publish.mlflow_model"
 # What loading a model imports beside the libraries of its model.json.
 NEEDS = ("omegaconf", "pydantic", "pyyaml", "ruamel.yaml", "scipy")
@@ -61,28 +59,22 @@ def publish(root: Path, mirrors: Sequence[Mirror], uri: str | None, say: Callabl
     UserError where the server, the database or a file of a revision is out of reach.
     """
     uri = uri or os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{root / DATABASE}"
-    shown = without_password(uri)
+    shown, servers = without_password(uri), [uri] if uri.startswith("http") else []
+    unchecked = os.environ.get("MLFLOW_TRACKING_INSECURE_TLS", "").lower() in ("true", "1")
+    certificate = os.environ.get("MLFLOW_TRACKING_SERVER_CERT_PATH") or not unchecked
     for noisy in ("alembic", "mlflow"):
         logging.getLogger(noisy).setLevel(logging.ERROR)
     warnings.filterwarnings("ignore", ".*An input example was not provided")
     stores.MAX_RETRY_COUNT = 3  # MLflow's ten attempts to open a database take 100 s
     try:
-        with _answering(uri):
+        with answering("MLflow", *servers, verify=certificate):
             mlflow.set_tracking_uri(uri)
             client = MlflowClient()
             for mirror in mirrors:
                 say(f"{mirror}: {_publish(client, _experiment(client, uri, mirror.project), mirror)}")
     except (MlflowException, SQLAlchemyError, ModuleNotFoundError) as error:
         raise UserError(f"MLflow at {shown}: {str(error).splitlines()[0].replace(uri, shown)}") from None
-    say(f"to see them: {shown if uri.startswith('http') else f'mlflow ui --backend-store-uri {shown}'}")
-
-
-def _answering(uri: str) -> AbstractContextManager[None]:
-    """Watch a server, if that is what is named; its certificate is checked as MLflow does."""
-    if not uri.startswith("http"):
-        return nullcontext()
-    unchecked = os.environ.get("MLFLOW_TRACKING_INSECURE_TLS", "").lower() in ("true", "1")
-    return answering("MLflow", uri, verify=os.environ.get("MLFLOW_TRACKING_SERVER_CERT_PATH") or not unchecked)
+    say(f"to see them: {shown if servers else f'mlflow ui --backend-store-uri {shown}'}")
 
 
 def _experiment(client: MlflowClient, uri: str, name: str) -> str:
@@ -101,14 +93,12 @@ def _publish(client: MlflowClient, experiment: str, mirror: Mirror) -> str:
             return f"already published, as {run.info.run_name}"
         _remove(client, run)
     at = mirror.time * 1000
-    run_id = client.create_run(experiment, at, _tags(mirror), mirror.revision.name).info.run_id
-    params = [Param(key, str(value)) for key, value in mirror.params.items()]
-    for start in range(0, len(params), MOST):
-        client.log_batch(run_id, params=params[start : start + MOST])
-    client.log_batch(run_id, [Metric(key, value, at, 0) for key, value in mirror.metrics.items()])
+    run_id = client.create_run(experiment, at, _tags(mirror), mirror.name).info.run_id
+    metrics = [Metric(key, value, at, 0) for key, value in mirror.metrics.items()]
+    client.log_batch(run_id, metrics, [Param(key, str(value)) for key, value in mirror.params.items()])
     client.log_inputs(run_id, list(_datasets(mirror)))
     _log_files(client, run_id, mirror)
-    if known := mirror.revision.model.project:
+    if known := mirror.model.project:
         _log_model(client, run_id, mirror)
     client.set_terminated(run_id, end_time=at)
     return "published" if known else "published without its model: dvc.yaml names no project that could load it"
@@ -128,10 +118,10 @@ def _tags(mirror: Mirror) -> dict[str, str]:
         "mlflow.source.type": "PROJECT",
         "mlflow.source.name": mirror.repository or mirror.project,
         "mlflow.source.git.commit": mirror.commit,
-        "mlflow.source.git.repoURL": mirror.repository,
+        "mlflow.source.git.repoURL": mirror.origin["repository"],
         "mlflow.note.content": mirror.note,
         **mirror.origin,
-        **{f"md5.{path}": md5 for path, md5 in mirror.outputs.items()},
+        **{f"md5.{path}": md5 for path, md5 in mirror.md5s.items()},
         **{f"stage.{name.replace(':', '/')}": str(stage["cmd"]) for name, stage in mirror.stages.items()},
     }
 
@@ -139,7 +129,7 @@ def _tags(mirror: Mirror) -> dict[str, str]:
 def _datasets(mirror: Mirror) -> Iterator[DatasetInput]:
     """Yield each table as a reference: where DVC has it, and its md5."""
     for path, md5 in mirror.data.items():
-        source = {"repository": mirror.repository, "revision": mirror.commit, "path": path, "md5": md5}
+        source = {"repository": mirror.origin["repository"], "revision": mirror.commit, "path": path, "md5": md5}
         tag = InputTag("mlflow.data.context", CONTEXTS.get(Path(path), path.split("/")[1]))
         yield DatasetInput(Dataset(path, md5, "dvc", json.dumps(source)), [tag])
 
@@ -148,7 +138,7 @@ def _log_files(client: MlflowClient, run_id: str, mirror: Mirror) -> None:
     """Log stages.json, each file under its path, and plots' data as tables too, which MLflow shows side by side."""
     client.log_dict(run_id, mirror.stages, "stages.json")
     with tempfile.TemporaryDirectory(prefix="dvckit-") as folder:
-        for path in mirror.files:
+        for path in mirror.attached:
             file = mirror.write(path, Path(folder))
             client.log_artifact(run_id, str(file), str(Path(path).parent))
             if path in mirror.plots:
@@ -157,14 +147,14 @@ def _log_files(client: MlflowClient, run_id: str, mirror: Mirror) -> None:
 
 def _log_model(client: MlflowClient, run_id: str, mirror: Mirror) -> None:
     """Log the model's own files with the code that loads them, and register it; nothing is pickled."""
-    stored, project = mirror.revision.model, project_of(mirror.revision)
-    inputs: list[ColSpec | TensorSpec] = [ColSpec(TYPES[kind], name) for name, kind in mirror.card["input"].items()]
-    outputs: list[ColSpec | TensorSpec] = [ColSpec("double", name) for name in project.task.columns(np.empty(0))]
-    outputs.insert(0, ColSpec("long", project.features.target))
+    stored, project = mirror.model, project_of(mirror)
+    inputs = Schema([ColSpec(TYPES[kind], name) for name, kind in mirror.card["input"].items()])
+    predictions = [ColSpec("double", name) for name in project.task.columns(np.empty(0))]
+    outputs = Schema([ColSpec("long", project.features.target), *predictions])
     with tempfile.TemporaryDirectory(prefix="dvckit-") as folder, mlflow.start_run(run_id, log_system_metrics=False):
         (model := Path(folder) / "model").mkdir()
-        (model / "model.skops").write_bytes(mirror.revision.read(stored.path))
-        (model / "model.json").write_bytes(mirror.revision.read(stored.card))
+        (model / "model.skops").write_bytes(mirror.read(stored.path))
+        (model / "model.json").write_bytes(mirror.read(stored.card))
         (model / "project.txt").write_text(name := str(stored.project), encoding="utf-8")
         libraries = [f"{library}=={version}" for library, version in mirror.card["libraries"].items()]
         logged = mlflow.pyfunc.log_model(
@@ -172,22 +162,22 @@ def _log_model(client: MlflowClient, run_id: str, mirror: Mirror) -> None:
             loader_module=LOADER,
             data_path=str(model),
             code_paths=[_package(mirror, package, folder) for package in (re.split("[.:]", name)[0], "dvckit")],
-            signature=ModelSignature(Schema(inputs), Schema(outputs)),
+            signature=ModelSignature(inputs, outputs),
             pip_requirements=[*libraries, *NEEDS],
         )
     if not client.search_registered_models(f"name = '{stored.name}'"):
         client.create_registered_model(stored.name)
-    tags = {"revision": mirror.revision.name, "commit": mirror.commit}
+    tags = {"revision": mirror.name, "commit": mirror.commit}
     client.create_model_version(stored.name, logged.model_uri, run_id, tags, model_id=logged.model_id)
 
 
 def _package(mirror: Mirror, name: str, folder: str) -> str:
     """Write a package as git has it at a revision into a folder, and return its path; else that of the installed one."""
-    packages = [path for path in mirror.revision.files() if f"/{path}".endswith(f"/{name}/__init__.py")]
+    packages = [path for path in mirror.files() if f"/{path}".endswith(f"/{name}/__init__.py")]
     if not packages:
         return str(Path(str(sys.modules[name].__file__)).parent)
     path, archive = str(Path(min(packages, key=len)).parent), f"{folder}/{name}.tar"
-    git(mirror.revision.root, "archive", f"--output={archive}", mirror.commit, path)
+    git(mirror.root, "archive", f"--output={archive}", mirror.commit, path)
     with tarfile.open(archive) as members:
         members.extractall(folder)  # noqa: S202 - of git, which knows no path outside; Python 3.11.2 has no filter
     return f"{folder}/{path}"

@@ -3,6 +3,7 @@
 MLflow keeps the packages, as they were at the model's revision, beside the model and puts them on the path.
 """
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +13,12 @@ from dvckit.models import stored
 from dvckit.project import Project, load
 
 
+@dataclass(frozen=True)
 class LoadedModel:
     """The pipeline as MLflow calls it."""
 
-    def __init__(self, pipeline: Any, project: Project) -> None:
-        self.pipeline = pipeline
-        self.project = project
+    pipeline: Any
+    project: Project
 
     def predict(self, model_input: pd.DataFrame, params: dict[str, Any] | None = None) -> pd.DataFrame:  # noqa: ARG002 - MLflow's
         """Return label and predictions for each row of features, in their order."""

@@ -23,22 +23,20 @@ def answering(tracker: str, *servers: str, verify: bool | str = True) -> Iterato
 
     `verify` is as in requests: whether its certificate is checked, or with which file. Only for the main thread.
     """
-    lost: list[UserError] = []
 
     def check_all() -> None:
         for server in servers:
             check(tracker, server, verify=verify)
 
     def on_timer(*_: object) -> None:
+        pause = 1  # what the block does at its end may wait for the server, too
         try:
-            if not lost:
-                check_all()
+            check_all()
+            pause = PAUSE
         except UserError as error:
-            lost.append(error)
-        # what the block does at its end may wait for the server, too
-        signal.setitimer(signal.ITIMER_REAL, 1 if lost else PAUSE)
-        if lost:
-            raise _LostError
+            raise _LostError(error) from None
+        finally:
+            signal.setitimer(signal.ITIMER_REAL, pause)
 
     check_all()
     before = signal.signal(signal.SIGALRM, on_timer)
@@ -49,8 +47,8 @@ def answering(tracker: str, *servers: str, verify: bool | str = True) -> Iterato
         finally:
             signal.setitimer(signal.ITIMER_REAL, 0)
             signal.signal(signal.SIGALRM, before)
-    except _LostError:
-        raise lost[0] from None
+    except _LostError as lost:
+        raise lost.args[0] from None
     except Exception:
         check_all()  # its sentence is shorter than the client's
         raise

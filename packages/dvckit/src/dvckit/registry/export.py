@@ -15,14 +15,13 @@ from ruamel.yaml import YAML
 
 from dvckit.core.errors import UserError
 from dvckit.core.files import scratch_folder
-from dvckit.registry.facts import facts
+from dvckit.registry.facts import facts, scores
 from dvckit.registry.tags import model_version
 from dvckit.reports.templates import render
 from dvckit.repository.revision import Revision
 from dvckit.tasks.predictions import check_predictions
 
 SPEC = "1.6"
-LEARNED_FROM, SCORED_ON = "data/processed/train.parquet", "data/processed/holdout.parquet"
 
 
 def export(root: Path, wanted: str, folder: Path) -> Path:
@@ -31,22 +30,22 @@ def export(root: Path, wanted: str, folder: Path) -> Path:
     target = folder / f"{version.name}_{version.version}"
     if target.exists():
         raise UserError(f"{target} exists already; remove it, or name another folder")
-    revision = version.revision(root)
     # the stages that it is in now are the registry's: they would change the bytes
-    known = {key: value for key, value in facts(version, root).items() if key != "stages"}
-    with_task = known | {"task": _task(revision)}
+    known = {key: value for key, value in facts(version).items() if key != "stages"}
+    revision, sha256 = version.revision, known["model"]["sha256"]
+    task = _task(revision)
     model, card = revision.read(revision.model.path), revision.read(revision.model.card)
-    if hashlib.sha256(model).hexdigest() != known["model"]["sha256"]:
+    if hashlib.sha256(model).hexdigest() != sha256:
         raise UserError(f"{revision.model.path} of {version.tag} is not the model that its model.json describes")
     file = Path(revision.model.path).name
     use = (revision.file(revision.model.intended_use) or b"").decode() if revision.model.intended_use else ""
     contents = {
         file: model,
-        f"{file}.sha256": f"{known['model']['sha256']}  {file}\n".encode(),
+        f"{file}.sha256": f"{sha256}  {file}\n".encode(),
         Path(revision.model.card).name: card,
         "metadata.json": _json(known),
-        "README.md": model_card(with_task, file, use).encode(),
-        "bom.json": _json(bill_of_materials(with_task)),
+        "README.md": model_card(known, task, file, use).encode(),
+        "bom.json": _json(bill_of_materials(known, task)),
     }
     with scratch_folder(folder / f".{target.name}.tmp") as temporary:
         for name, content in contents.items():
@@ -55,135 +54,128 @@ def export(root: Path, wanted: str, folder: Path) -> Path:
     return target
 
 
-def _task(revision: Revision) -> str:
-    """Return the kind of answer, as Hugging Face calls it, from the table of predictions."""
+def _task(revision: Revision) -> str | None:
+    """Return the kind of answer, as Hugging Face calls it, from the table of predictions; None where there is no such."""
     path = revision.model.predictions
-    if path is None:
-        raise UserError(f"dvc.yaml {revision.where} names no table of predictions; register a version that has one")
-    return check_predictions(revision.table(path), f"{path} {revision.where}").name
+    return path and check_predictions(revision.table(path), f"{path} {revision.where}").name
 
 
 def _json(content: Any) -> bytes:
     return f"{json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False)}\n".encode()
 
 
-def model_card(version: dict[str, Any], file: str, intended_use: str) -> str:
-    """Return the model card as Markdown; `version` is what `facts` returns, with the task."""
-    rows = {about["path"]: about["rows"] for about in version["data"]["files"]}
+def _tables(version: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """Return the tables that the model was trained on and scored on; of one name, the processed one comes last."""
+    by_name = {Path(file["path"]).stem: file for file in version["data"]["files"]}
+    return {name: by_name[name] for name in ("train", "holdout") if name in by_name}
+
+
+def model_card(version: dict[str, Any], task: str | None, file: str, intended_use: str) -> str:
+    """Return the model card as Markdown; `version` is what `facts` returns."""
+    stream, yaml = StringIO(), YAML()
+    yaml.width = 1000
+    yaml.dump(_front_matter(version, task, file), stream)
     return render(
         "registry/model_card.md.jinja",
         **version,
-        front_matter=_yaml(_front_matter(version, file)),
-        training_rows=rows[LEARNED_FROM],
-        holdout_rows=rows[SCORED_ON],
+        front_matter=stream.getvalue(),
+        rows={name: table["rows"] for name, table in _tables(version).items()},
         intended_use=intended_use,
-        ends=lambda part, name: version["intervals"][part].get(name),
+        scores=scores(version),
     )
 
 
-def _front_matter(version: dict[str, Any], file: str) -> dict[str, Any]:
+def _front_matter(version: dict[str, Any], task: str | None, file: str) -> dict[str, Any]:
     """Return what Hugging Face reads of a model card: https://huggingface.co/docs/hub/model-cards."""
-    scores = version["metrics"]["holdout"]
+    holdout, data = version["metrics"]["holdout"], version["data"]
     result = {
-        "task": {"type": version["task"]},
-        "dataset": {"type": version["data"]["source"]["source"], "name": _data_name(version), "split": "holdout"},
-        "metrics": [{"type": name, "value": value} for name, value in scores.items()],
+        "task": {"type": task},
+        "dataset": {"type": data["source"].get("source", "unknown"), "name": data["description"], "split": "holdout"},
+        "metrics": [{"type": name, "value": value} for name, value in holdout.items()],
     }
-    return {
+    index = {"name": f"{version['name']} {version['version']}", "results": [result]}
+    matter = {
         "license": (version["license"] or "unknown").lower(),
         "library_name": "sklearn",
-        "tags": ["sklearn", "skops", version["task"]],
-        "pipeline_tag": version["task"],
+        "tags": ["sklearn", "skops", task],
+        "pipeline_tag": task,
         "model_format": "skops",
         "model_file": file,
-        "metrics": list(scores),
-        "model-index": [{"name": f"{version['name']} {version['version']}", "results": [result]}],
+        "metrics": list(holdout),
+        "model-index": [index] if task else None,  # a result must name its task
     }
+    return dict(_known(matter))
 
 
-def _data_name(version: dict[str, Any]) -> str:
-    return f"{version['name']} data ({version['data']['source']['source']})"
+def _known(content: Any) -> Any:
+    """Return nested mappings and lists without what is None."""
+    if isinstance(content, dict):
+        return {key: _known(value) for key, value in content.items() if value is not None}
+    return [_known(item) for item in content if item is not None] if isinstance(content, list) else content
 
 
-def _yaml(content: dict[str, Any]) -> str:
-    stream = StringIO()
-    yaml = YAML()
-    yaml.width = 1000
-    yaml.dump(content, stream)
-    return stream.getvalue()
-
-
-def bill_of_materials(version: dict[str, Any]) -> dict[str, Any]:
-    """Return the model, its data and the packages that it runs with as CycloneDX; `version` is what `facts` returns, with the task."""
-    data = [_data_component(file) for file in version["data"]["files"]]
-    libraries = [
-        {"type": "library", "bom-ref": f"pkg:pypi/{name}@{version}", "name": name, "version": version}
-        for name, version in version["packages"]["all"].items()
-    ]
-    parts = [*data, *({**library, "purl": library["bom-ref"]} for library in libraries)]
-    return {
+def bill_of_materials(version: dict[str, Any], task: str | None) -> dict[str, Any]:
+    """Return the model, its data and the packages that it runs with as CycloneDX; `version` is what `facts` returns."""
+    parts = [_data_component(file) for file in version["data"]["files"]]
+    for name, number in version["packages"]["all"].items():
+        purl = f"pkg:pypi/{name}@{number}"
+        parts.append({"type": "library", "bom-ref": purl, "name": name, "version": number, "purl": purl})
+    bom = {
         "$schema": f"http://cyclonedx.org/schema/bom-{SPEC}.schema.json",
         "bomFormat": "CycloneDX",
         "specVersion": SPEC,
         "serialNumber": f"urn:uuid:{uuid.uuid5(uuid.NAMESPACE_URL, version['code']['commit'] + '/' + version['tag'])}",
         "version": 1,
-        "metadata": {"timestamp": version["registered"]["when"], "component": _model_component(version)},
+        "metadata": {"timestamp": version["registered"]["when"], "component": _model_component(version, task)},
         "components": parts,
         "dependencies": [{"ref": version["tag"], "dependsOn": [part["bom-ref"] for part in parts]}],
     }
+    return dict(_known(bom))
 
 
-def _model_component(version: dict[str, Any]) -> dict[str, Any]:
-    hashes = {"MD5": version["model"]["md5"], "SHA-256": version["model"]["sha256"]}
-    code = version["code"]
+def _model_component(version: dict[str, Any], task: str | None) -> dict[str, Any]:
+    code, model, licence = version["code"], version["model"], version["license"]
     return {
         "type": "machine-learning-model",
         "bom-ref": version["tag"],
         "name": version["name"],
         "version": version["version"],
         "description": version["description"],
-        "hashes": [{"alg": name, "content": value} for name, value in hashes.items()],
-        **({"licenses": [{"expression": version["license"]}]} if version["license"] else {}),
-        **({"externalReferences": [{"type": "vcs", "url": code["repository"]}]} if code["repository"] else {}),
-        "modelCard": _cyclonedx_card(version),
+        "hashes": [{"alg": "MD5", "content": model["md5"]}, {"alg": "SHA-256", "content": model["sha256"]}],
+        "licenses": [{"expression": licence}] if licence else None,
+        "externalReferences": [{"type": "vcs", "url": code["repository"]}] if code["repository"] else None,
+        "modelCard": _cyclonedx_card(version, task),
         "properties": [{"name": "git:commit", "value": code["commit"]}],
     }
 
 
 def _data_component(file: dict[str, Any]) -> dict[str, Any]:
-    rows = [] if file["rows"] is None else [{"name": "rows", "value": str(file["rows"])}]
     return {
         "type": "data",
         "bom-ref": file["path"],
         "name": file["path"],
         "hashes": [{"alg": "MD5", "content": file["md5"]}],
         "data": [{"type": "dataset", "name": file["path"]}],
-        "properties": rows,
+        "properties": [] if file["rows"] is None else [{"name": "rows", "value": str(file["rows"])}],
     }
 
 
-def _cyclonedx_card(version: dict[str, Any]) -> dict[str, Any]:
+def _cyclonedx_card(version: dict[str, Any], task: str | None) -> dict[str, Any]:
     params = {key: value for key, value in version["parameters"].items() if key.startswith("train.")}
-    metrics = [
-        {"type": name, "value": str(value), "slice": part, **_bounds(version["intervals"][part].get(name))}
-        for part in ("holdout", "cv")
-        for name, value in version["metrics"][part].items()
-    ]
+    metrics = []
+    for part, name, value, low, high in scores(version):
+        if part != "baseline":
+            interval = None if low is None else {"lowerBound": str(low), "upperBound": str(high)}
+            metrics.append({"type": name, "value": str(value), "slice": part, "confidenceInterval": interval})
     return {
         "modelParameters": {
             "approach": {"type": "supervised"},
-            "task": version["task"],
-            "architectureFamily": params["train.pipeline"],
-            "datasets": [{"ref": path} for path in (LEARNED_FROM, SCORED_ON)],
+            "task": task,
+            "architectureFamily": params.get("train.pipeline"),
+            "datasets": [{"ref": table["path"]} for table in _tables(version).values()],
             "inputs": [{"format": f"{name}: {kind}"} for name, kind in version["model"]["input"].items()],
             "outputs": [{"format": f"prediction of {version['target']}"}],
         },
         "quantitativeAnalysis": {"performanceMetrics": metrics},
         "properties": [{"name": key, "value": json.dumps(value)} for key, value in params.items()],
     }
-
-
-def _bounds(interval: dict[str, Any] | None) -> dict[str, Any]:
-    if interval is None:
-        return {}
-    return {"confidenceInterval": {"lowerBound": str(interval["low"]), "upperBound": str(interval["high"])}}

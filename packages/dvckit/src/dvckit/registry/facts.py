@@ -4,19 +4,18 @@ No object of DVC's is read, so that it works in a clone that pulled nothing.
 """
 
 import json
-import re
-import tomllib
-from pathlib import Path, PurePosixPath
+from collections.abc import Iterator
+from pathlib import PurePosixPath
 from typing import Any
-from urllib.parse import urlsplit
 
 from dvckit.core.errors import UserError
 from dvckit.core.grid import Grid, terminal
-from dvckit.core.layout import DATA_QUALITY, DIAGNOSTICS, EVALUATION, METRICS, PARAMS, PROCESSED, RAW, TEST, TRAIN
+from dvckit.core.layout import DATA_QUALITY, DIAGNOSTICS, EVALUATION, METRICS, PARAMS, TEST, TRAIN
 from dvckit.core.mappings import leaves
 from dvckit.registry.tags import Version
+from dvckit.repository.locks import Stages, paths_of, upstream
 from dvckit.repository.objects import listing, md5_of
-from dvckit.repository.programs import git, git_files
+from dvckit.repository.programs import git_files
 from dvckit.repository.revision import Revision
 
 WIDE = 1000  # a path or a hash is never cut
@@ -33,80 +32,76 @@ def differing(revision: Revision) -> list[str]:
     """Return the files and parameters of a commit that are not those that its locks name.
 
     So: code, data or a parameter that was changed and committed without a run, a result that was edited, and a file that
-    a run has read and nobody has committed.
+    a run has read and neither git nor DVC, with a .dvc file, has.
     """
-    read = [dep for stage in revision.stages.values() for dep in stage.get("deps", ())]
-    made = revision.md5s
-    named = sorted({*((dep["path"], dep.get("md5")) for dep in read), *made.items()}, key=str)
-    blobs = git_files(revision.root, [(str(revision.commit), path) for path, _ in named])
-    found = {
-        path
-        for (path, md5), blob in zip(named, blobs, strict=True)
-        if made.get(path, md5) != md5 or (blob is not None and md5_of(blob) != md5)
-    }
-    committed = revision.files()
-    found |= {dep["path"] for dep in read if dep.get("md5", "").endswith(".dir") and _differs(revision, dep, committed)}
-    found |= {dep["path"] for dep in read if dep["path"] not in made and not _is_kept(dep, committed)}
+    read = {(dep["path"], dep.get("md5")) for stage in revision.stages.values() for dep in stage.get("deps", ())}
+    made, files = revision.md5s, revision.files()
+    kept = _kept(revision, read, files)
+    differ = {path for path, md5 in read | set(made.items()) if {made.get(path, md5), kept.get(path, md5)} != {md5}}
+    lost = {path for path, _ in read if path not in made and path not in kept and not _is_added(path, files)}
     params = dict(leaves(revision.yaml(PARAMS.as_posix())))
-    return sorted(found) + sorted(key for key, value in revision.params.items() if params.get(key) != value)
+    return sorted(differ | lost) + sorted(key for key, value in revision.params.items() if params.get(key) != value)
 
 
-def _differs(revision: Revision, folder: dict[str, Any], committed: set[str]) -> bool:
-    """Tell whether a folder that a stage read has other files in git now; one that git does not have is DVC's."""
-    names = [name for name in committed if name.startswith(f"{folder['path']}/")]
-    blobs = git_files(revision.root, [(str(revision.commit), name) for name in names])
-    md5s = {
-        name.removeprefix(f"{folder['path']}/"): md5_of(blob or b"") for name, blob in zip(names, blobs, strict=True)
+def _kept(revision: Revision, read: set[tuple[str, Any]], files: set[str]) -> dict[str, str]:
+    """Return the md5 of what git has of the outputs, and of the files and folders that stages read."""
+    folders = {path for path, md5 in read if str(md5).endswith(".dir")}
+    named = {path for path, _ in read} | set(revision.md5s)
+    wanted = [name for name in files if name in named or folders & {*map(str, PurePosixPath(name).parents)}]
+    contents = git_files(revision.root, [(str(revision.commit), name) for name in wanted])
+    md5s = {name: md5_of(content or b"") for name, content in zip(wanted, contents, strict=True)}
+    inside = {
+        folder: {name.removeprefix(f"{folder}/"): md5 for name, md5 in md5s.items() if name.startswith(f"{folder}/")}
+        for folder in folders
     }
-    return bool(names) and f"{md5_of(listing(md5s))}.dir" != folder["md5"]
+    return md5s | {folder: f"{md5_of(listing(members))}.dir" for folder, members in inside.items() if members}
 
 
-def _is_kept(dep: dict[str, Any], committed: set[str]) -> bool:
-    """Tell whether git, or DVC with a .dvc file, has what a stage read; of a folder of git's, the count is compared."""
-    path = PurePosixPath(dep["path"])
-    if str(path) in committed or any(f"{part}.dvc" in committed for part in (path, *path.parents)):
-        return True
-    return sum(name.startswith(f"{path}/") for name in committed) == dep.get("nfiles")
+def _is_added(path: str, files: set[str]) -> bool:
+    """Tell whether DVC keeps a file, or a folder that it is in, with a .dvc file."""
+    return any(f"{part}.dvc" in files for part in (path, *PurePosixPath(path).parents))
 
 
-def facts(version: Version, root: Path) -> dict[str, Any]:
+def facts(version: Version) -> dict[str, Any]:
     """Return everything that is known of a version, for JSON; UserError where its commit lacks a result."""
-    revision = version.revision(root)
-    results = {path: _result(revision, version, path) for path in required(revision)[1:]}
+    revision = version.revision
+    results = {path: _result(version, path) for path in required(revision)[1:]}
     card, evaluation = results[revision.model.card], results[EVALUATION.as_posix()]
-    differs = differing(revision)
+    model = _outputs(revision.stages)[revision.model.path]
+    code = {"commit": revision.commit, "repository": revision.repository}
+    differs, source, licence = differing(revision), _source(revision), revision.about.get("license")
     return {
         "name": version.name,
         "version": version.version,
         "tag": version.tag,
         "stages": list(version.stages),
         "description": revision.model.description,
-        "license": _licence(revision),
+        "license": licence if isinstance(licence, str) else None,  # in SPDX's words
         "registered": {"by": version.author, "when": version.when, "message": version.message},
-        "code": {"commit": version.commit, "repository": repository(root), "clean": not differs, "differing": differs},
-        "data": {"source": _source(revision), "files": _files(revision, results)},
-        "model": {**_outputs(revision)[revision.model.path], "sha256": card["sha256"], "input": card["input"]},
+        "code": {**code, "clean": not differs, "differing": differs},
+        "data": {"description": _in_words(revision, source), "source": source, "files": _files(revision, results)},
+        "model": {**model, "sha256": card["sha256"], "input": card["input"]},
         "target": revision.target,
         "parameters": dict(sorted(revision.params.items())),
         "metrics": results[METRICS.as_posix()],
         "intervals": {part: evaluation[part] for part in ("holdout", "cv")},
-        "slices": results[DIAGNOSTICS.as_posix()]["slices"],
+        "slices": results[DIAGNOSTICS.as_posix()].get("slices", []),
         "packages": {"main": card["libraries"], "all": revision.packages.needed()},
         "pipeline": {name: _stage(stage) for name, stage in revision.stages.items()},
     }
 
 
-def _result(revision: Revision, version: Version, path: str) -> Any:
+def _result(version: Version, path: str) -> Any:
     try:
-        return json.loads(revision.file(path) or b"")
+        return json.loads(version.revision.file(path) or b"")
     except ValueError:
         raise UserError(
             f"{version.tag} is incomplete: its commit has no {path}; register one that `dvc repro -P` made"
         ) from None
 
 
-def _outputs(revision: Revision) -> dict[str, dict[str, Any]]:
-    outs = [out for stage in revision.stages.values() for out in stage.get("outs", ())]
+def _outputs(stages: Stages) -> dict[str, dict[str, Any]]:
+    outs = [out for stage in stages.values() for out in stage.get("outs", ())]
     return {out["path"]: {"path": out["path"], "md5": out["md5"], "size": out["size"]} for out in outs}
 
 
@@ -117,19 +112,42 @@ def _source(revision: Revision) -> dict[str, Any]:
     return {**params, "md5": read.get(params.get("path"))}
 
 
+def _in_words(revision: Revision, source: dict[str, Any]) -> str:
+    """Say which data these are, as the dataset in dvc.yaml is described, and where they come from."""
+    match source:
+        case {"source": "synthetic", "rows": rows, "seed": seed}:
+            made_up = f"a program made up {rows} rows from seed {seed}"
+            origin = f"synthetic: {made_up}, and what is learned from them holds for them alone"
+        case {"source": "files", "path": path}:
+            origin = f"the user's own files, from the folder {path}"
+        case {"source": "web", "mirrors": [mirror, *_]}:
+            origin = f"downloaded from {mirror}, or from another mirror with the same sha256"
+        case {"source": "kaggle"}:
+            origin = "downloaded from Kaggle"
+        case _:
+            origin = str(source.get("source", "from a source that no parameter names"))
+    described = [about.get("desc") for about in revision.artifacts.values() if about.get("type") == "dataset"]
+    return f"{next(filter(None, described), 'Data')} ({origin})"
+
+
 def _files(revision: Revision, results: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return the raw tables and those that the model was trained and scored on; `rows` is None where no report has it."""
+    """Return the tables of the stages that read no other's, and of those that make what the model is trained on.
+
+    `rows` is None where no report has it.
+    """
+    model = revision.model
+    stages = upstream(revision.stages, model.path)
+    outputs = {name: _outputs({name: stage}) for name, stage in stages.items()}
+    inputs = {name: paths_of({name: stage}, "deps") & revision.md5s.keys() for name, stage in stages.items()}
+    learned = {path for name in stages if model.path in outputs[name] for path in inputs[name]}
     quality, holdout = results[DATA_QUALITY.as_posix()], results[EVALUATION.as_posix()]["holdout"]["rows"]
     labelled, test = (quality[part]["rows"] for part in (TRAIN, TEST))
-    rows = {
-        RAW / "train.csv": labelled["read"],
-        RAW / "test.csv": test["read"],
-        PROCESSED / "train.parquet": labelled["accepted"] - holdout,
-        PROCESSED / "holdout.parquet": holdout,
-        PROCESSED / "test.parquet": test["accepted"],
-    }
-    outs = [out for path, out in _outputs(revision).items() if Path(path) in rows or Path(path).parent == RAW]
-    return [{**out, "rows": rows.get(Path(out["path"]))} for out in outs]
+    raw = {TRAIN: labelled["read"], TEST: test["read"]}
+    split = {TRAIN: labelled["accepted"] - holdout, "holdout": holdout, TEST: test["accepted"]}
+    made = {path: (out, raw) for name in stages if not inputs[name] for path, out in outputs[name].items()}
+    made |= {path: (out, split) for outs in outputs.values() if learned & outs.keys() for path, out in outs.items()}
+    tables = [table for path, table in made.items() if path not in (model.path, model.card)]
+    return [{**out, "rows": rows.get(PurePosixPath(out["path"]).stem)} for out, rows in tables]
 
 
 def _stage(entry: dict[str, Any]) -> dict[str, Any]:
@@ -140,33 +158,33 @@ def _stage(entry: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _licence(revision: Revision) -> str | None:
-    """Return the licence as pyproject.toml names it, in SPDX's words."""
-    licence = tomllib.loads((revision.file("pyproject.toml") or b"").decode()).get("project", {}).get("license")
-    return licence if isinstance(licence, str) else None
-
-
-def repository(root: Path) -> str | None:
-    """Return where the code is fetched from, without a password or token; None without a remote or for a local one."""
-    try:
-        url = git(root, "remote", "get-url", "origin").strip()
-    except UserError:
-        return None
-    if "://" not in url:
-        return url if re.match(r"[\w.-]+@[\w.-]+:", url) else None
-    parts = urlsplit(url)
-    if parts.scheme == "file":
-        return None
-    user, _, host = parts.netloc.rpartition("@")
-    name = user.partition(":")[0] if parts.scheme == "ssh" else ""
-    return parts._replace(netloc=f"{name}@{host}" if name else host).geturl()
+def scores(version: dict[str, Any]) -> Iterator[tuple[str, str, float, Any, Any]]:
+    """Yield each score of `facts`: what it is on, its name, its value, and the ends of its interval, or None."""
+    for part, values in version["metrics"].items():
+        for name, value in values.items():
+            interval = version["intervals"].get(part, {}).get(name)
+            ends = interval if isinstance(interval, dict) else {}
+            yield part, name, value, ends.get("low"), ends.get("high")
 
 
 def print_facts(version: dict[str, Any]) -> None:
     """Print what `facts` returns for the terminal."""
     console = terminal(WIDE)
     console.print("\n".join(_sentences(version)), soft_wrap=True)
-    for title, (header, rows) in _tables(version).items():
+    pipeline = [
+        (stage, kind, path, md5)
+        for stage, about in version["pipeline"].items()
+        for kind in ("inputs", "outputs")
+        for path, md5 in about[kind].items()
+    ]
+    data = [(file["path"], file["rows"], file["md5"]) for file in version["data"]["files"]]
+    for title, header, rows in (
+        ("Data", ("path", "rows", "md5"), data),
+        ("Scores, with 95 % intervals", ("on", "score", "value", "low", "high"), scores(version)),
+        ("Parameters", ("key", "setting"), version["parameters"].items()),
+        ("Packages that the model depends on", ("package", "version"), version["packages"]["main"].items()),
+        ("Stages", ("stage", "kind", "path", "md5"), pipeline),
+    ):
         cells = [["" if cell is None else str(cell) for cell in row] for row in rows]
         console.print(f"\n{title}")
         Grid("", header, cells, numeric=NUMBERS).print(console)
@@ -182,36 +200,8 @@ def _sentences(version: dict[str, Any]) -> list[str]:
         f"registered {registered['when']} by {registered['by']}: {registered['message']}",
         f"code       {code['commit']}, {'clean' if code['clean'] else differing_from}",
         f"repository {code['repository'] or 'none but this clone'}",
+        f"data       {data['description']}",
         f"source     {source}",
         f"model      {model['path']}, sha256 {model['sha256']}",
         f"input      {', '.join(f'{name} {kind}' for name, kind in model['input'].items())}",
     ]
-
-
-def _tables(version: dict[str, Any]) -> dict[str, tuple[tuple[str, ...], list[tuple[Any, ...]]]]:
-    main = version["packages"]["main"]
-    scores = [
-        (part, name, value, *_ends(version["intervals"].get(part, {}).get(name)))
-        for part, values in version["metrics"].items()
-        for name, value in values.items()
-    ]
-    pipeline = [
-        (stage, kind, path, md5)
-        for stage, about in version["pipeline"].items()
-        for kind in ("inputs", "outputs")
-        for path, md5 in about[kind].items()
-    ]
-    return {
-        "Data": (
-            ("path", "rows", "md5"),
-            [(file["path"], file["rows"], file["md5"]) for file in version["data"]["files"]],
-        ),
-        "Scores, with 95 % intervals": (("on", "score", "value", "low", "high"), scores),
-        "Parameters": (("key", "setting"), list(version["parameters"].items())),
-        "Packages that the model depends on": (("package", "version"), list(main.items())),
-        "Stages": (("stage", "kind", "path", "md5"), pipeline),
-    }
-
-
-def _ends(interval: dict[str, float] | None) -> tuple[float | None, float | None]:
-    return (interval["low"], interval["high"]) if isinstance(interval, dict) else (None, None)

@@ -2,13 +2,13 @@
 
 import json
 from pathlib import Path
-from typing import Any
 
 from dvckit.core.errors import UserError
 from dvckit.core.grid import Grid, terminal
 from dvckit.core.layout import METRICS, PARAMS
 from dvckit.registry.facts import differing, required
-from dvckit.registry.tags import STAGE, Bump, Version, assign, model_version, next_version, tag_version, versions
+from dvckit.registry.tags import STAGE, Bump, Version, assign, model_version, tag_version, versions
+from dvckit.repository.locks import paths_of
 from dvckit.repository.objects import STORAGE
 from dvckit.repository.packages import UV_LOCK
 from dvckit.repository.programs import git, git_files
@@ -18,19 +18,17 @@ from dvckit.repository.revision import Revision
 SHOWN = 2  # scores of the hold-out that the list of versions shows
 
 
-def models(root: Path) -> list[dict[str, Any]]:
+def models(root: Path) -> list[tuple[Version, dict[str, float]]]:
     """Return every version, the highest first, with its first hold-out scores as reports/metrics.json names them."""
     known = versions(root, Revision(root, "HEAD").model.name)
-    return [
-        {**version._asdict(), **dict(list(scores.items())[:SHOWN])}
-        for version, scores in zip(known, _holdout(root, known), strict=True)
-    ]
+    shown = [dict(list(scores.items())[:SHOWN]) for scores in _holdout(root, known)]
+    return list(zip(known, shown, strict=True))
 
 
 def _holdout(root: Path, known: list[Version]) -> list[dict[str, float]]:
     """Return the hold-out scores of each version; none where its commit has none in git."""
     found = []
-    for content in git_files(root, [(version.commit, METRICS.as_posix()) for version in known]):
+    for content in git_files(root, [(str(version.revision.commit), METRICS.as_posix()) for version in known]):
         try:
             found.append(dict(json.loads(content or b"{}").get("holdout", {})))
         except ValueError:
@@ -52,13 +50,12 @@ def register(root: Path, rev: str | None, bump: Bump) -> str:
     _refuse_incomplete(revision)
     _refuse_missing(revision)
     message = git(root, "log", "--max-count=1", "--format=%s", str(revision.commit)).strip()
-    return tag_version(root, name, next_version(root, name, bump), revision.name, message)
+    return tag_version(revision, name, bump, message)
 
 
 def _refuse_dirty(root: Path) -> None:
-    stages = Revision(root).stages.values()
-    paths = {entry["path"] for stage in stages for kind in ("deps", "outs") for entry in stage.get(kind, ())}
-    files = [str(PARAMS), UV_LOCK, ":(glob)**/dvc.yaml", ":(glob)**/dvc.lock", *sorted(paths)]
+    paths = sorted(paths_of(Revision(root).stages, "deps", "outs"))
+    files = [str(PARAMS), UV_LOCK, ":(glob)**/dvc.yaml", ":(glob)**/dvc.lock", *paths]
     if changed := git(root, "status", "--porcelain", "--untracked-files=no", "--", *files).splitlines():
         names = ", ".join(line[3:] for line in changed)
         raise UserError(f"a version is a commit, and {names} differ from HEAD; commit them or undo them")
@@ -97,41 +94,34 @@ def promote(root: Path, wanted: str, stage: str, *, accept_equal: bool) -> str:
     version = model_version(root, wanted)
     for current in versions(root, version.name):
         if stage in current.stages:
-            _refuse_no_better(root, version, current, stage, accept_equal=accept_equal)
-    return assign(root, version, stage, f"{version.version} to {stage}")
+            _refuse_no_better(version, current, stage, accept_equal=accept_equal)
+    return assign(version, stage)
 
 
-def _refuse_no_better(root: Path, new: Version, old: Version, stage: str, *, accept_equal: bool) -> None:
+def _refuse_no_better(new: Version, old: Version, stage: str, *, accept_equal: bool) -> None:
     from dvckit.compare.compare import BETTER, INDISTINGUISHABLE, compare_revisions
 
-    if new == old:
+    if new.tag == old.tag:
         raise UserError(f"{new.tag} is in {stage} already")
-    (candidate,) = compare_revisions([old.revision(root), new.revision(root)]).candidates
+    (candidate,) = compare_revisions([old.revision, new.revision]).candidates
     by_metric, verdict = {test.metric.name: test.verdict for test in candidate.tests}, candidate.overall
-    if verdict == BETTER or (verdict == INDISTINGUISHABLE and accept_equal):
-        return
-    scores = _holdout(root, [new, old])
-    tests = [
-        f"hold-out {name} {scores[0].get(name)} against {scores[1].get(name)}: {by_metric[name]}" for name in by_metric
-    ]
     equal = verdict == INDISTINGUISHABLE
+    if verdict == BETTER or (equal and accept_equal):
+        return
+    ours, theirs = _holdout(new.revision.root, [new, old])
+    tests = [f"hold-out {name} {ours.get(name)} against {theirs.get(name)}: {by_metric[name]}" for name in by_metric]
     raise UserError(
         f"{new.version} {'cannot be told from' if equal else 'is worse than'} {old.version}, which is in {stage} "
         f"({'; '.join(tests)}); {'pass `--accept-equal` to promote it all the same' if equal else 'nothing was changed'}"
     )
 
 
-def print_models(found: list[dict[str, Any]]) -> None:
+def print_models(found: list[tuple[Version, dict[str, float]]]) -> None:
     """Print a line for each version of `models`."""
-    scores = [*dict.fromkeys(name for version in found for name in version if name not in Version._fields)]
+    names = [*dict.fromkeys(name for _, scores in found for name in scores)]
     rows = [
-        [
-            version["version"],
-            " ".join(version["stages"]),
-            version["when"],
-            version["author"],
-            *(f"{version[name]:.4f}" if name in version else "" for name in scores),
-        ]
-        for version in found
+        [version.version, " ".join(version.stages), version.when, version.author]
+        + [f"{scores[name]:.4f}" if name in scores else "" for name in names]
+        for version, scores in found
     ]
-    Grid("", ["version", "stages", "registered", "by", *scores], rows, numeric=scores).print(terminal())
+    Grid("", ["version", "stages", "registered", "by", *names], rows, numeric=names).print(terminal())

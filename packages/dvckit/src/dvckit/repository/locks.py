@@ -92,6 +92,23 @@ def params_of(stages: Stages) -> dict[str, Any]:
     }
 
 
+def paths_of(stages: Stages, *kinds: str) -> set[str]:
+    """Return the paths of all `deps` or `outs` of stages."""
+    return {item["path"] for stage in stages.values() for kind in kinds for item in stage.get(kind, ())}
+
+
+def upstream(stages: Stages, path: str) -> Stages:
+    """Return the stage that makes a file, and those that make what it reads."""
+    makers = {output.path: output.stage for output in outputs_of(stages)}
+    waiting, found = [path], set[str]()
+    while waiting:
+        name = makers.get(waiting.pop())
+        if name and name not in found:
+            found.add(name)
+            waiting += paths_of({name: stages[name]}, "deps")
+    return {name: stage for name, stage in stages.items() if name in found}
+
+
 def fresh_stages(stages: Stages) -> Stages:
     """Return the stages that read what the others made last.
 

@@ -9,6 +9,8 @@ trusts a truncated cache object. No code of the revision is run.
 import difflib
 import json
 import os
+import re
+import tomllib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from functools import cached_property
@@ -52,11 +54,14 @@ class Model(NamedTuple):
 class Revision:
     """A commit, named by its hash, a tag, a branch or a DVC experiment; or the workspace: the files on disk."""
 
-    def __init__(self, root: Path, name: str | None = None) -> None:
-        """Look up a revision in the project at `root`; None and "workspace" are the workspace. UserError if unknown."""
+    def __init__(self, root: Path, name: str | None = None, commit: str | None = None) -> None:
+        """Look up a revision in the project at `root`; None and "workspace" are the workspace. UserError if unknown.
+
+        Where its commit is known, nothing is looked up.
+        """
         self.root = root
         self.name = WORKSPACE if name is None else name
-        self.commit = None if self.name == WORKSPACE else resolve(root, self.name)
+        self.commit = commit or (None if self.name == WORKSPACE else resolve(root, self.name))
 
     def __str__(self) -> str:
         if self.commit is None:
@@ -178,6 +183,25 @@ class Revision:
     def target(self) -> str | None:
         """The column that the rows to predict lack."""
         return next((name for name in self.columns(TRAIN) if name not in self.columns(TEST)), None)
+
+    @cached_property
+    def about(self) -> dict[str, Any]:
+        """The table `project` of pyproject.toml; empty where it cannot be read."""
+        with suppress(ValueError):
+            return dict(tomllib.loads((self.file("pyproject.toml") or b"").decode()).get("project", {}))
+        return {}
+
+    @property
+    def repository(self) -> str | None:
+        """Where the code is fetched from, without a password or token; None without a remote or for a local one."""
+        try:
+            url = git(self.root, "remote", "get-url", "origin").strip()
+        except UserError:
+            return None
+        if url.startswith("file:") or not re.match(r"[\w.-]+@[\w.-]+:|\w+://", url):
+            return None
+        secret, rest = (":[^/]*@", "@") if url.startswith("ssh:") else ("//[^/]*@", "//")
+        return re.sub(secret, rest, url, count=1)
 
     @cached_property
     def packages(self) -> PackageLock:

@@ -2,42 +2,34 @@
 
 import json
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from dvckit.core.grid import first
 from dvckit.core.layout import TEST, TRAIN
 from dvckit.registry.tags import Bump, Version, next_version, versions
-from dvckit.repository.locks import Stages, params_of
+from dvckit.repository.locks import params_of, upstream
 from dvckit.repository.programs import git
 from dvckit.repository.revision import Revision
 
 FEW = 8  # names in a sentence
 
 
-class Change(NamedTuple):
-    """A version that is due; `why` says what changed since the last one."""
+def tags_due(root: Path, commit: str, bump: Bump | None) -> dict[str, str]:
+    """Return the tags of the versions that a commit is due, each with what changed since the last one.
 
-    name: str
-    version: str
-    why: str
-
-
-def changes(root: Path, commit: str, bump: Bump | None) -> list[Change]:
-    """Return the versions that a commit is due; `bump` overrules the part of the number that follows from the change.
-
-    The datasets and models among the `artifacts` of dvc.yaml have versions.
+    The datasets and models among the `artifacts` of dvc.yaml have versions. `bump` overrules the part of the number that
+    follows from the change.
     """
-    new, due = Revision(root, commit), []
+    new, tags = Revision(root, commit), {}
     for name, about in new.artifacts.items():
         if about.get("type") not in ("dataset", "model"):
             continue
         last = _last(root, name, commit)
-        if last is None:
-            due.append(Change(name, next_version(root, name, bump or "major"), "the first version here"))
-        elif _files(old := last.revision(root), about) != _files(new, about):
-            part, why = _part(old, new, about)
-            due.append(Change(name, next_version(root, name, bump or part), f"{why} since {last.version}"))
-    return due
+        if last and _files(last.revision, about) == _files(new, about):
+            continue
+        part, why = _change(last, new, about)
+        tags[f"{name}@{next_version(root, name, bump or part)}"] = why
+    return tags
 
 
 def _last(root: Path, name: str, commit: str) -> Version | None:
@@ -52,13 +44,16 @@ def _files(revision: Revision, about: dict[str, Any]) -> dict[str, str]:
     return {path: md5 for path, md5 in revision.md5s.items() if Path(path).is_relative_to(place)}
 
 
-def _part(old: Revision, new: Revision, about: dict[str, Any]) -> tuple[Bump, str]:
+def _change(last: Version | None, new: Revision, about: dict[str, Any]) -> tuple[Bump, str]:
     """Return major where what users rely on changed, minor where params did, patch where only code or inputs did."""
+    if last is None:
+        return "major", "the first version here"
+    old = last.revision
     if names := _differing(_interface(old, about), _interface(new, about)):
-        return "major", f"other columns ({first(names, FEW)})"
+        return "major", f"other columns ({first(names, FEW)}) since {last.version}"
     if names := _differing(_params(old, about), _params(new, about)):
-        return "minor", f"other params ({first(names, FEW)})"
-    return "patch", "same columns and params, other content"
+        return "minor", f"other params ({first(names, FEW)}) since {last.version}"
+    return "patch", f"same columns and params, other content since {last.version}"
 
 
 def _differing(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
@@ -78,21 +73,9 @@ def _interface(revision: Revision, about: dict[str, Any]) -> dict[str, Any]:
 
 def _params(revision: Revision, about: dict[str, Any]) -> dict[str, Any]:
     """Return the parameters that an artifact is made with: of its stage and those before, up to the dataset's for a model."""
-    stages = _upstream(revision.stages, about["path"])
+    stages = upstream(revision.stages, about["path"])
     if about["type"] == "model":
         datasets = [other["path"] for other in revision.artifacts.values() if other.get("type") == "dataset"]
-        before = {name for path in datasets for name in _upstream(revision.stages, path)}
+        before = {name for path in datasets for name in upstream(revision.stages, path)}
         stages = {name: stage for name, stage in stages.items() if name not in before}
     return params_of(stages)
-
-
-def _upstream(stages: Stages, path: str) -> Stages:
-    """Return the stage that makes a file, and those that make what it reads."""
-    makers = {out["path"]: name for name, stage in stages.items() for out in stage.get("outs", ())}
-    waiting, found = [path], set[str]()
-    while waiting:
-        name = makers.get(waiting.pop())
-        if name and name not in found:
-            found.add(name)
-            waiting += [dep["path"] for dep in stages[name].get("deps", ())]
-    return {name: stage for name, stage in stages.items() if name in found}

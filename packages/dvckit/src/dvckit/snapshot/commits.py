@@ -4,28 +4,28 @@
 index, and one transaction moves the branch and makes the tags.
 """
 
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 from dvckit.core.errors import UserError
 from dvckit.core.files import unfinished
 from dvckit.registry.tags import check_identity, due
 from dvckit.repository.programs import git
 
-UNDER_WAY = ("MERGE_HEAD", "CHERRY_PICK_HEAD", "REVERT_HEAD", "rebase-merge", "rebase-apply")
+# What git has while something is done in steps.
+UNDER_WAY = {"MERGE_HEAD": "merge", "CHERRY_PICK_HEAD": "cherry-pick", "REVERT_HEAD": "revert"}
+UNDER_WAY |= dict.fromkeys(("rebase-merge", "rebase-apply"), "rebase")
 
 
-class Index:
+class Index(NamedTuple):
     """A copy of git's index, in which a commit is prepared; git's own takes its content only with the commit."""
 
-    def __init__(self, root: Path, file: Path, copy: Path) -> None:
-        self.root = root
-        self.file = file
-        self.copy = copy
-        self.before = file.read_bytes()
-        shutil.copyfile(file, copy)
+    root: Path
+    file: Path
+    copy: Path
+    before: bytes
 
     def git(self, *arguments: str, given: str = "") -> str:
         """Run git on the copy, paths taken as they are."""
@@ -37,10 +37,6 @@ class Index:
         self.git("add", "--update", ".")
         if files:
             self.git("add", "--pathspec-from-file=-", "--pathspec-file-nul", given="\0".join(files))
-
-    def tree(self) -> str:
-        """Write what is staged as a tree; return its hash."""
-        return self.git("write-tree").strip()
 
     def replace(self) -> None:
         """Put the copy in the place of git's index, at once; UserError where somebody has changed that."""
@@ -57,7 +53,8 @@ def copied_index(root: Path) -> Iterator[Index]:
     file = _git_path(root, "index")
     with unfinished(file.with_name("index.dvckit")) as copy:
         copy.with_name("index.dvckit.lock").unlink(missing_ok=True)
-        yield Index(root, file, copy)
+        copy.write_bytes(before := file.read_bytes())
+        yield Index(root, file, copy, before)
 
 
 def _git_path(root: Path, name: str) -> Path:
@@ -76,9 +73,8 @@ def check_branch(root: Path) -> None:
         raise UserError("there is no commit yet; run `git add . && git commit`") from None
     if git(root, "ls-files", "--unmerged"):
         raise UserError("git has files in conflict; solve that, and end the merge with `git commit`")
-    for name in UNDER_WAY:
+    for name, what in UNDER_WAY.items():
         if _git_path(root, name).exists():
-            what = name.partition("_HEAD")[0].partition("-")[0].lower().replace("_", "-")
             raise UserError(f"a {what} is under way; end it, or drop it with `git {what} --abort`")
     check_identity(root)
 
@@ -98,12 +94,12 @@ def commit(index: Index, message: str) -> str:
             raise UserError(f"git's hook {name} refuses, nothing was committed: {error}") from None
     sign = git(root, "config", "--type=bool", "--default=false", "commit.gpgSign").strip() == "true"
     options = ["-p", "HEAD", "-F", str(message_file), *(["-S"] if sign else [])]
-    return git(root, "commit-tree", index.tree(), *options).strip()
+    return git(root, "commit-tree", index.git("write-tree").strip(), *options).strip()
 
 
-def tag_object(root: Path, name: str, tag: str, target: str, message: str) -> str:
-    """Make the object of an annotated tag, which no ref has yet; return its hash."""
-    when = {"GIT_COMMITTER_DATE": f"{due(root, name)} +0000"}
+def tag_object(root: Path, tag: str, target: str, message: str) -> str:
+    """Make the object of an annotated tag NAME@VERSION, which no ref has yet; return its hash."""
+    when = {"GIT_COMMITTER_DATE": f"{due(root, tag.partition('@')[0])} +0000"}
     tagger = git(root, "var", "GIT_COMMITTER_IDENT", environment=when).strip()
     text = f"object {target}\ntype commit\ntag {tag}\ntagger {tagger}\n\n{message.strip()}\n"
     return git(root, "mktag", given=text).strip()

@@ -21,11 +21,11 @@ from dvckit.doctor import objects, remotes
 from dvckit.doctor.clone import OK, WRONG, Clone, Finding, some
 from dvckit.doctor.doctor import fix, look
 from dvckit.registry.tags import Bump
-from dvckit.repository.locks import MD5
+from dvckit.repository.locks import MD5, paths_of
 from dvckit.repository.objects import STORAGE
 from dvckit.repository.programs import dvc, git, tracked
 from dvckit.repository.revision import Revision
-from dvckit.snapshot.bumps import changes
+from dvckit.snapshot.bumps import tags_due
 from dvckit.snapshot.commits import Index, check_branch, commit, copied_index, publish, tag_object
 
 PATIENCE = 60.0  # seconds that the checks have, which hash every object
@@ -106,9 +106,7 @@ def _reproduce(root: Path, say: Say) -> None:
     ran = re.findall(r"^Running stage '(.+)':$", output, flags=re.MULTILINE)
     say(f"reproduced: {', '.join(ran)}" if ran else "reproduced: nothing had changed")
     for report in (DATA_QUALITY, EVALUATION, DIAGNOSTICS):
-        if not (root / report).is_file():
-            continue
-        checks = json.loads((root / report).read_text(encoding="utf-8"))["checks"]
+        checks = json.loads(Revision(root).file(report.as_posix()) or b"{}").get("checks", {})
         for check, result in checks.items():
             if not result["ok"]:
                 say(f"look at this: {check} in {report}: {'; '.join(result['found'])}")
@@ -116,10 +114,11 @@ def _reproduce(root: Path, say: Say) -> None:
 
 def _see_that_all_is_kept(root: Path) -> None:
     """UserError where a stage reads what neither git nor DVC keeps."""
-    deps, outs = _named(root, "deps"), _named(root, "outs")
+    workspace = Revision(root)
+    deps, outs = (paths_of(workspace.stages, kind) for kind in ("deps", "outs"))
     if not deps:
         return
-    kept = {Path(path) for path in outs | {output.path for output in Clone(root).added}}
+    kept = {Path(path) for path in outs | {output.path for output in workspace.added}}
     # of a folder that a stage reads, DVC leaves out what .dvcignore names, such as bytecode
     gits, dvcs = (
         tracked(root, "--others", "--ignored", rule, "--", *deps)
@@ -132,15 +131,10 @@ def _see_that_all_is_kept(root: Path) -> None:
 
 def _new_files(root: Path) -> tuple[list[str], list[str]]:
     """Return the files that git does not know yet: those that the version needs, and the others."""
-    needed = {Path(path) for path in {*_named(root, "deps"), *_named(root, "outs"), *Revision(root).locks}}
+    needed = {Path(path) for path in {*paths_of(Revision(root).stages, "deps", "outs"), *Revision(root).locks}}
     names = tracked(root, "--others", "--exclude-standard")
     new = [name for name in names if _belongs(Path(name), needed)]
     return new, [name for name in names if name not in new and not name.startswith(STORAGE)]
-
-
-def _named(root: Path, kind: str) -> set[str]:
-    """Return the paths of all `deps` or `outs` that the locks name."""
-    return {item["path"] for stage in Revision(root).stages.values() for item in stage.get(kind, ())}
 
 
 def _belongs(file: Path, needed: set[Path]) -> bool:
@@ -174,22 +168,14 @@ def _see_that_nothing_moved(root: Path) -> None:
 
 def _commit_and_tag(index: Index, message: str, say: Say, bump: Bump | None) -> None:
     root, head = index.root, git(index.root, "rev-parse", "HEAD").strip()
-    same = index.tree() == git(root, "rev-parse", "HEAD^{tree}").strip()
+    same = index.git("write-tree").strip() == git(root, "rev-parse", "HEAD^{tree}").strip()
     new = head if same else commit(index, message)
-    due = changes(root, new, bump)
-    tags = {f"{change.name}@{change.version}": change.why for change in due}
-    made = {
-        tag: tag_object(root, change.name, tag, new, f"{message.strip()}\n\n{change.why}")
-        for tag, change in zip(tags, due, strict=True)
-    }
+    tags = tags_due(root, new, bump)
     if same and not tags:
         say("nothing has changed: there is nothing to commit and nothing to tag")
         return
-    publish(index, head, new, made, message)
-    _tell(root, head, new, tags, say)
-
-
-def _tell(root: Path, head: str, new: str, tags: dict[str, str], say: Say) -> None:
+    objects = {tag: tag_object(root, tag, new, f"{message.strip()}\n\n{why}") for tag, why in tags.items()}
+    publish(index, head, new, objects, message)
     names = git(root, "diff", "--name-only", "-z", head, new).split("\0")[:-1]
     if names:
         files = [name for name in names if not name.startswith(STORAGE)]

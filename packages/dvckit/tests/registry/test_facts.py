@@ -1,0 +1,114 @@
+"""What is known of versions of a project that has little: no predictions, no slices, and folders of its own."""
+
+import json
+
+import pytest
+from cyclonedx.schema import SchemaVersion
+from cyclonedx.validation.json import JsonStrictValidator
+from ruamel.yaml import YAML
+
+from dvckit.registry.export import export
+from dvckit.registry.facts import differing
+from dvckit.repository.revision import Revision
+
+
+@pytest.fixture
+def export_version(tiny, tmp_path):
+    """Export the version that was made with these parameters; return its folder."""
+    return lambda params: export(tiny(params).root, "v1.0.0", tmp_path / "out")
+
+
+def test_the_data_are_those_of_the_stages_in_whatever_folders(export_version):
+    folder = export_version({})
+
+    files = json.loads((folder / "metadata.json").read_text())["data"]["files"]
+    bom = json.loads((folder / "bom.json").read_text())
+    assert {file["path"]: file["rows"] for file in files} == {
+        "source/train.csv": 3,
+        "source/test.csv": 2,
+        "tables/train.parquet": 2,
+        "tables/holdout.parquet": 1,
+        "tables/test.parquet": 2,
+    }
+    learned = bom["metadata"]["component"]["modelCard"]["modelParameters"]["datasets"]
+    assert learned == [{"ref": "tables/train.parquet"}, {"ref": "tables/holdout.parquet"}]
+    assert "trained on 2 labelled rows; the scores below are from 1 rows" in (folder / "README.md").read_text()
+
+
+def test_a_version_without_predictions_is_exported_without_its_task(export_version):
+    folder = export_version({})
+
+    front_matter = YAML(typ="safe").load((folder / "README.md").read_text().split("---\n")[1])
+    bom = (folder / "bom.json").read_text()
+    assert front_matter["tags"] == ["sklearn", "skops"]
+    assert front_matter["metrics"] == ["accuracy"]
+    assert not {"pipeline_tag", "model-index"} & set(front_matter)
+    assert "task" not in json.loads(bom)["metadata"]["component"]["modelCard"]["modelParameters"]
+    assert JsonStrictValidator(SchemaVersion.V1_6).validate_str(bom) is None
+
+
+def test_a_version_without_slices_and_without_a_named_pipeline_is_exported(export_version):
+    folder = export_version({"train": {"depth": 3}})
+
+    card = (folder / "README.md").read_text()
+    parameters = json.loads((folder / "bom.json").read_text())["metadata"]["component"]["modelCard"]["modelParameters"]
+    assert "Slices of the hold-out" not in card
+    assert "- `train.depth`: 3" in card
+    assert "architectureFamily" not in parameters
+
+
+@pytest.mark.parametrize(
+    ("source", "words"),
+    [
+        ({"source": "synthetic", "rows": 9, "seed": 4}, "synthetic: a program made up 9 rows from seed 4, and what is"),
+        ({"source": "files", "path": "mine"}, "the user's own files, from the folder mine)"),
+        ({"source": "web", "mirrors": ["https://a.org"]}, "downloaded from https://a.org, or from another mirror"),
+        ({"source": "kaggle"}, "downloaded from Kaggle)"),
+        ({"source": "sensors"}, "sensors)"),
+        ({}, "from a source that no parameter names)"),
+    ],
+)
+def test_the_card_says_in_words_which_data_these_are_and_where_they_come_from(export_version, source, words):
+    folder = export_version({"dataset": source})
+
+    assert f"Beams of a warehouse ({words}" in (folder / "README.md").read_text()
+
+
+@pytest.fixture
+def differing_after(tiny):
+    """Change files, a path with its text each, and commit; return what the locks do not name."""
+
+    def differing_after(changes, params=None):
+        project = tiny(params or {})
+        assert differing(Revision(project.root, "HEAD")) == []
+        for name, text in changes.items():
+            (project.root / name).write_text(text)
+        project.commit("without a run")
+        return differing(Revision(project.root, "HEAD"))
+
+    return differing_after
+
+
+@pytest.mark.parametrize("path", ["code/fit.py", "reports/metrics.json", "source/train.csv"])
+def test_a_file_that_was_committed_without_a_run_is_named(differing_after, path):
+    assert differing_after({path: "{}"}) == ["code" if path == "code/fit.py" else path]
+
+
+def test_a_file_that_was_added_to_a_folder_of_code_without_a_run_is_named(differing_after):
+    assert differing_after({"code/more.py": ""}) == ["code"]
+
+
+def test_a_parameter_that_was_committed_without_a_run_is_named(differing_after):
+    assert differing_after({"params.yaml": "train: {depth: 4}"}, {"train": {"depth": 3}}) == ["train.depth"]
+
+
+def test_a_folder_that_nobody_keeps_is_named_unless_dvc_added_it(tiny):
+    project = tiny()
+    project.ok("git", "rm", "--quiet", "-r", "code")
+    project.commit("lost")
+    assert differing(Revision(project.root, "HEAD")) == ["code"]
+
+    (project.root / "code.dvc").write_text("outs: []")
+    project.commit("added")
+
+    assert differing(Revision(project.root, "HEAD")) == []
