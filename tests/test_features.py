@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from dvckit.core.errors import UserError
 from titanic.features import (
     FEATURES,
     Features,
@@ -195,6 +196,11 @@ def test_a_band_begins_at_its_first_year():
     ages = pd.Series([0.0, 12.99, 13.0, 17.9, 18.0, 80.0])
 
     assert age_band(ages, (13, 18)).tolist() == ["0-12", "0-12", "13-17", "13-17", "18+", "18+"]
+
+
+def test_a_column_that_is_named_and_not_made_is_an_error():
+    with pytest.raises(UserError, match="the table has no column IsAlone, Deck, which PassengerFeatures names"):
+        FEATURES.arranged(featurize(CLEAN, bands(13)).drop(columns=["IsAlone", "Deck"]))
 
 
 def test_the_schema_refuses_a_column_too_many():

@@ -195,8 +195,7 @@ def featurize(clean: pd.DataFrame, params: FeaturesParams) -> pd.DataFrame:
             Features.WomanOrChild: woman_or_child(clean[Clean.Sex], titles),
         }
     )
-    columns = [name for name in Features if name in table]
-    return table[columns].astype({name: "int64" for name in columns if FEATURES.kind(name) is int})
+    return FEATURES.arranged(table)
 
 
 def main() -> None:

@@ -129,10 +129,10 @@ def test_bad_rows_to_predict_are_never_set_aside_and_both_files_are_told(small, 
     done = run(small, "dataset.source=files", f"dataset.path={mine}", "validate.max_rejected_share=0.0")
     test_alone = run(small, "dataset.source=files", f"dataset.path={mine}", "validate.max_rejected_share=0.5")
 
-    assert "data/raw/train.csv: 1 of 891 rows are bad" in done.said
-    assert "data/raw/test.csv: 1 of 418 rows are bad; fix them: each must get its prediction" in done.said
+    assert "data/raw/train.csv: 1 of 891 rows is bad" in done.said
+    assert "data/raw/test.csv: 1 of 418 rows is bad; fix them: each must get its prediction" in done.said
     assert "data/raw/train.csv: " not in test_alone.said
-    assert "data/raw/test.csv: 1 of 418 rows are bad" in test_alone.said
+    assert "data/raw/test.csv: 1 of 418 rows is bad" in test_alone.said
 
 
 def test_two_files_that_cannot_be_read_are_both_told(small, mine):

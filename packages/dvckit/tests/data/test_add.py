@@ -63,8 +63,8 @@ def test_every_fault_of_every_file_is_reported(mine):
 
     problems = "\n".join(verdict(PROJECT, [mine]).problems)
 
-    assert "passengers.csv: 1 of 891 rows are bad; fix them\n  row 3: Sex is " in problems
-    assert "to_predict.csv: 1 of 418 rows are bad; fix them: each must get its prediction\n  row 3: Sex is " in problems
+    assert "passengers.csv: 1 of 891 rows is bad; fix them\n  row 3: Sex is " in problems
+    assert "to_predict.csv: 1 of 418 rows is bad; fix them: each must get its prediction\n  row 3: Sex is " in problems
 
 
 @pytest.mark.parametrize(
@@ -168,7 +168,7 @@ def left(project):
 def test_nothing_is_copied_when_a_file_is_bad(small, mine, bad):
     spoil(mine / bad)
 
-    with pytest.raises(UserError, match=r"^nothing was added:\n.*1 of .* rows are bad.*\n  row 3: Sex is "):
+    with pytest.raises(UserError, match=r"^nothing was added:\n.*1 of .* rows is bad.*\n  row 3: Sex is "):
         add(small.root, PROJECT, [mine], None)
 
     assert left(small) == ["titanic"]

@@ -49,7 +49,7 @@ def evaluated(stage, training_scores=None):
 
 
 def test_scores_are_as_computed_by_hand():
-    scores = BINARY.holdout_scores(TRUTH, PROBABILITIES)
+    scores = BINARY.scores(TRUTH, PROBABILITIES) | BINARY.further_scores(TRUTH, PROBABILITIES)
 
     assert scores["accuracy"] == 0.5
     assert scores["roc_auc"] == 0.75
@@ -58,7 +58,7 @@ def test_scores_are_as_computed_by_hand():
 
 
 def test_no_row_of_class_1_is_a_precision_of_zero():
-    assert BINARY.holdout_scores(TRUTH, np.zeros(4) + 0.1)["precision"] == 0.0
+    assert BINARY.further_scores(TRUTH, np.zeros(4) + 0.1)["precision"] == 0.0
 
 
 def test_labels_are_those_of_the_model(table, params):

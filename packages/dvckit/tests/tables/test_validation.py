@@ -66,7 +66,7 @@ def test_a_bad_cell_is_told_once_with_row_and_rule(judge, old, new, sentence):
 
     assert checked.rejected == {2: [sentence]}
     first, second = refusal(checked, 0, "; the cure").splitlines()
-    assert first == f"{checked.path}: 1 of 2 rows are bad; fix them; the cure"
+    assert first == f"{checked.path}: 1 of 2 rows is bad; fix them; the cure"
     assert second == f"  row 2: {sentence}"
 
 

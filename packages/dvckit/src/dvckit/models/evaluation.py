@@ -80,7 +80,7 @@ def _metrics(
     headline, means = task.metrics[0], dict(scores.mean())
     over_folds = {headline.name: means[headline.name], f"{headline.name}_sd": scores[headline.name].std(), **means}
     return {
-        "holdout": rounded(task.holdout_scores(truth, of_holdout)),
+        "holdout": rounded(task.scores(truth, of_holdout) | task.further_scores(truth, of_holdout)),
         "cv": rounded(over_folds),
         "baseline": rounded({name: headline.score(truth, predictions) for name, predictions in rules.items()}),
     }

@@ -164,7 +164,8 @@ def _unpack(content: bytes, shown: str, trusted: set[str]) -> Pipeline:
     except UntrustedTypesFoundException:
         strange = sorted(set(skops.io.get_untrusted_types(data=content)) - trusted)
         raise UserError(
-            f"{shown} holds the types {', '.join(strange)}, which are not trusted; nothing was run"
+            f"{shown} holds the types {', '.join(strange)}, which are not trusted; nothing was run. "
+            "A pipeline that needs them names them in the project's list of trusted types"
         ) from None
     except Exception as error:  # noqa: BLE001 - skops raises whatever a wrong archive leads it to
         raise UserError(f"{shown} is not a skops file of a model ({type(error).__name__}: {one_line(error)})") from None

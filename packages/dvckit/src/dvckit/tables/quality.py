@@ -60,7 +60,11 @@ def quality(tables: "Mapping[str, Checked]", rules: Rules, task: "Task") -> dict
     }
     target_faults = task.target_faults(report[TRAIN]["columns"][schema.target]) if TRAIN in report else ()
     checks = {
-        "schema": [f"{name}: {len(a.rejected)} rows rejected" for name, a in tables.items() if a.rejected],
+        "schema": [
+            f"{name}: {len(a.rejected)} row{'s' * (len(a.rejected) > 1)} rejected"
+            for name, a in tables.items()
+            if a.rejected
+        ],
         "key_unique": [
             f"{name}: {count} rows share their {schema.key} with another one"
             for name, checked in tables.items()

@@ -13,9 +13,11 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, model_validator
 
+from dvckit.core.errors import UserError
 from dvckit.core.layout import TEST, TRAIN
 
 if TYPE_CHECKING:
+    import pandas as pd
     import pandera.pandas as pa
 
 # Numbers in a CSV file: no blank, no sign +, no leading zero of a whole number, no inf, nan, hex or thousands separator.
@@ -85,6 +87,16 @@ class Schema:
     def columns(self, *, labelled: bool) -> list[str]:
         """Return the columns in their order; without labels there is no target column."""
         return [name for name in self.record.model_fields if labelled or name != self.target]
+
+    def arranged(self, table: "pd.DataFrame") -> "pd.DataFrame":
+        """Return the schema's columns of a table in their order, whole numbers as int64; the target may be missing.
+
+        UserError where another column is.
+        """
+        columns = self.columns(labelled=self.target in table)
+        if missing := [name for name in columns if name not in table]:
+            raise UserError(f"the table has no column {', '.join(missing)}, which {self.record.__name__} names")
+        return table[columns].astype({name: "int64" for name in columns if self.kind(name) is int})
 
     @cached_property
     def about(self) -> dict[str, dict[str, Any]]:

@@ -162,7 +162,12 @@ def refusal(checked: Checked, max_rejected_share: float, cure: str = "") -> str:
     if len(bad) > SHOWN:
         lines.append(f"  and {len(bad) - SHOWN} more")
     share = f" ({len(bad) / checked.rows:.2%}, at most {max_rejected_share:.2%} may be)" if max_rejected_share else ""
-    return "\n".join([f"{checked.path}: {len(bad)} of {checked.rows} rows are bad{share}; fix them{cure}", *lines])
+    return "\n".join(
+        [
+            f"{checked.path}: {len(bad)} of {checked.rows} rows {'is' if len(bad) == 1 else 'are'} bad{share}; fix them{cure}",
+            *lines,
+        ]
+    )
 
 
 def judge(

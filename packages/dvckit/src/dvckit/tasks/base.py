@@ -103,8 +103,8 @@ class Task(ABC):
         """Yield reasons why a model cannot learn the target, from its profile in reports/data_quality.json."""
 
     @abstractmethod
-    def holdout_scores(self, truth: Labels, predictions: Floats) -> dict[str, float]:
-        """Return the scores of rows that the model has not seen: every metric, and further scores."""
+    def further_scores(self, truth: Labels, predictions: Floats) -> dict[str, float]:
+        """Return scores of a hold-out that stand beside the metrics, and by which no models are compared."""
 
     @abstractmethod
     def details(self, truth: Labels, predictions: Floats) -> dict[str, float]:

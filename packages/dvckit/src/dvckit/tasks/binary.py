@@ -86,15 +86,14 @@ class Binary(Task):
         if profile["distinct"] == 1:
             yield f"is {next(iter(profile['top']))} in every row; a model needs both labels"
 
-    def holdout_scores(self, truth: Labels, predictions: Floats) -> dict[str, float]:
-        """Return accuracy, ROC AUC, F1, precision, recall and log loss."""
+    def further_scores(self, truth: Labels, predictions: Floats) -> dict[str, float]:
+        """Return F1, precision and recall of class 1."""
         from sklearn.metrics import precision_recall_fscore_support
 
         precision, recall, f1, _ = precision_recall_fscore_support(
             truth, self.labels(predictions), average="binary", zero_division=0.0
         )
-        *shares, loss = self.scores(truth, predictions).items()
-        return dict([*shares, ("f1", f1), ("precision", precision), ("recall", recall), loss])
+        return {"f1": f1, "precision": precision, "recall": recall}
 
     def details(self, truth: Labels, predictions: Floats) -> dict[str, float]:
         """Return average precision, Brier score and the expected calibration error."""
