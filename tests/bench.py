@@ -70,14 +70,14 @@ def timed(project: Repository, *command: str) -> tuple[float, str]:
     started = time.perf_counter()
     process = project.start(*command)
     try:
-        said, _ = process.communicate()
+        output, _ = process.communicate()
     except KeyboardInterrupt:
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
         raise
     if process.returncode:
-        sys.exit(f"error: {' '.join(command)} failed:\n{said}")
-    return time.perf_counter() - started, said
+        sys.exit(f"error: {' '.join(command)} failed:\n{output}")
+    return time.perf_counter() - started, output
 
 
 def seconds(project: Repository, *command: str) -> float:
@@ -108,28 +108,28 @@ def time_commands(source: Repository, folder: Path, trees: int) -> dict[str, Pai
     """Time every command once; `trees` is the n_estimators of the experiment."""
     root, every = modules("dvc.yaml"), [*modules("dvc.yaml"), *modules("reports/dvc.yaml")]
     ours, plain = bare(source, folder / "ours"), bare(source, folder / "plain")
-    found = {"dvc repro, cold": Pair(seconds(ours, "dvc", "repro"), together(plain, root))}
-    found["dvc repro, nothing to do"] = Pair(seconds(ours, "dvc", "repro"))
+    pairs = {"dvc repro, cold": Pair(seconds(ours, "dvc", "repro"), together(plain, root))}
+    pairs["dvc repro, nothing to do"] = Pair(seconds(ours, "dvc", "repro"))
     ours.commit("reproduced")
     set_trees(plain, trees)
-    found["dvc exp run, another n_estimators"] = Pair(
+    pairs["dvc exp run, another n_estimators"] = Pair(
         seconds(ours, "dvc", "exp", "run", "-S", f"train.n_estimators={trees}"),
         together(plain, ["titanic.modeling.train", "titanic.modeling.evaluate"]),
     )
-    found["dvckit compare"] = Pair(seconds(ours, "dvckit", "compare"), seconds(plain, "python", "-c", "import pandas"))
+    pairs["dvckit compare"] = Pair(seconds(ours, "dvckit", "compare"), seconds(plain, "python", "-c", "import pandas"))
     ours, plain = bare(source, folder / "all-ours"), bare(source, folder / "all-plain")
-    found["dvc repro -P, cold"] = Pair(seconds(ours, "dvc", "repro", "-P"), together(plain, every))
-    return found
+    pairs["dvc repro -P, cold"] = Pair(seconds(ours, "dvc", "repro", "-P"), together(plain, every))
+    return pairs
 
 
 def time_stages(project: Repository) -> dict[str, Stage]:
     """Time each stage in a process of its own, in a tree where all have run."""
-    found = {}
+    stages = {}
     for name in [*modules("dvc.yaml"), *modules("reports/dvc.yaml")]:
-        whole, said = timed(project, "python", "-c", TWICE, name)
-        work = float(said.split()[-1])
-        found[name] = Stage(whole - 2 * work, work)
-    return found
+        whole, output = timed(project, "python", "-c", TWICE, name)
+        work = float(output.split()[-1])
+        stages[name] = Stage(whole - 2 * work, work)
+    return stages
 
 
 def span(values: list[float]) -> str:

@@ -70,8 +70,8 @@ def time_rows(folder: Path, rows: int, runs: int) -> None:
     """Print what validate and featurize take for a list, beside the bare work."""
     stage("titanic.dataset.ingest", project(folder, rows))
     command = [sys.executable, "-c", TURNS, str(runs)]
-    said = subprocess.run(command, cwd=folder, check=True, capture_output=True, text=True).stdout
-    seconds = [tuple(map(float, line.split())) for line in said.splitlines()]
+    output = subprocess.run(command, cwd=folder, check=True, capture_output=True, text=True).stdout
+    seconds = [tuple(map(float, line.split())) for line in output.splitlines()]
     bare, validate, featurize = (median(column) for column in zip(*seconds, strict=True))
     ratio = median((v + f) / b for b, v, f in seconds)
     print(f"{rows:>12,} {bare:10.2f} {validate:10.2f} {featurize:10.2f} {ratio:8.2f}  {AIM}", flush=True)

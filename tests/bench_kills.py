@@ -95,17 +95,17 @@ def trial(killed: Killed, root: Path, share: float, expected: dict[str, bytes]) 
         killed.seconds = delay  # it was timed on a busier machine
         return "had ended", ""
     healed = project.run("dvckit", "doctor", "--fix")
-    mended = [line for line in healed.said.splitlines() if line.startswith("fixed")]
+    fixes = [line for line in healed.output.splitlines() if line.startswith("fixed")]
     again = project.run(*(SNAPSHOT if killed.command == SNAPSHOT else REPRO))
     pushed = project.run(*PUSH) if killed.command == PUSH else again
     healthy = project.run("dvckit", "doctor")
     if healed.code or again.code or pushed.code or healthy.code:
-        return "not recovered", f"{healed.said}\n{again.said}\n{pushed.said}\n{healthy.said}"
+        return "not recovered", f"{healed.output}\n{again.output}\n{pushed.output}\n{healthy.output}"
     if killed.command == SNAPSHOT and not whole(project):
-        return "half-done", again.said
+        return "half-done", again.output
     if project.outputs() != expected:
-        return "other bytes", healed.said
-    return "recovered", "\n".join(mended)
+        return "other bytes", healed.output
+    return "recovered", "\n".join(fixes)
 
 
 def main() -> int:
@@ -113,25 +113,25 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--trials", type=int, default=200, help="how many commands are killed (200)")
     count, draw = parser.parse_args().trials, random.Random(1912)
-    found: Counter[tuple[str, str]] = Counter()
-    mended: Counter[str] = Counter()
+    outcomes: Counter[tuple[str, str]] = Counter()
+    fixes: Counter[str] = Counter()
     with tempfile.TemporaryDirectory(prefix="titanic-kills-") as name:
         targets, expected = prepare(Path(name))
         number = 0
-        while sum(n for (_, how), n in found.items() if how != "had ended") < count:
+        while sum(n for (_, how), n in outcomes.items() if how != "had ended") < count:
             killed, root = targets[number % len(targets)], Path(name) / str(number) / "titanic"
-            how, said = trial(killed, root, draw.random(), expected)
-            found[" ".join(killed.command), how] += 1
-            mended.update(said.splitlines() if how == "recovered" else [])
+            how, output = trial(killed, root, draw.random(), expected)
+            outcomes[" ".join(killed.command), how] += 1
+            fixes.update(output.splitlines() if how == "recovered" else [])
             if how not in ("recovered", "had ended"):
-                print(f"trial {number}, {how}:\n{said}", file=sys.stderr)
+                print(f"trial {number}, {how}:\n{output}", file=sys.stderr)
             shutil.rmtree(root.parent)
             number += 1
-    for (command, how), n in sorted(found.items()):
+    for (command, how), n in sorted(outcomes.items()):
         print(f"{command:40} {how:14} {n:4}")
-    for what, n in mended.most_common():
+    for what, n in fixes.most_common():
         print(f"{n:4} x {what}")
-    return int(any(how in ("not recovered", "half-done", "other bytes") for _, how in found))
+    return int(any(how in ("not recovered", "half-done", "other bytes") for _, how in outcomes))
 
 
 if __name__ == "__main__":

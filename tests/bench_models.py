@@ -73,9 +73,9 @@ def time_pipelines(runs: int) -> None:
     for name in PIPELINES:
         set_params(pipeline=name)
         train.main()
-        found = [(timed(train.main), timed(evaluate.main), timed(fits)) for _ in range(runs)]
-        ratio = median(whole / bare for _, whole, bare in found)
-        columns = [median(column) for column in zip(*found, strict=True)]
+        times = [(timed(train.main), timed(evaluate.main), timed(fits)) for _ in range(runs)]
+        ratio = median(whole / bare for _, whole, bare in times)
+        columns = [median(column) for column in zip(*times, strict=True)]
         line = f"{name:24} {columns[0]:8.3f} {columns[1]:9.3f} {columns[2]:9.3f} {ratio:6.2f}  {AIM.get(name, '')}"
         print(line.rstrip(), flush=True)
 

@@ -25,22 +25,22 @@ def kaggle(source: Path) -> Path:
 
 
 @pytest.fixture(scope="session")
-def made_up(tmp_path_factory: pytest.TempPathFactory) -> Callable[[int, int], pd.DataFrame]:
+def passengers(tmp_path_factory: pytest.TempPathFactory) -> Callable[[int, int], pd.DataFrame]:
     """Draw that many clean rows of synthetic training passengers from a seed."""
 
-    def made_up(seed: int, rows: int) -> pd.DataFrame:
+    def passengers(seed: int, rows: int) -> pd.DataFrame:
         folder = tmp_path_factory.mktemp("made-up")
         write_passengers(seed, 2 * rows, folder / "train.csv", folder / "test.csv")
         check(folder / "train.csv", folder / "train.parquet", RULES.schema, RULES.columns("train"))
         return pd.read_parquet(folder / "train.parquet").head(rows)
 
-    return made_up
+    return passengers
 
 
 @pytest.fixture(scope="session")
-def table(made_up: Callable[[int, int], pd.DataFrame]) -> pd.DataFrame:
+def table(passengers: Callable[[int, int], pd.DataFrame]) -> pd.DataFrame:
     """The features of 300 synthetic passengers."""
-    return featurize(made_up(1912, 300), FeaturesParams(age_bands=(13, 18, 35, 60)))
+    return featurize(passengers(1912, 300), FeaturesParams(age_bands=(13, 18, 35, 60)))
 
 
 @pytest.fixture(scope="session")

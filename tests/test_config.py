@@ -90,7 +90,7 @@ def test_setting_a_value_changes_no_other_line_of_params_yaml(source, tmp_path):
 
 
 @pytest.mark.parametrize(("right", "wrong", "answer"), WRONG, ids=[wrong for _, wrong, _ in WRONG])
-def test_a_wrong_value_is_answered_with_its_key(tmp_path, write_params, right, wrong, answer):
+def test_a_wrong_value_is_reported_with_its_key(tmp_path, write_params, right, wrong, answer):
     path = write_params(tmp_path, (right, wrong))
 
     with pytest.raises(UserError, match=re.escape(answer)):
@@ -106,7 +106,7 @@ def test_a_wrong_value_is_answered_with_its_key(tmp_path, write_params, right, w
         (b"a: \x00", "not valid YAML"),
     ],
 )
-def test_a_file_that_is_no_mapping_is_refused(tmp_path, content, answer):
+def test_a_file_that_is_not_a_mapping_is_refused(tmp_path, content, answer):
     path = tmp_path / "params.yaml"
     path.write_bytes(content)
 
@@ -114,7 +114,7 @@ def test_a_file_that_is_no_mapping_is_refused(tmp_path, content, answer):
         PROJECT.check_params(path)
 
 
-def test_every_fault_is_told_at_once(tmp_path, write_params):
+def test_all_faults_are_reported_at_once(tmp_path, write_params):
     path = write_params(tmp_path, ("max_depth: 10", "max_depth: 0"), ("repeats: 1 ", "repeats: 0 "))
 
     with pytest.raises(UserError, match=r"train\.max_depth .*; diagnose\.repeats "):
@@ -178,12 +178,12 @@ def old_outputs_stay(reproduced):
     assert project.ok("git", "status", "--porcelain") == ""
 
 
-def is_one_answer(done):
+def is_one_answer(result):
     return (
-        done.code != 0
-        and "Traceback" not in done.said
-        and len([line for line in done.said.splitlines() if line.startswith("error: ")]) <= 1
-        and len([line for line in done.said.splitlines() if line.startswith("ERROR: ")]) <= 1
+        result.code != 0
+        and "Traceback" not in result.output
+        and len([line for line in result.output.splitlines() if line.startswith("error: ")]) <= 1
+        and len([line for line in result.output.splitlines() if line.startswith("ERROR: ")]) <= 1
     )
 
 
@@ -194,10 +194,10 @@ def test_a_wrong_file_stops_the_run(old_outputs_stay, right, wrong, answer):
     old_outputs_stay.edit("params.yaml", (right, wrong))
 
     command = ["dvckit", "check"] if wrong in CHECK_ALONE else ["dvc", "repro", "--all-pipelines"]
-    done = old_outputs_stay.run(*command)
+    run = old_outputs_stay.run(*command)
 
-    assert is_one_answer(done), done.said
-    assert answer in done.said or re.search(r"^ERROR: .*(params\.yaml|dataset\.path)", done.said, flags=re.MULTILINE)
+    assert is_one_answer(run), run.output
+    assert answer in run.output or re.search(r"^ERROR: .*(params\.yaml|dataset\.path)", run.output, flags=re.MULTILINE)
 
 
 @pytest.mark.faults
@@ -206,7 +206,7 @@ def test_a_wrong_file_stops_the_run(old_outputs_stay, right, wrong, answer):
 def test_a_wrong_override_stops_the_experiment(old_outputs_stay, override, answer):
     source = ["-S", "dataset.source=files"] if override.startswith("dataset.path") else []
 
-    done = old_outputs_stay.run("dvc", "exp", "run", *source, "-S", override)
+    run = old_outputs_stay.run("dvc", "exp", "run", *source, "-S", override)
 
-    assert is_one_answer(done), done.said
-    assert answer in done.said
+    assert is_one_answer(run), run.output
+    assert answer in run.output

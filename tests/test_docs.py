@@ -42,10 +42,10 @@ def reader(small, tmp_path):
 def test_the_commands_of_a_page_run_in_order(reader, page):
     script = "\n".join(["set -eux", *commands(page)])
 
-    said = reader.ok("bash", "-c", script)
+    output = reader.ok("bash", "-c", script)
 
-    assert said.count("\n+ ") + said.startswith("+ ") >= len(commands(page))
-    assert "ERROR" not in said
+    assert output.count("\n+ ") + output.startswith("+ ") >= len(commands(page))
+    assert "ERROR" not in output
 
 
 @pytest.mark.parametrize("page", [page for page in PAGES if blocks(page, "python")])

@@ -47,11 +47,11 @@ def test_the_example_offers_the_extras_of_the_library():
 
 def test_every_dependency_has_its_reason():
     reasons = (ROOT / "docs/docs/architecture.md").read_text()
-    wanted = (
+    requirements = (
         EXAMPLE["project"]["dependencies"] + EXAMPLE["dependency-groups"]["dev"] + LIBRARY["project"]["dependencies"]
     )
-    wanted += [name for extra in LIBRARY["project"]["optional-dependencies"].values() for name in extra]
-    names = {re.match(r"[\w-]+", name).group() for name in wanted} - {"titanic", "dvckit"}
+    requirements += [name for extra in LIBRARY["project"]["optional-dependencies"].values() for name in extra]
+    names = {re.match(r"[\w-]+", name).group() for name in requirements} - {"titanic", "dvckit"}
 
     assert sorted(name for name in names if f"| {name} |" not in reasons) == []
 

@@ -93,7 +93,7 @@ def test_features_derive_from_each_row():
     assert table[Features.WomanOrChild].tolist() == [0, 1, 1]
 
 
-def test_the_table_is_the_one_of_the_schema_and_its_input_stays():
+def test_the_table_fits_the_schema_and_its_input_is_unchanged():
     before = CLEAN.copy()
 
     table = featurize(CLEAN, bands(13, 18))
@@ -116,7 +116,7 @@ def test_a_row_does_not_depend_on_the_others():
 
 @settings(deadline=None)
 @given(PASSENGERS)
-def test_any_passengers_have_features_that_the_schema_takes(rows):
+def test_any_passengers_have_features_that_the_schema_accepts(rows):
     clean = as_clean(rows)
     RULES.schema.typed(labelled=True).validate(nullable_whole(clean))
 
@@ -127,7 +127,7 @@ def test_any_passengers_have_features_that_the_schema_takes(rows):
 
 @settings(deadline=None)
 @given(PASSENGERS, st.data())
-def test_any_part_of_a_list_has_the_features_that_it_has_in_the_whole(rows, data):
+def test_any_part_of_a_table_has_the_same_features_as_in_the_whole(rows, data):
     whole = as_clean(rows)
     part = data.draw(st.lists(st.sampled_from(range(len(rows))), min_size=1, unique=True))
 
@@ -178,7 +178,7 @@ def test_a_surname_ends_at_the_first_comma(name, expected):
         ("/.", "/.", None),
     ],
 )
-def test_a_ticket_has_a_key_and_what_stands_before_its_number(ticket, key, prefix):
+def test_a_ticket_has_a_key_and_a_prefix(ticket, key, prefix):
     tickets = pd.Series([ticket], dtype="str")
 
     assert ticket_key(tickets).tolist() == [key]
@@ -198,7 +198,7 @@ def test_a_band_begins_at_its_first_year():
     assert age_band(ages, (13, 18)).tolist() == ["0-12", "0-12", "13-17", "13-17", "18+", "18+"]
 
 
-def test_a_column_that_is_named_and_not_made_is_an_error():
+def test_a_declared_column_that_is_not_computed_is_an_error():
     with pytest.raises(UserError, match="the table has no column IsAlone, Deck, which PassengerFeatures names"):
         FEATURES.arranged(featurize(CLEAN, bands(13)).drop(columns=["IsAlone", "Deck"]))
 

@@ -51,7 +51,7 @@ def as_table(row, schema=CLEAN):
     return pd.DataFrame([row]).astype({name: dtypes[schema.kind(name)] for name in row})
 
 
-def test_a_passenger_of_the_list_is_right_as_record_and_as_row():
+def test_a_genuine_passenger_is_valid_as_record_and_as_row():
     Passenger(**BRAUND)
     CLEAN.typed(labelled=True).validate(as_table(BRAUND))
 
@@ -83,14 +83,14 @@ def test_a_label_is_needed_for_training_alone():
         CLEAN.typed(labelled=True).validate(as_table(unlabelled))
 
 
-def test_a_key_stands_once():
+def test_a_key_is_unique():
     twice = pd.concat([as_table(BRAUND)] * 2)
 
     with pytest.raises(pandera.errors.SchemaError, match="duplicate"):
         CLEAN.typed(labelled=True).validate(twice)
 
 
-def test_a_column_that_is_not_there_is_named():
+def test_a_missing_column_is_named():
     with pytest.raises(AttributeError, match="no column 'age'"):
         _ = Clean.age
 
@@ -111,13 +111,13 @@ ANYTHING = {
 
 def good(schema, name):
     """Values that the record accepts, so that many drawn rows are right."""
-    allowed, found = schema.values(name), schema.about[name]
+    allowed, about = schema.values(name), schema.about[name]
     if allowed:
         return st.sampled_from(allowed)
     if schema.kind(name) is str:
-        return st.text("abcÖ李 .,'\"", min_size=1, max_size=found.get("maxLength", 3) % 7 or 1)
+        return st.text("abcÖ李 .,'\"", min_size=1, max_size=about.get("maxLength", 3) % 7 or 1)
     numbers = st.integers if schema.kind(name) is int else st.floats
-    return numbers(found["minimum"], found.get("maximum", 1000))
+    return numbers(about["minimum"], about.get("maximum", 1000))
 
 
 @settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -153,12 +153,12 @@ def test_a_written_number_is_one_for_python_too(text):
         float(text)
 
 
-def test_the_raw_schema_tells_what_is_no_number():
+def test_the_raw_schema_reports_what_is_not_a_number():
     text = pd.DataFrame([BRAUND | {"Age": "x", "SibSp": "1.0"}]).astype("str").assign(Cabin=None)
 
     with pytest.raises(pandera.errors.SchemaErrors) as error:
         CLEAN.text(labelled=True).validate(text.astype("str").assign(Age="x"), lazy=True)
 
-    told = error.value.failure_cases.set_index("column")["check"]
-    assert told[Clean.Age] == "must be a number"
-    assert told[Clean.SibSp] == "must be a whole number"
+    failures = error.value.failure_cases.set_index("column")["check"]
+    assert failures[Clean.Age] == "must be a number"
+    assert failures[Clean.SibSp] == "must be a whole number"

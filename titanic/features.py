@@ -147,9 +147,9 @@ def ticket_key(ticket: pd.Series) -> pd.Series:
 def ticket_prefix(ticket: pd.Series) -> pd.Series:
     """Return the text before the last digits, normalised like a ticket key; missing if it has no letter."""
     words = pc.utf8_rtrim(pc.utf8_rtrim(_arrow(ticket), " "), "0123456789").dictionary_encode()
-    known = _compact(words.dictionary)  # a few, and one of them empty: most tickets are numbers
-    known = pc.if_else(pc.match_substring_regex(known, r"\pL"), known, None)
-    return _column(known.take(words.indices), ticket)
+    prefixes = _compact(words.dictionary)  # a few, and one of them empty: most tickets are numbers
+    prefixes = pc.if_else(pc.match_substring_regex(prefixes, r"\pL"), prefixes, None)
+    return _column(prefixes.take(words.indices), ticket)
 
 
 def woman_or_child(sex: pd.Series, title: pd.Series) -> pd.Series:

@@ -12,10 +12,10 @@ def dataset(path):
 
 @pytest.fixture
 def folders(tmp_path):
-    found = tmp_path / "mine", tmp_path / "raw"
-    for folder in found:
+    paths = tmp_path / "mine", tmp_path / "raw"
+    for folder in paths:
         folder.mkdir()
-    return found
+    return paths
 
 
 def content(folder):
@@ -50,7 +50,7 @@ def test_the_derived_submission_is_kaggles_own(kaggle, tmp_path):
     )
 
 
-def test_a_submission_that_is_there_is_taken(folders):
+def test_an_existing_submission_is_used(folders):
     mine, raw = folders
     for name in ("train.csv", "test.csv", "gender_submission.csv"):
         (mine / name).write_bytes(name.encode())
@@ -61,7 +61,7 @@ def test_a_submission_that_is_there_is_taken(folders):
 
 
 @pytest.mark.parametrize(("there", "missing"), [([], "train.csv and no test.csv"), (["train.csv"], "test.csv")])
-def test_a_folder_without_the_files_is_answered(folders, there, missing):
+def test_a_folder_without_the_files_gives_an_error(folders, there, missing):
     mine, raw = folders
     for name in there:
         (mine / name).touch()
@@ -74,7 +74,7 @@ def test_a_folder_without_the_files_is_answered(folders, there, missing):
     "text",
     [b"Id,Sex\n1,male\n", b"PassengerId\n1\n", b"\xff\xfe\0", b'PassengerId,Sex\n1,"' + b"x" * 200_000, b"a,b\n\0,1\n"],
 )
-def test_a_test_file_that_is_no_list_is_left_to_validate(folders, text):
+def test_an_invalid_test_file_is_left_to_validate(folders, text):
     mine, raw = folders
     (mine / "test.csv").write_bytes(text)
 

@@ -75,7 +75,7 @@ def genuine(kaggle):
 # Form
 
 
-def test_the_default_list_has_the_rows_columns_and_keys_of_kaggles(default):
+def test_the_default_data_have_the_rows_columns_and_keys_of_kaggles(default):
     train, test = (pd.read_csv(file) for file in default)
 
     assert list(train) == list(Passenger.model_fields)
@@ -157,7 +157,7 @@ def test_a_family_is_complete_and_shares_ticket_and_surname(families):
     assert (families.size() == families["FamilySize"].first()).all()
 
 
-def test_some_families_stand_on_both_files(families):
+def test_some_families_are_in_both_files(families):
     train = families["Survived"].count()
 
     assert ((train > 0) & (train < families.size())).any()
@@ -167,14 +167,14 @@ def test_a_ticket_has_one_fare_port_and_cabin(everyone):
     assert one_value(everyone.groupby("Ticket"), "Pclass", "Fare", "Embarked", "Cabin")
 
 
-def test_a_wife_bears_her_husbands_names(families):
+def test_a_wife_has_her_husbands_names(families):
     for _, family in families:
         if sorted(family["Title"]) == ["Mr", "Mrs"] and (family["Parch"] == 0).all():
             names = family.set_index("Title")["Name"].str.split(r"\. ").str[1]
             assert names["Mrs"].split(" (")[0] == names["Mr"]
 
 
-def test_women_and_children_of_a_family_mostly_share_one_fate(twin):
+def test_women_and_children_of_a_family_mostly_share_one_outcome(twin):
     kin = twin[(twin["Pclass"] == 3) & (twin["FamilySize"] > 2) & twin["Title"].isin(["Mrs", "Miss", "Master"])]
     fates = kin.groupby("Ticket")["Survived"].agg(["mean", "size"]).query("size > 1")
 
@@ -184,60 +184,60 @@ def test_women_and_children_of_a_family_mostly_share_one_fate(twin):
 # Truth
 
 
-def assert_near(real: pd.Series, made: pd.Series, tolerance: float) -> None:
-    table = pd.DataFrame({"real": real, "made": made}).fillna(0)
-    far = table[(table["real"] - table["made"]).abs() > tolerance]
+def assert_near(real: pd.Series, fake: pd.Series, tolerance: float) -> None:
+    table = pd.DataFrame({"real": real, "fake": fake}).fillna(0)
+    far = table[(table["real"] - table["fake"]).abs() > tolerance]
     assert far.empty, f"further apart than {tolerance}:\n{far}"
 
 
 @pytest.mark.parametrize("column", ["Survived", "Pclass", "Sex", "Embarked", "Title", "SibSp", "Parch", "FamilySize"])
-def test_the_shares_are_those_of_the_genuine_list(genuine, twin, column):
-    real, made = (people[column].value_counts(normalize=True) for people in (genuine, twin))
+def test_the_shares_are_those_of_the_genuine_data(genuine, twin, column):
+    real, fake = (people[column].value_counts(normalize=True) for people in (genuine, twin))
 
-    assert_near(real, made, 0.03)
+    assert_near(real, fake, 0.03)
 
 
 @pytest.mark.parametrize("column", ["Sex", "Embarked", "FamilySize", "Deck"])
-def test_the_shares_within_each_class_are_those_of_the_genuine_list(genuine, twin, column):
-    real, made = (people.groupby("Pclass")[column].value_counts() / len(people) for people in (genuine, twin))
+def test_the_shares_within_each_class_are_those_of_the_genuine_data(genuine, twin, column):
+    real, fake = (people.groupby("Pclass")[column].value_counts() / len(people) for people in (genuine, twin))
 
-    assert_near(real, made, 0.025)
+    assert_near(real, fake, 0.025)
 
 
 @pytest.mark.parametrize(
     "by", [["Pclass"], ["Sex"], ["Pclass", "Sex"], ["Embarked"], ["Title"], ["FamilySize"], ["SibSp"], ["Parch"]]
 )
-def test_survival_is_that_of_the_genuine_list_in_every_group_of_fifty(genuine, twin, by):
-    real, made = (people.groupby(by)["Survived"].mean() for people in (genuine, twin))
+def test_survival_is_that_of_the_genuine_data_in_every_group_of_fifty(genuine, twin, by):
+    real, fake = (people.groupby(by)["Survived"].mean() for people in (genuine, twin))
     counted = genuine.groupby(by).size() >= 50
 
-    assert_near(real[counted], made[real.index[counted]], 0.05)
+    assert_near(real[counted], fake[real.index[counted]], 0.05)
 
 
 @pytest.mark.parametrize("column", ["Age", "Cabin", "Embarked", "Fare"])
-def test_the_missing_shares_are_those_of_the_genuine_list(genuine, twin, column):
-    real, made = (people[column].isna().groupby(people["Pclass"]).mean() for people in (genuine, twin))
+def test_the_missing_shares_are_those_of_the_genuine_data(genuine, twin, column):
+    real, fake = (people[column].isna().groupby(people["Pclass"]).mean() for people in (genuine, twin))
 
-    assert_near(real, made, 0.02)
+    assert_near(real, fake, 0.02)
 
 
 @pytest.mark.parametrize(("column", "tolerance"), [("Age", 0.1), ("Fare", 0.2)])
 @pytest.mark.parametrize("classes", [[1, 2, 3], [1], [2], [3]])
-def test_ages_and_fares_are_spread_as_on_the_genuine_list(genuine, twin, column, tolerance, classes):
+def test_ages_and_fares_are_spread_as_in_the_genuine_data(genuine, twin, column, tolerance, classes):
     figures = ["mean", "std", "25%", "50%", "75%"]
-    real, made = (people.loc[people["Pclass"].isin(classes), column].describe()[figures] for people in (genuine, twin))
+    real, fake = (people.loc[people["Pclass"].isin(classes), column].describe()[figures] for people in (genuine, twin))
 
-    assert_near(real / real, made / real, tolerance)
+    assert_near(real / real, fake / real, tolerance)
 
 
-def test_the_correlations_are_those_of_the_genuine_list(genuine, twin):
+def test_the_correlations_are_those_of_the_genuine_data(genuine, twin):
     columns = ["Survived", "Pclass", "Female", "Age", "SibSp", "Parch", "Fare"]
-    real, made = (
+    real, fake = (
         people[columns].corr().melt(ignore_index=False).set_index("variable", append=True)["value"]
         for people in (genuine, twin)
     )
 
-    assert_near(real, made, 0.07)
+    assert_near(real, fake, 0.07)
 
 
 def features(people: pd.DataFrame) -> pd.DataFrame:
@@ -255,7 +255,7 @@ def accuracy(people: pd.DataFrame, genuine: pd.DataFrame, leaf: int) -> float:
 
 
 @pytest.mark.parametrize("seed", [SEED, 1, 2])
-def test_a_model_of_the_default_list_beats_the_gender_rule_on_the_genuine_one(tmp_path, genuine, seed):
+def test_a_model_of_the_default_data_beats_the_gender_rule_on_the_genuine_data(tmp_path, genuine, seed):
     people = read(write(tmp_path, seed, DEFAULT)[0])
     gender_rule = np.mean(genuine["Female"] == genuine["Survived"])
 

@@ -32,8 +32,8 @@ def signalled_in(project, stage, number, delay=0.4):
     with under_way(project, stage) as process:
         time.sleep(delay)
         os.killpg(process.pid, number)
-        said = process.stdout.read()
-    return process.returncode, said
+        output = process.stdout.read()
+    return process.returncode, output
 
 
 @pytest.mark.parametrize("stage", STAGES)
@@ -54,40 +54,40 @@ def test_the_next_run_completes_with_the_same_bytes(small, stage, number):
 
 
 @pytest.mark.parametrize("stage", ["train", "evaluate", "diagnose"])
-def test_ctrl_c_is_answered_with_a_sentence(small, stage):
-    _, said = signalled_in(small, stage, signal.SIGINT, delay=0.8)
+def test_ctrl_c_gives_one_message(small, stage):
+    _, output = signalled_in(small, stage, signal.SIGINT, delay=0.8)
 
-    assert "interrupted: files already written are whole, the others are as they were" in said
-    assert "Traceback" not in said
+    assert "interrupted: files already written are whole, the others are as they were" in output
+    assert "Traceback" not in output
 
 
-def test_a_stage_that_runs_elsewhere_is_answered_and_not_disturbed(small):
+def test_a_stage_that_runs_elsewhere_gives_an_error_and_is_not_disturbed(small):
     small.edit("params.yaml", ("repeats: 1 ", "repeats: 300 "))
     with under_way(small, "diagnose") as first:
         second = small.run("dvc", "repro", full_name("diagnose"))
 
         assert second.code != 0
-        assert second.said.count("ERROR: ") == 1
-        assert "is busy, it is being blocked by" in second.said
-        assert "Traceback" not in second.said
+        assert second.output.count("ERROR: ") == 1
+        assert "is busy, it is being blocked by" in second.output
+        assert "Traceback" not in second.output
         assert first.poll() is None
         os.killpg(first.pid, signal.SIGINT)
 
 
-def test_an_occupied_lock_is_answered(small):
+def test_an_occupied_lock_gives_an_error(small):
     with (small.root / ".dvc/tmp/lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
 
-        done = small.run("dvc", "repro")
+        result = small.run("dvc", "repro")
 
-    assert done.code != 0
-    assert "Unable to acquire lock" in done.said
-    assert "Traceback" not in done.said
+    assert result.code != 0
+    assert "Unable to acquire lock" in result.output
+    assert "Traceback" not in result.output
     small.ok("dvc", "repro")
 
 
 @pytest.mark.parametrize("delay", [0.5, 0.8, 1.1, 1.4, 1.8, 2.4])
-def test_data_is_added_whole_or_not_at_all(small, tmp_path, delay):
+def test_data_is_added_completely_or_not_at_all(small, tmp_path, delay):
     mine = tmp_path / "mine"
     mine.mkdir()
     for name in ("train.csv", "test.csv"):
@@ -98,13 +98,13 @@ def test_data_is_added_whole_or_not_at_all(small, tmp_path, delay):
         time.sleep(delay)
         if process.poll() is None:
             os.killpg(process.pid, signal.SIGINT)
-        said = process.stdout.read()
+        output = process.stdout.read()
 
     left = {path.name for path in (small.root / "data/external").iterdir()}
     assert left in (whole, {"titanic"})
-    assert "Traceback" not in said
+    assert "Traceback" not in output
     if process.returncode == 0:
         assert left == whole
     elif left != whole:  # else it was done when the signal came
-        assert "interrupted" in said
+        assert "interrupted" in output
         small.ok(*command)

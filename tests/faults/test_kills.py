@@ -12,7 +12,7 @@ pytestmark = pytest.mark.faults
 def test_every_killed_repro_and_push_is_recovered():
     command = [sys.executable, str(Path(__file__).parents[1] / "bench_kills.py"), "--trials", "10"]
 
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    process = subprocess.run(command, capture_output=True, text=True, check=False)
 
-    assert done.returncode == 0, done.stderr
-    assert " recovered " in done.stdout
+    assert process.returncode == 0, process.stderr
+    assert " recovered " in process.stdout

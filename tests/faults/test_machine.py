@@ -14,9 +14,9 @@ SPACE = [0, 40, 100, 250]
 
 
 def mounts(*command):
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode:
-        pytest.skip(f"this machine does not let us mount: {done.stderr.strip()}")
+    process = subprocess.run(command, capture_output=True, text=True, check=False)
+    if process.returncode:
+        pytest.skip(f"this machine does not let us mount: {process.stderr.strip()}")
 
 
 # The last is DVC's, where it tries out links in its cache and cannot write the file for that.
@@ -37,18 +37,18 @@ def disk(small, tmp_path):
 
 
 @pytest.mark.parametrize("kib", SPACE)
-def test_a_full_disk_is_answered_and_the_next_run_completes(disk, kib):
+def test_a_full_disk_gives_an_error_and_the_next_run_completes(disk, kib):
     before, ballast = disk.outputs(), disk.root.parent / "ballast"
     shutil.rmtree(disk.root / ".dvc/cache")
     free = shutil.disk_usage(disk.root).free
     with ballast.open("wb") as file:
         os.posix_fallocate(file.fileno(), 0, free - kib * 1024)
 
-    done = disk.run("dvc", "repro", "--all-pipelines", "--force", "--no-run-cache")
+    result = disk.run("dvc", "repro", "--all-pipelines", "--force", "--no-run-cache")
 
-    assert done.code != 0
-    assert any(words in done.said for words in FULL)
-    assert "Traceback" not in done.said
+    assert result.code != 0
+    assert any(words in result.output for words in FULL)
+    assert "Traceback" not in result.output
     left = disk.outputs()
     assert {path: left[path] for path in left} == {path: before[path] for path in left}
     ballast.unlink()
@@ -56,17 +56,17 @@ def test_a_full_disk_is_answered_and_the_next_run_completes(disk, kib):
     assert disk.outputs() == before
 
 
-def test_a_read_only_tree_is_answered(small):
+def test_a_read_only_tree_gives_an_error(small):
     mounts("mount", "--bind", str(small.root), str(small.root))
     try:
         mounts("mount", "-o", "remount,ro,bind", str(small.root))
-        done = small.run("dvc", "repro", "--force")
+        result = small.run("dvc", "repro", "--force")
     finally:
         subprocess.run(["umount", "--lazy", str(small.root)], check=True)
 
-    assert done.code != 0
-    assert "Read-only file system" in done.said or "readonly" in done.said
-    assert "Traceback" not in done.said
+    assert result.code != 0
+    assert "Read-only file system" in result.output or "readonly" in result.output
+    assert "Traceback" not in result.output
     small.ok("dvc", "repro", "--force")
     assert small.ok("git", "status", "--porcelain") == ""
 
@@ -85,49 +85,49 @@ def bare_path(tmp_path):
     return bare_path
 
 
-def sentences(said):
-    return [line for line in said.splitlines() if not line.startswith("make")]
+def sentences(output):
+    return [line for line in output.splitlines() if not line.startswith("make")]
 
 
-def test_without_git_there_is_a_sentence(fresh, bare_path):
-    done = fresh.run("make", "reproduce", **bare_path("make", "python3.11"), UV="uv")
+def test_without_git_there_is_an_error(fresh, bare_path):
+    result = fresh.run("make", "reproduce", **bare_path("make", "python3.11"), UV="uv")
 
-    assert done.code != 0
-    assert "error: git is not installed; install it (Debian: apt install git)" in sentences(done.said)
-
-
-def test_without_python_and_uv_there_is_a_sentence(fresh, bare_path):
-    done = fresh.run("make", "reproduce", **bare_path("make", "git"))
-
-    assert done.code != 0
-    assert sentences(done.said) == ["error: there is neither uv nor Python 3.11 on PATH; install one of them"]
+    assert result.code != 0
+    assert "error: git is not installed; install it (Debian: apt install git)" in sentences(result.output)
 
 
-def test_a_folder_that_is_no_clone_is_answered(fresh):
+def test_without_python_and_uv_there_is_an_error(fresh, bare_path):
+    result = fresh.run("make", "reproduce", **bare_path("make", "git"))
+
+    assert result.code != 0
+    assert sentences(result.output) == ["error: there is neither uv nor Python 3.11 on PATH; install one of them"]
+
+
+def test_a_folder_that_is_not_a_clone_gives_an_error(fresh):
     shutil.rmtree(fresh.root / ".git")
 
-    done = fresh.run("make", "reproduce", GIT_CEILING_DIRECTORIES=str(fresh.root.parent))
+    code, output = fresh.run("make", "reproduce", GIT_CEILING_DIRECTORIES=str(fresh.root.parent))
 
-    assert done.code != 0
-    assert any(line.startswith("error: ") and "is not a git clone of yours" in line for line in sentences(done.said))
-
-
-def test_a_target_that_is_not_there_is_answered_with_those_that_are(fresh):
-    done = fresh.run("make", "nonsense")
-
-    assert done.code == 2
-    assert "error: there is no target 'nonsense'; these are:" in done.said
-    assert "make reproduce" in done.said
+    assert code != 0
+    assert any(line.startswith("error: ") and "is not a git clone of yours" in line for line in sentences(output))
 
 
-def test_a_params_file_that_is_gone_is_answered(small):
+def test_an_unknown_target_gives_the_known_ones(fresh):
+    result = fresh.run("make", "nonsense")
+
+    assert result.code == 2
+    assert "error: there is no target 'nonsense'; these are:" in result.output
+    assert "make reproduce" in result.output
+
+
+def test_a_missing_params_file_gives_an_error(small):
     (small.root / "params.yaml").unlink()
 
-    done = small.run("dvc", "repro")
+    result = small.run("dvc", "repro")
 
-    assert done.code != 0
-    assert "Could not find 'dataset.path'" in done.said
-    assert "Traceback" not in done.said
+    assert result.code != 0
+    assert "Could not find 'dataset.path'" in result.output
+    assert "Traceback" not in result.output
 
 
 def test_home_need_not_be_writable(small):
@@ -139,18 +139,18 @@ def test_home_need_not_be_writable(small):
 
 
 @pytest.mark.parametrize("kib", SPACE)
-def test_a_sweep_on_a_full_disk_is_answered_and_goes_on(disk, kib):
+def test_a_sweep_on_a_full_disk_gives_an_error_and_continues_later(disk, kib):
     before, ballast = disk.outputs(), disk.root.parent / "ballast"
     command = ["dvckit", "sweep", "-S", "train.max_depth=range(1,9)"]
     free = shutil.disk_usage(disk.root).free
     with ballast.open("wb") as file:
         os.posix_fallocate(file.fileno(), 0, free - kib * 1024)
 
-    done = disk.run(*command)
+    result = disk.run(*command)
 
-    assert done.code == 1
-    assert sum(line.startswith("error: ") for line in done.said.splitlines()) == 1
-    assert "Traceback" not in done.said
+    assert result.code == 1
+    assert sum(line.startswith("error: ") for line in result.output.splitlines()) == 1
+    assert "Traceback" not in result.output
     assert disk.outputs() == before
     ballast.unlink()
     disk.ok(*command)

@@ -29,7 +29,7 @@ def files(project):
 def test_kills_at_twenty_moments_lose_nothing(small):
     before = files(small)
     draws = random.Random(1)
-    done = {}
+    commits = {}
     for _ in range(20):
         with small.start("dvckit", "sweep", *ARGUMENTS) as process:
             for _ in range(draws.randrange(4)):  # trials that are done
@@ -38,15 +38,15 @@ def test_kills_at_twenty_moments_lose_nothing(small):
             os.kill(process.pid, signal.SIGKILL)
 
         assert files(small) == before
-        assert done.items() <= experiments(small).items()
-        done = experiments(small)
-        small.ok("git", "fsck", "--connectivity-only", *done.values())
-    assert 3 < len(done) < 120
+        assert commits.items() <= experiments(small).items()
+        commits = experiments(small)
+        small.ok("git", "fsck", "--connectivity-only", *commits.values())
+    assert 3 < len(commits) < 120
 
-    said = small.ok("dvckit", "sweep", *ARGUMENTS)
+    output = small.ok("dvckit", "sweep", *ARGUMENTS)
 
-    assert f"120 trials: {120 - len(done)} new, {len(done)} already done, 0 failed" in said
+    assert f"120 trials: {120 - len(commits)} new, {len(commits)} already done, 0 failed" in output
     assert files(small) == before
     assert list((small.root / ".dvc/tmp/sweep").glob("running-*")) == []
-    small.ok("dvc", "exp", "apply", min(done))
+    small.ok("dvc", "exp", "apply", min(commits))
     assert "Data and pipelines are up to date." in small.ok("dvc", "repro")

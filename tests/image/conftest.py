@@ -29,8 +29,8 @@ def _start(line: str, folder: Path, path: str) -> "subprocess.Popen[str]":
 
 def _run(line: str, folder: Path, path: str) -> "subprocess.CompletedProcess[str]":
     process = _start(line, folder, path)
-    said, _ = process.communicate()
-    return subprocess.CompletedProcess(line, process.returncode, said)
+    output, _ = process.communicate()
+    return subprocess.CompletedProcess(line, process.returncode, output)
 
 
 @pytest.fixture(scope="session")
@@ -62,8 +62,8 @@ def built(path, secret, _source, tmp_path_factory):
     for place in HIDING_PLACES:
         (project.root / place).parent.mkdir(parents=True, exist_ok=True)
         (project.root / place).write_text(secret)
-    done = _run("docker build -t titanic .", project.root, path)
-    assert done.returncode == 0, done.stdout
+    result = _run("docker build -t titanic .", project.root, path)
+    assert result.returncode == 0, result.stdout
     return project
 
 

@@ -24,78 +24,78 @@ def outputs(root):
 
 
 def test_the_default_command_reproduces_and_prints_the_scores(shell):
-    done = shell("docker run --rm titanic")
+    result = shell("docker run --rm titanic")
 
-    assert done.returncode == 0, done.stdout
-    assert "Running stage 'evaluate'" in done.stdout
-    assert re.search(r"accuracy .* 0\.\d{3} .* 0\.\d{3} ± 0\.\d{3}", done.stdout), done.stdout
+    assert result.returncode == 0, result.stdout
+    assert "Running stage 'evaluate'" in result.stdout
+    assert re.search(r"accuracy .* 0\.\d{3} .* 0\.\d{3} ± 0\.\d{3}", result.stdout), result.stdout
 
 
 def test_results_are_those_of_dvc_lock_to_the_byte_and_owned_by_the_caller(shell, built, out):
     locked = outputs(built.root)
 
-    done = shell('docker run --rm --user 4711:4711 -v "$PWD/out:/out" titanic')
+    result = shell('docker run --rm --user 4711:4711 -v "$PWD/out:/out" titanic')
 
-    assert done.returncode == 0, done.stdout
+    assert result.returncode == 0, result.stdout
     assert {path: hashlib.md5((out / path).read_bytes()).hexdigest() for path in locked} == locked
     assert {(file.stat().st_uid, file.stat().st_gid) for file in out.rglob("*")} == {(4711, 4711)}
 
 
 def test_results_are_left_by_the_own_user_too(shell, out):
-    done = shell('docker run --rm -v "$PWD/out:/out" titanic')
+    result = shell('docker run --rm -v "$PWD/out:/out" titanic')
 
-    assert done.returncode == 0, done.stdout
+    assert result.returncode == 0, result.stdout
     assert (out / "reports" / "report.html").is_file()
 
 
 @pytest.mark.parametrize(("mode", "option"), [(0o755, ""), (0o777, ":ro")], ids=["another's folder", "read-only mount"])
-def test_an_out_that_cannot_be_written_is_answered_with_one_sentence(shell, out, mode, option):
+def test_an_unwritable_out_gives_one_error(shell, out, mode, option):
     out.chmod(mode)
 
-    done = shell(f'docker run --rm --user 4711:4711 -v "$PWD/out:/out{option}" titanic')
+    result = shell(f'docker run --rm --user 4711:4711 -v "$PWD/out:/out{option}" titanic')
 
-    assert done.returncode != 0
-    assert len(re.findall(r"^error: user id 4711 may not write to /out;", done.stdout, flags=re.MULTILINE)) == 1
-    assert "Running stage" not in done.stdout
-    assert "Traceback" not in done.stdout
+    assert result.returncode != 0
+    assert len(re.findall(r"^error: user id 4711 may not write to /out;", result.stdout, flags=re.MULTILINE)) == 1
+    assert "Running stage" not in result.stdout
+    assert "Traceback" not in result.stdout
 
 
 @USERS
 def test_an_experiment_runs_in_the_image(shell, user):
-    done = shell(f"docker run --rm {user}titanic dvc exp run -S train.n_estimators=200")
+    result = shell(f"docker run --rm {user}titanic dvc exp run -S train.n_estimators=200")
 
-    assert done.returncode == 0, done.stdout
-    assert "Ran experiment(s)" in done.stdout
+    assert result.returncode == 0, result.stdout
+    assert "Ran experiment(s)" in result.stdout
 
 
 @USERS
 def test_any_command_runs_and_gives_back_its_status(shell, user):
-    done = shell(f"""docker run --rm {user}titanic sh -c 'echo "$0 in $PWD"; exit 7' here""")
+    result = shell(f"""docker run --rm {user}titanic sh -c 'echo "$0 in $PWD"; exit 7' here""")
 
-    assert done.returncode == 7
-    assert "here in /project/titanic" in done.stdout
+    assert result.returncode == 7
+    assert "here in /project/titanic" in result.stdout
 
 
 def test_nothing_runs_as_root(shell):
-    done = shell("docker run --rm titanic id -u")
+    result = shell("docker run --rm titanic id -u")
 
-    assert done.returncode == 0
-    assert int(done.stdout.split()[-1]) > 0
+    assert result.returncode == 0
+    assert int(result.stdout.split()[-1]) > 0
 
 
 def test_git_knows_one_commit_and_nothing_else(shell, secret):
-    done = shell(f"""docker run --rm titanic sh -c '
+    result = shell(f"""docker run --rm titanic sh -c '
         echo commits: $(git rev-list --all --reflog --count)
         echo remotes: $(git remote)
         echo secrets: $(git -C /opt/titanic.git cat-file --batch-all-objects --batch | grep --text --count {secret})'""")
 
-    assert "commits: 1\nremotes:\nsecrets: 0\n" in done.stdout
+    assert "commits: 1\nremotes:\nsecrets: 0\n" in result.stdout
 
 
 def test_no_secret_of_the_developer_is_in_a_file_of_the_image(shell, secret):
-    done = shell(f"docker run --rm --user 0:0 titanic grep -rl {secret} /etc /home /opt /project /root /tmp /usr /var")
+    run = shell(f"docker run --rm --user 0:0 titanic grep -rl {secret} /etc /home /opt /project /root /tmp /usr /var")
 
-    assert done.returncode == 1, done.stdout
+    assert run.returncode == 1, run.stdout
 
 
 def test_the_packages_are_those_of_the_lock_without_the_development_ones(shell, built):
@@ -105,9 +105,9 @@ def test_the_packages_are_those_of_the_lock_without_the_development_ones(shell, 
     locked = {line.partition(" ;")[0] for line in lines if marker_holds(line)}
 
     listing = "import importlib.metadata as m; print(*(f'{d.name}=={d.version}' for d in m.distributions()), sep='\\n')"
-    done = shell(f'docker run --rm titanic python -c "{listing}"')
+    result = shell(f'docker run --rm titanic python -c "{listing}"')
 
-    installed = {normal(line) for line in done.stdout.splitlines() if "==" in line}
+    installed = {normal(line) for line in result.stdout.splitlines() if "==" in line}
     assert {line for line in installed if not line.startswith(("titanic==", "dvckit=="))} == locked
 
 
@@ -149,5 +149,5 @@ def test_the_docker_commands_of_the_readme_run_in_a_fresh_clone(clone):
         pytest.skip("README.md has no docker command yet")
 
     for line in lines:
-        done = clone(line)
-        assert done.returncode == 0, f"{line}\n{done.stdout}"
+        result = clone(line)
+        assert result.returncode == 0, f"{line}\n{result.stdout}"

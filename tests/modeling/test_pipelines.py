@@ -91,7 +91,7 @@ def test_a_row_has_the_same_probability_alone_and_among_others(table, params, na
 
 
 @pytest.mark.parametrize("name", PIPELINES)
-def test_labels_that_say_nothing_teach_nothing(table, params, name):
+def test_uninformative_labels_teach_nothing(table, params, name):
     shuffled = table.assign(**{TARGET: table[TARGET].sample(frac=1, random_state=1).to_numpy()})
 
     recipe = Recipe(FEATURES, task(TASK), PIPELINES[name](params(n_estimators=20)))

@@ -7,8 +7,8 @@ import pytest
 from titanic.modeling.pipelines import PIPELINES
 
 
-def stages_run(said):
-    return [line for line in said.splitlines() if line.startswith("Running stage")]
+def stages_run(output):
+    return [line for line in output.splitlines() if line.startswith("Running stage")]
 
 
 def tool(name):
@@ -70,9 +70,9 @@ def test_another_machine_gives_the_same_bytes(small, tmp_path, pipeline):
         "MPLBACKEND": "pdf",
     }
 
-    said = other.ok(tool("taskset"), "-c", "0", "dvc", "repro", "--all-pipelines", "--force", **environment)
+    output = other.ok(tool("taskset"), "-c", "0", "dvc", "repro", "--all-pipelines", "--force", **environment)
 
-    assert len(stages_run(said)) == 8
+    assert len(stages_run(output)) == 8
     assert other.outputs() == small.outputs()
     assert other.ok("git", "status", "--porcelain") == ""
 

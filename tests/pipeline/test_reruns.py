@@ -87,9 +87,9 @@ def test_a_new_feature_reruns_neither_ingest_nor_validate(small):
 
 
 def test_an_experiment_runs_only_what_its_parameter_touches(small):
-    said = small.ok("dvc", "exp", "run", "-S", "train.n_estimators=7")
+    output = small.ok("dvc", "exp", "run", "-S", "train.n_estimators=7")
 
-    ran = [line for line in said.splitlines() if line.startswith("Running stage")]
+    ran = [line for line in output.splitlines() if line.startswith("Running stage")]
     assert ran == ["Running stage 'train':", "Running stage 'evaluate':"]
 
 
@@ -106,7 +106,7 @@ def test_a_changed_file_of_the_user_reruns_ingest(small, kaggle, tmp_path):
     (tmp_path / "mine/train.csv").write_bytes(
         (kaggle / "train.csv").read_bytes().replace(b"Braund, Mr.", b"Braund, Dr.")
     )
-    said = small.ok("dvc", "repro", "ingest")
+    output = small.ok("dvc", "repro", "ingest")
 
-    assert "Running stage 'ingest'" in said
+    assert "Running stage 'ingest'" in output
     assert b"Braund, Dr." in raw.read_bytes()

@@ -54,38 +54,38 @@ def from_web(mine, mirror):
     ]
 
 
-def test_a_list_from_the_web_is_the_one_that_was_pinned(small, mine, mirror):
+def test_a_table_from_the_web_is_the_pinned_one(small, mine, mirror):
     text = (mine / "train.csv").read_text()
     (mine / "train.csv").write_text(text.replace("male", "female", 1).replace("fefemale", "male", 1))
 
-    done = run(small, *from_web(mine, mirror))
+    result = run(small, *from_web(mine, mirror))
 
-    assert done.code == 0, done.said
+    assert result.code == 0, result.output
     assert {name: (small.root / "data/raw" / name).read_bytes() for name in NAMES} == {
         name: (mine / name).read_bytes() for name in NAMES
     }
 
 
-def test_other_bytes_from_the_web_stop_the_run_and_leave_the_old_list(small, mine, mirror):
+def test_other_bytes_from_the_web_stop_the_run_and_leave_the_old_table(small, mine, mirror):
     before = small.outputs()
     overrides = from_web(mine, mirror)
     (mine / "test.csv").write_text("PassengerId\n")
 
-    done = run(small, *overrides)
+    result = run(small, *overrides)
 
-    assert done.code != 0
-    assert f"error: no mirror gave test.csv ({mirror}: other bytes" in done.said
-    assert "Traceback" not in done.said
+    assert result.code != 0
+    assert f"error: no mirror gave test.csv ({mirror}: other bytes" in result.output
+    assert "Traceback" not in result.output
     assert small.outputs() == before
 
 
-def test_kaggle_without_a_token_is_answered(small):
+def test_kaggle_without_a_token_gives_an_error(small):
     before = small.outputs()
 
-    done = run(small, "dataset.source=kaggle")
+    result = run(small, "dataset.source=kaggle")
 
-    assert done.code != 0
-    assert "error: Kaggle needs a token" in done.said
+    assert result.code != 0
+    assert "error: Kaggle needs a token" in result.output
     assert small.outputs() == before
 
 
@@ -104,13 +104,13 @@ def test_bad_training_rows_up_to_the_share_are_set_aside(small, mine):
     overrides = ["dataset.source=files", f"dataset.path={mine}"]
 
     refused = run(small, *overrides)
-    done = run(small, *overrides, "validate.max_rejected_share=0.01")
+    result = run(small, *overrides, "validate.max_rejected_share=0.01")
 
     assert refused.code != 0
-    assert "2 of 891 rows are bad; fix them, or raise validate.max_rejected_share" in refused.said
-    assert "row 3: Sex is 'mael': must be one of female, male; Age is 'x': must be a number" in refused.said
-    assert "row 5: has 13 cells, the header has 12" in refused.said
-    assert done.code == 0, done.said
+    assert "2 of 891 rows are bad; fix them, or raise validate.max_rejected_share" in refused.output
+    assert "row 3: Sex is 'mael': must be one of female, male; Age is 'x': must be a number" in refused.output
+    assert "row 5: has 13 cells, the header has 12" in refused.output
+    assert result.code == 0, result.output
     with (small.root / "data/interim/rejected.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     assert [(row["file"], row["row"], row["content"]) for row in rows] == [
@@ -122,32 +122,32 @@ def test_bad_training_rows_up_to_the_share_are_set_aside(small, mine):
     assert quality["checks"]["schema"] == {"ok": False, "found": ["train: 2 rows rejected"]}
 
 
-def test_bad_rows_to_predict_are_never_set_aside_and_both_files_are_told(small, mine):
+def test_bad_rows_to_predict_are_never_set_aside_and_both_files_are_reported(small, mine):
     for name in NAMES:
         (mine / name).write_text((mine / name).read_text().replace(",male,", ",mael,", 1))
 
-    done = run(small, "dataset.source=files", f"dataset.path={mine}", "validate.max_rejected_share=0.0")
+    result = run(small, "dataset.source=files", f"dataset.path={mine}", "validate.max_rejected_share=0.0")
     test_alone = run(small, "dataset.source=files", f"dataset.path={mine}", "validate.max_rejected_share=0.5")
 
-    assert "data/raw/train.csv: 1 of 891 rows is bad" in done.said
-    assert "data/raw/test.csv: 1 of 418 rows is bad; fix them: each must get its prediction" in done.said
-    assert "data/raw/train.csv: " not in test_alone.said
-    assert "data/raw/test.csv: 1 of 418 rows is bad" in test_alone.said
+    assert "data/raw/train.csv: 1 of 891 rows is bad" in result.output
+    assert "data/raw/test.csv: 1 of 418 rows is bad; fix them: each must get its prediction" in result.output
+    assert "data/raw/train.csv: " not in test_alone.output
+    assert "data/raw/test.csv: 1 of 418 rows is bad" in test_alone.output
 
 
-def test_two_files_that_cannot_be_read_are_both_told(small, mine):
+def test_two_unreadable_files_are_both_reported(small, mine):
     for name in NAMES:
         (mine / name).write_bytes(b"\x1f\x8b")
 
-    done = run(small, "dataset.source=files", f"dataset.path={mine}")
+    result = run(small, "dataset.source=files", f"dataset.path={mine}")
 
-    assert "data/raw/train.csv is a gzip archive" in done.said
-    assert "data/raw/test.csv is a gzip archive" in done.said
+    assert "data/raw/train.csv is a gzip archive" in result.output
+    assert "data/raw/test.csv is a gzip archive" in result.output
 
 
 def test_any_number_of_people_is_drawn(small):
-    done = run(small, "dataset.rows=3000", "dataset.seed=7")
+    result = run(small, "dataset.rows=3000", "dataset.seed=7")
 
-    assert done.code == 0, done.said
+    assert result.code == 0, result.output
     assert len((small.root / "data/raw/train.csv").read_text().splitlines()) == 1 + round(3000 * 891 / 1309)
     assert len((small.root / "data/processed/submission.csv").read_text().splitlines()) == 1 + 3000 - 2042

@@ -64,10 +64,10 @@ class Imports(ast.NodeVisitor):
 @cache
 def imports(file):
     """The files of ours that a file imports, with the packages that they are in."""
-    found = Imports()
-    found.visit(ast.parse(file.read_text()))
-    parents = {name.rpartition(".")[0] for name in found.names}
-    return {path for name in found.names | parents if (path := path_of(name))}
+    visitor = Imports()
+    visitor.visit(ast.parse(file.read_text()))
+    parents = {name.rpartition(".")[0] for name in visitor.names}
+    return {path for name in visitor.names | parents if (path := path_of(name))}
 
 
 def closure(file):
@@ -103,17 +103,17 @@ def output_paths(stage):
 def params_read(module):
     """The sections of params.yaml that main() reads, or their keys where it ignores others."""
     loaded = importlib.import_module(module)
-    found = []
+    names = []
     for call in ast.walk(ast.parse(inspect.getsource(loaded.main))):
         name = getattr(getattr(call, "func", None), "id", "")
         if name == "read_values":
-            found += SECTIONS
+            names += SECTIONS
         if name == "read":
             key, section = call.args[0].value, getattr(loaded, call.args[1].id)
             assert issubclass(section, Section)
             keys = section.model_config["extra"] == "ignore"
-            found += [f"{key}.{field}" for field in section.model_fields] if keys else [key]
-    return found
+            names += [f"{key}.{field}" for field in section.model_fields] if keys else [key]
+    return names
 
 
 @pytest.mark.parametrize("name", STAGES)
@@ -153,11 +153,11 @@ def test_a_stage_runs_with_what_it_declares_alone(name, small, tmp_path):
 
     type(small)(bare).ok(*stage["cmd"].split(), PYTHONDONTWRITEBYTECODE="1")
 
-    made = {str(path.relative_to(bare)) for path in bare.rglob("*") if path.is_file()} - {
+    files = {str(path.relative_to(bare)) for path in bare.rglob("*") if path.is_file()} - {
         str(path.relative_to(bare)) for path in before
     }
-    assert made == set(output_paths(stage))
-    assert all((bare / path).read_bytes() == (small.root / path).read_bytes() for path in made)
+    assert files == set(output_paths(stage))
+    assert all((bare / path).read_bytes() == (small.root / path).read_bytes() for path in files)
 
 
 @pytest.mark.parametrize("name", STAGES)

@@ -127,7 +127,7 @@ CLASS_NUMBERS = 100_000
 DECK = ({"A": 15, "B": 47, "C": 59, "D": 29, "E": 25, "T": 1}, {"D": 4, "E": 4, "F": 8}, {"E": 3, "F": 5, "G": 4})
 CABINS = 130  # numbers a deck
 
-CABIN_KNOWN = ((0.738, 0.86), (0.031, 0.149), (0.016, 0.05))  # of the dead, of survivors [K]
+CABIN_SHARE = ((0.738, 0.86), (0.031, 0.149), (0.016, 0.05))  # of the dead, of survivors [K]
 AGE_MISSING = ((0.21, 0.065), (0.105, 0.0), (0.305, 0.22))  # alone, with family [B][K]
 EMBARKED_MISSING, FARE_MISSING = 2 / KAGGLE_ALL, 1 / KAGGLE_ALL  # [H]
 
@@ -227,7 +227,7 @@ def _people(draw: np.random.Generator, chunk: int, size: int) -> pa.Table:
     party, pclass = people.party, parties.pclass[people.party]
     survived = _survived(draw, parties, people)
     family = (people.sibsp + people.parch > 0).astype(np.int64)
-    cabin_known = draw.random(len(parties.size))[party] < np.array(CABIN_KNOWN)[pclass, survived]
+    has_cabin = draw.random(len(parties.size))[party] < np.array(CABIN_SHARE)[pclass, survived]
     age_missing = draw.random(size) < np.array(AGE_MISSING)[pclass, family]
     columns = {
         Clean.Survived: survived,
@@ -239,7 +239,7 @@ def _people(draw: np.random.Generator, chunk: int, size: int) -> pa.Table:
         Clean.Parch: people.parch,
         Clean.Ticket: _tickets(draw, chunk, parties).take(party),
         Clean.Fare: pa.array(_fares(draw, parties, people)[party], mask=draw.random(size) < FARE_MISSING),
-        Clean.Cabin: pa.array(_cabins(draw, parties)[party], mask=~cabin_known),
+        Clean.Cabin: pa.array(_cabins(draw, parties)[party], mask=~has_cabin),
         Clean.Embarked: pa.array(np.array(list(PORTS))[parties.port[party]], mask=draw.random(size) < EMBARKED_MISSING),
     }
     return pa.table(columns)
@@ -384,9 +384,9 @@ def _names(draw: np.random.Generator, parties: _Parties, people: _Members) -> pa
     family = _surnames(draw, count).take(people.party)
     surname = pc.if_else(_is(people.role, OUTSIDER), _surnames(draw, size), family)
     title = _choose(draw, TITLE, parties.pclass[people.party], people.group)
-    father = _given(draw, MEN, count).take(people.party)
-    man = pc.if_else(people.role == "H", father, _given(draw, MEN, size))
-    woman = _given(draw, WOMEN, size)
+    father = _first_names(draw, MEN, count).take(people.party)
+    man = pc.if_else(people.role == "H", father, _first_names(draw, MEN, size))
+    woman = _first_names(draw, WOMEN, size)
     nickname = pc.if_else(draw.random(size) < NICKNAME_SHARE, _join(' "', _words(draw, NICKNAMES, size), '"'), "")
     own = pc.if_else(people.male, man, _join(woman, nickname))
     wife = _join(father, " (", woman, " ", _surnames(draw, size), ")")
@@ -397,7 +397,7 @@ def _surnames(draw: np.random.Generator, size: int) -> pa.Array:
     return _join(*(_words(draw, part, size) for part in (ONSETS, MIDDLES, ENDINGS)))
 
 
-def _given(draw: np.random.Generator, names: str, size: int) -> pa.Array:
+def _first_names(draw: np.random.Generator, names: str, size: int) -> pa.Array:
     """Return one name or two."""
     second = pc.if_else(draw.random(size) < SECOND_NAME_SHARE, _join(" ", _words(draw, names, size)), "")
     return _join(_words(draw, names, size), second)

@@ -46,7 +46,7 @@ class Train(Split, extra="forbid"):
 
     @field_validator("pipeline")
     @classmethod
-    def _known(cls, name: str) -> str:
+    def _check_pipeline(cls, name: str) -> str:
         if name not in PIPELINES:
             raise ValueError(f"must be one of {', '.join(PIPELINES)}")
         return name

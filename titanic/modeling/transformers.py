@@ -71,9 +71,9 @@ class GroupOutcome(TransformerMixin, BaseEstimator):  # type: ignore[misc] # sci
 
     def _outcomes(self, places: npt.NDArray[np.int64], own: _Floats | float, itself: int) -> _Floats:
         """Return the two columns, less `own` and `itself`: what a fitted row added to the sum and count of its group."""
-        known = places < len(self.groups_)
-        sums = np.where(known, self.sums_[places] - own, 0.0)
-        counts = np.where(known, self.counts_[places] - itself, 0)
+        has_group = places < len(self.groups_)
+        sums = np.where(has_group, self.sums_[places] - own, 0.0)
+        counts = np.where(has_group, self.counts_[places] - itself, 0)
         return np.column_stack([sums, counts]) / (counts + self.smooth)[:, np.newaxis]
 
     def __sklearn_tags__(self) -> Tags:

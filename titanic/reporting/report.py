@@ -16,7 +16,7 @@ from titanic.schema import TASK
 
 RESULTS = {"metrics": METRICS, "evaluation": EVALUATION, "diagnostics": DIAGNOSTICS, "quality": DATA_QUALITY}
 INTENDED_USE = Path("titanic/reporting/intended_use.md")
-MADE_UP = "The passengers are made up (dataset.source is synthetic): the figures show how the pipeline works, not who survived."
+SYNTHETIC_NOTE = "The passengers are made up (dataset.source is synthetic): the figures show how the pipeline works, not who survived."
 
 
 def main() -> None:
@@ -25,7 +25,7 @@ def main() -> None:
     results = {name: json.loads(path.read_text(encoding="utf-8")) for name, path in RESULTS.items()}
     curves = {name: pd.read_csv(PLOTS / f"{name}.csv") for name in kind.drawings}
     drawn = figures(kind, WORDS, curves, results["diagnostics"])
-    notes = [MADE_UP] if params["dataset"]["source"] == "synthetic" else []
+    notes = [SYNTHETIC_NOTE] if params["dataset"]["source"] == "synthetic" else []
     intended_use = INTENDED_USE.read_text(encoding="utf-8")
     html = page(params, results, drawn, kind, WORDS, intended_use=intended_use, notes=notes)
     for name, svg in drawn.items():

@@ -96,9 +96,9 @@ def stages(project, file="dvc.lock"):
 def reproduce(project):
     """Bring the work tree to what the merged files say, as the docs tell; return the stages that ran."""
     project.ok("dvc", "checkout", "--allow-missing")
-    said = project.ok("dvc", "repro", "--all-pipelines")
+    output = project.ok("dvc", "repro", "--all-pipelines")
     assert json.loads(project.ok("dvc", "status", "--json")) == {}
-    return re.findall(r"^Running stage '(?:.+:)?(.+)':$", said, flags=re.MULTILINE)
+    return re.findall(r"^Running stage '(?:.+:)?(.+)':$", output, flags=re.MULTILINE)
 
 
 def from_nothing(project):
@@ -112,10 +112,10 @@ def test_entries_that_fit_both_branches_stay_and_the_others_run(toy, ours, their
     branch(toy, "theirs", theirs)
     branch(toy, "ours", ours)
 
-    done = toy.run("git", "merge", "theirs", "--message", "both")
+    result = toy.run("git", "merge", "theirs", "--message", "both")
 
-    assert ("`dvc repro` has to run " in done.said) == bool(left)
-    assert not left or f"dvc.lock: `dvc repro` has to run {', '.join(left)}\n" in done.said
+    assert ("`dvc repro` has to run " in result.output) == bool(left)
+    assert not left or f"dvc.lock: `dvc repro` has to run {', '.join(left)}\n" in result.output
     assert not set(left) & set(stages(toy))
     assert reproduce(toy) == left
     assert stages(toy) == from_nothing(toy)
@@ -132,7 +132,7 @@ def test_rebase_and_cherry_pick_do_as_merge(toy, command):
     assert stages(toy) == from_nothing(toy)
 
 
-def test_what_stages_have_written_is_ours_and_in_conflict_until_it_is_made_anew(toy):
+def test_outputs_are_ours_and_in_conflict_until_they_are_reproduced(toy):
     branch(toy, "theirs", [TREES])
     branch(toy, "ours", [DEPTH])
     before = (toy.root / "score.txt").read_text()
@@ -146,7 +146,7 @@ def test_what_stages_have_written_is_ours_and_in_conflict_until_it_is_made_anew(
     assert (toy.root / "score.txt").read_text() == "  rows: 2\n  trees: 2\n  depth: 2\n"
 
 
-def test_a_kept_entry_whose_file_is_of_the_other_branch_runs_again(toy):
+def test_an_entry_whose_file_is_from_the_other_branch_runs_again(toy):
     """Git's own merge took the one file, the driver the other's entry: DVC sees that they do not belong together."""
     branch(toy, "theirs", [TREES])
     toy.ok("git", "checkout", "--quiet", "main")
@@ -163,9 +163,9 @@ def test_the_driver_runs_in_a_worktree_and_without_the_environment_on_the_path(t
     worktree = Repository(tmp_path / "work tree")
     toy.ok("git", "worktree", "add", "--quiet", "--detach", str(worktree.root), "ours")
 
-    said = worktree.ok("git", "merge", "theirs", PATH="/usr/bin:/bin")
+    output = worktree.ok("git", "merge", "theirs", PATH="/usr/bin:/bin")
 
-    assert "dvc.lock: `dvc repro` has to run train\n" in said
+    assert "dvc.lock: `dvc repro` has to run train\n" in output
     assert list(stages(worktree)) == ["clean", "score"]
 
 
@@ -177,7 +177,7 @@ def test_the_environment_of_the_worktree_comes_first(toy):
     own.write_text("#!/bin/sh\necho it was I\nexit 1\n")
     own.chmod(0o755)
 
-    assert "it was I\n" in toy.run("git", "merge", "theirs").said
+    assert "it was I\n" in toy.run("git", "merge", "theirs").output
 
 
 def test_without_the_driver_git_merges_line_by_line(toy):
@@ -185,12 +185,12 @@ def test_without_the_driver_git_merges_line_by_line(toy):
     branch(toy, "theirs", [TREES])
     branch(toy, "ours", [DEPTH])
 
-    said = toy.run("git", "merge", "theirs").said
+    output = toy.run("git", "merge", "theirs").output
 
-    assert "CONFLICT (content): Merge conflict in dvc.lock" in said
+    assert "CONFLICT (content): Merge conflict in dvc.lock" in output
 
 
-def test_without_the_driver_git_may_make_an_entry_that_no_run_has_made(toy):
+def test_without_the_driver_git_may_mix_an_entry_that_no_run_wrote(toy):
     toy.ok("git", "config", "--remove-section", "merge.dvc-lock")
     branch(toy, "theirs", [TREES])
     branch(toy, "ours", [COMMENT])
@@ -203,11 +203,11 @@ def test_without_the_driver_git_may_make_an_entry_that_no_run_has_made(toy):
 def test_every_result_that_git_keeps_is_marked_and_both_locks_have_the_driver(fresh):
     files = [path for path in Revision(fresh.root).md5s if (fresh.root / path).is_file()]
 
-    said = fresh.ok("git", "check-attr", "merge", *files, "dvc.lock", "reports/dvc.lock").splitlines()
+    output = fresh.ok("git", "check-attr", "merge", *files, "dvc.lock", "reports/dvc.lock").splitlines()
 
-    assert "data/models/model.json: merge: unset" in said
-    assert {line.split(": ")[2] for line in said[:-2]} == {"unset"}
-    assert said[-2:] == ["dvc.lock: merge: dvc-lock", "reports/dvc.lock: merge: dvc-lock"]
+    assert "data/models/model.json: merge: unset" in output
+    assert {line.split(": ")[2] for line in output[:-2]} == {"unset"}
+    assert output[-2:] == ["dvc.lock: merge: dvc-lock", "reports/dvc.lock: merge: dvc-lock"]
 
 
 def test_a_lock_that_cannot_be_read_is_left_to_git_as_a_conflict(toy):
@@ -217,11 +217,11 @@ def test_a_lock_that_cannot_be_read_is_left_to_git_as_a_conflict(toy):
     branch(toy, "ours", [DEPTH])
     lock = (toy.root / "dvc.lock").read_bytes()
 
-    done = toy.run("git", "merge", "theirs")
+    result = toy.run("git", "merge", "theirs")
 
-    assert done.code == 1
-    assert done.said.count("error: dvc.lock: their version cannot be read: DVC refuses it") == 1
-    assert "CONFLICT (content): Merge conflict in dvc.lock" in done.said
+    assert result.code == 1
+    assert result.output.count("error: dvc.lock: their version cannot be read: DVC refuses it") == 1
+    assert "CONFLICT (content): Merge conflict in dvc.lock" in result.output
     assert (toy.root / "dvc.lock").read_bytes() == lock
 
 
@@ -244,30 +244,30 @@ def test_the_real_pipelines_are_merged(small):
     assert small.ok("git", "diff", "--name-only", "--diff-filter=U") == ""
 
 
-def entry(trees=1, code="1", data="1", made="1", **more):
+def entry(trees=1, code="1", data="1", out="1", **more):
     """The entry of a stage that makes a model of data."""
     deps = [{"path": "data", "md5": data}, {"path": "code", "md5": code}]
-    outs = [{"path": "model", "md5": made}]
+    outs = [{"path": "model", "md5": out}]
     return {"cmd": "fit", "deps": deps, "params": {"params.yaml": {"trees": trees}}, "outs": outs} | more
 
 
-def cleaning(made, code="1"):
+def cleaning(out, code="1"):
     """The entry of a stage that makes the data."""
     deps = [{"path": "clean", "md5": code}]
-    return {"cmd": "clean", "deps": deps, "outs": [{"path": "data", "md5": made}]}
+    return {"cmd": "clean", "deps": deps, "outs": [{"path": "data", "md5": out}]}
 
 
 def test_an_entry_that_has_both_changes_is_chosen():
-    both = entry(trees=2, code="2", made="3")
+    both = entry(trees=2, code="2", out="3")
 
-    assert merge_stages({"fit": entry()}, {"fit": entry(trees=2, made="2")}, {"fit": both}) == {"fit": both}
+    assert merge_stages({"fit": entry()}, {"fit": entry(trees=2, out="2")}, {"fit": both}) == {"fit": both}
 
 
 def test_equal_runs_with_other_results_are_run_again():
-    assert merge_stages({}, {"fit": entry(made="1")}, {"fit": entry(made="2")}) == {}
+    assert merge_stages({}, {"fit": entry(out="1")}, {"fit": entry(out="2")}) == {}
 
 
-def test_an_entry_goes_that_read_what_the_kept_stage_above_did_not_make():
+def test_an_entry_that_read_other_outputs_of_the_upstream_stage_is_dropped():
     """Neither branch ran all of its stages; what each left stale does not become a version."""
     base = {"clean": cleaning("1"), "fit": entry()}
     ours = {"clean": cleaning("2", code="2"), "fit": entry()}
@@ -276,10 +276,10 @@ def test_an_entry_goes_that_read_what_the_kept_stage_above_did_not_make():
     assert merge_stages(base, ours, theirs) == {"clean": ours["clean"]}
 
 
-def test_a_clash_about_data_is_settled_by_the_kept_stage_above():
+def test_a_clash_about_data_is_settled_by_the_upstream_stage():
     base = {"clean": cleaning("1"), "fit": entry()}
-    ours = {"clean": cleaning("2", code="2"), "fit": entry(data="2", made="2")}
-    theirs = {"clean": cleaning("3", code="2") | {"cmd": "tidy"}, "fit": entry(data="3", made="3")}
+    ours = {"clean": cleaning("2", code="2"), "fit": entry(data="2", out="2")}
+    theirs = {"clean": cleaning("3", code="2") | {"cmd": "tidy"}, "fit": entry(data="3", out="3")}
 
     assert merge_stages(base, ours, theirs) == {"clean": theirs["clean"], "fit": theirs["fit"]}
 
@@ -307,11 +307,11 @@ def test_stages_that_a_branch_turned_round_are_merged():
 
 
 ENTRIES = st.builds(
-    lambda name, deps, trees, md5, made: {
+    lambda name, deps, trees, md5, out: {
         "cmd": "run",
         "deps": [{"path": dep, "md5": md5} for dep in deps],
         "params": {"params.yaml": {"trees": trees}},
-        "outs": [{"path": name, "md5": made}],
+        "outs": [{"path": name, "md5": out}],
     },
     st.sampled_from("abc"),
     st.lists(st.sampled_from("abcd"), unique=True),
@@ -331,7 +331,7 @@ def test_the_merge_is_symmetric_and_makes_nothing_up(base, ours, theirs):
 
 
 @given(LOCKS, LOCKS)
-def test_what_one_branch_alone_has_changed_is_taken_whole(base, lock):
+def test_the_changes_of_one_branch_alone_are_used_unchanged(base, lock):
     assert merge_stages(base, lock, base) == merge_stages(base, base, lock) == merge_stages(base, lock, lock) == lock
 
 
@@ -346,7 +346,7 @@ def test_both_branches_may_have_added_the_lock(tmp_path):
     assert ours.read_bytes() == before
 
 
-def test_a_clash_outside_of_the_stages_is_told(tmp_path):
+def test_a_clash_outside_of_the_stages_is_reported(tmp_path):
     files = [tmp_path / name for name in ("base", "ours", "theirs")]
     for file in files:
         file.write_text(dumps_yaml({"schema": "2.0", "datasets": [file.name], "stages": {}}))

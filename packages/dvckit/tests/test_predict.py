@@ -18,17 +18,17 @@ def predicted(project, name="out.csv"):
     return pd.read_csv(project.root / name)
 
 
-def test_a_list_gets_labels_and_probabilities_in_its_order(project):
-    said = project.ok("dvckit", "predict", "data/raw/test.csv", "out.csv")
+def test_a_table_gets_labels_and_probabilities_in_its_order(project):
+    output = project.ok("dvckit", "predict", "data/raw/test.csv", "out.csv")
 
-    found, submission = predicted(project), pd.read_csv(project.root / PROCESSED / "submission.csv")
-    assert list(found) == ["PassengerId", "Survived", "probability_0", "probability_1"]
-    assert found[["PassengerId", "Survived"]].equals(submission)
-    assert ((found.probability_1 > 0.5) == found.Survived).all()
-    assert said == f"out.csv: {len(found)} rows\n"
+    predictions, submission = predicted(project), pd.read_csv(project.root / PROCESSED / "submission.csv")
+    assert list(predictions) == ["PassengerId", "Survived", "probability_0", "probability_1"]
+    assert predictions[["PassengerId", "Survived"]].equals(submission)
+    assert ((predictions.probability_1 > 0.5) == predictions.Survived).all()
+    assert output == f"out.csv: {len(predictions)} rows\n"
 
 
-def test_a_list_with_labels_gets_predictions_that_do_not_look_at_them(project):
+def test_predictions_of_a_labelled_table_ignore_the_labels(project):
     train = pd.read_csv(project.root / "data/raw/train.csv", dtype=str, keep_default_na=False)
     train.assign(Survived=train.Survived.map({"0": "1", "1": "0"})).to_csv(project.root / "swapped.csv", index=False)
 
@@ -52,11 +52,11 @@ def test_a_revision_predicts_with_its_own_model_and_age_bands(project):
 
 def refused(project, *command):
     """Run `dvckit predict`, which must end with one sentence and write nothing."""
-    done = project.run("dvckit", "predict", *command)
-    assert done.code == 1
-    assert "Traceback" not in done.said
+    result = project.run("dvckit", "predict", *command)
+    assert result.code == 1
+    assert "Traceback" not in result.output
     assert not (project.root / "out.csv").exists()
-    return done.said
+    return result.output
 
 
 def test_a_bad_row_is_refused_with_its_reason(project):
@@ -76,11 +76,11 @@ def test_a_bad_row_is_refused_with_its_reason(project):
         (["data/raw/test.csv", "out.csv", "--rev", "v2"], "there is no revision 'v2'; did you mean v1?"),
     ],
 )
-def test_wrong_names_are_answered(project, command, sentence):
+def test_wrong_names_give_an_error(project, command, sentence):
     assert sentence in refused(project, *command)
 
 
-def test_without_a_model_there_is_a_sentence(project):
+def test_without_a_model_there_is_an_error(project):
     (project.root / "data/models/model.json").unlink()
     (project.root / "data/models/model.skops").write_bytes(b"")
 
@@ -92,10 +92,10 @@ def test_a_model_of_other_columns_is_refused(project):
     card["input"] = {"Pclass": "int", "Height": "float"}
     (project.root / "data/models/model.json").write_text(json.dumps(card))
 
-    said = refused(project, "data/raw/test.csv", "out.csv")
+    output = refused(project, "data/raw/test.csv", "out.csv")
 
-    assert "was trained on other columns" in said
-    assert "Height (float, here not made)" in said
+    assert "was trained on other columns" in output
+    assert "Height (float, here not made)" in output
 
 
 def test_a_planted_pickle_is_refused_and_does_not_run(project):

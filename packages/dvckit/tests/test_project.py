@@ -31,7 +31,7 @@ def test_the_project_that_dvc_yaml_names_is_imported(named):
         ("{project: titanic.schema:TASK}", "titanic.schema:TASK of dvc.yaml is not a dvckit.Project, but a str"),
     ],
 )
-def test_a_project_that_is_not_there_is_answered(named, meta, message):
+def test_a_missing_project_gives_an_error(named, meta, message):
     with pytest.raises(UserError, match=message):
         project_of(named(meta))
 

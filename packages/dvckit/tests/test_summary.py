@@ -40,13 +40,13 @@ def test_baselines_have_the_titles_that_the_project_gives_them(project, capsys):
     assert max(map(len, table)) <= 80
 
 
-def test_without_a_run_there_is_a_sentence(tmp_path):
+def test_without_a_run_there_is_an_error(tmp_path):
     with pytest.raises(UserError, match="run `dvc repro -P`"):
         print_summary(tmp_path)
 
 
 @pytest.mark.parametrize("text", ['{"holdout": {', "{}"])
-def test_metrics_that_are_cut_off_are_answered(project, text):
+def test_truncated_metrics_give_an_error(project, text):
     (project / "reports/metrics.json").write_text(text)
 
     with pytest.raises(UserError, match="run `dvc repro -P`"):

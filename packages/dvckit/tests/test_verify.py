@@ -30,7 +30,7 @@ def test_a_project_that_reproduces_is_verified(toy):
     assert toy.ok("git", "status", "--porcelain") == ""
 
 
-def test_uncommitted_changes_take_no_part(toy):
+def test_uncommitted_changes_have_no_effect(toy):
     toy.edit("params.yaml", ("18, 35", "20, 35"))
 
     holds, lines = verified(toy)
@@ -39,7 +39,7 @@ def test_uncommitted_changes_take_no_part(toy):
     assert lines[0].endswith(", without the uncommitted changes, in an empty clone")
 
 
-def test_the_first_stage_that_diverges_is_told_with_its_files(toy):
+def test_the_first_diverging_stage_is_reported_with_its_files(toy):
     """The lock of other params is beside these, as it is when somebody commits the one without the other."""
     toy.edit("params.yaml", ("18, 35", "20, 35"))
     lock = (toy.root / "dvc.lock").read_text()
@@ -58,7 +58,7 @@ def test_the_first_stage_that_diverges_is_told_with_its_files(toy):
     )
 
 
-def test_a_stage_that_the_lock_lacks_is_told(toy):
+def test_a_stage_missing_in_the_lock_is_reported(toy):
     lock = YAML(typ="safe").load(toy.root / "dvc.lock")
     del lock["stages"]["evaluate"]
     YAML().dump(lock, toy.root / "dvc.lock")
@@ -71,7 +71,7 @@ def test_a_stage_that_the_lock_lacks_is_told(toy):
     assert lines[-1].endswith("dvc.lock promises nothing")
 
 
-def test_what_was_edited_and_what_the_remote_lacks_is_told(toy):
+def test_edited_files_and_objects_missing_in_the_remote_are_reported(toy):
     (toy.root / "reports/metrics.json").write_text("9\n")
     object_path(toy.root / ".dvc/storage", Revision(toy.root).md5s[FEATURES]).unlink()
     toy.commit("better by hand, and a hole in the storage")
@@ -105,18 +105,18 @@ def test_a_remote_is_asked_as_the_local_config_has_it(toy, tmp_path):
     assert "MISSING" not in "".join(lines)
 
 
-def test_a_pipeline_that_does_not_run_is_told(toy):
+def test_a_pipeline_that_does_not_run_is_reported(toy):
     toy.edit("dvc.yaml", ("wc -l", "false"))
     toy.commit("broken")
 
-    done = toy.run("dvckit", "verify")
+    result = toy.run("dvckit", "verify")
 
-    assert done.code == 1
-    assert "failed to reproduce 'evaluate'" in done.said
-    assert "verify.py" not in done.said
+    assert result.code == 1
+    assert "failed to reproduce 'evaluate'" in result.output
+    assert "verify.py" not in result.output
 
 
-def test_a_lock_with_conflict_markers_is_told(toy):
+def test_a_lock_with_conflict_markers_is_reported(toy):
     toy.edit("dvc.lock", ("schema: '2.0'", "<<<<<<< HEAD\nschema: '2.0'"))
     toy.commit("a merge gone wrong")
 
@@ -124,7 +124,7 @@ def test_a_lock_with_conflict_markers_is_told(toy):
         verified(toy)
 
 
-def test_a_commit_without_a_lock_is_told(toy):
+def test_a_commit_without_a_lock_is_reported(toy):
     toy.ok("git", "rm", "--quiet", "dvc.lock", "reports/dvc.lock")
     toy.commit("no lock")
 
@@ -132,21 +132,21 @@ def test_a_commit_without_a_lock_is_told(toy):
         verified(toy)
 
 
-def test_outside_of_a_project_there_is_a_sentence(tmp_path):
+def test_outside_of_a_project_there_is_an_error(tmp_path):
     (tmp_path / "empty").mkdir()
 
-    done = Repository(tmp_path / "empty").run("dvckit", "verify")
+    result = Repository(tmp_path / "empty").run("dvckit", "verify")
 
-    assert done.code == 1
-    assert "is not inside a DVC project" in done.said
+    assert result.code == 1
+    assert "is not inside a DVC project" in result.output
 
 
-def test_without_a_commit_there_is_a_sentence(toy):
+def test_without_a_commit_there_is_an_error(toy):
     shutil.rmtree(toy.root / ".git")
     toy.ok("git", "init", "--quiet")
 
-    done = toy.run("dvckit", "verify")
+    result = toy.run("dvckit", "verify")
 
-    assert done.code == 1
-    assert "does not have any commits yet" in done.said
-    assert "Traceback" not in done.said
+    assert result.code == 1
+    assert "does not have any commits yet" in result.output
+    assert "Traceback" not in result.output

@@ -96,14 +96,14 @@ def _merge_entry(versions: list[Any], upstream: dict[str, Any]) -> Any:
     Two entries that both fit have made different outs of the same things: neither is kept.
     """
     recipes = [{} if entry is _ABSENT else _recipe(entry) for entry in versions]
-    wanted = {key: _three_way(*(recipe.get(key, _ABSENT) for recipe in recipes)) for key in set().union(*recipes)}
-    read = [path for path in upstream if wanted.get(("deps", path), _ABSENT) is not _ABSENT]
-    wanted |= {("deps", path): upstream[path] for path in read}
+    target = {key: _three_way(*(recipe.get(key, _ABSENT) for recipe in recipes)) for key in set().union(*recipes)}
+    read = [path for path in upstream if target.get(("deps", path), _ABSENT) is not _ABSENT]
+    target |= {("deps", path): upstream[path] for path in read}
     chosen = _three_way(*versions)
     fitting = [
         entry
         for entry in (versions[1:] if chosen is _CLASH else [chosen])
-        if entry is not _ABSENT and all(_recipe(entry).get(key, _ABSENT) == value for key, value in wanted.items())
+        if entry is not _ABSENT and all(_recipe(entry).get(key, _ABSENT) == value for key, value in target.items())
     ]
     return fitting[0] if len(fitting) == 1 else _ABSENT
 

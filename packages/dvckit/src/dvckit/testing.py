@@ -26,11 +26,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addini("dvckit_params", "parameters of the fixtures `small` and `write_params`", default="params.yaml")
 
 
-class Done(NamedTuple):
-    """How a command ended; `said` is its stdout and stderr."""
+class Result(NamedTuple):
+    """How a command ended; `output` is its stdout and stderr."""
 
     code: int
-    said: str
+    output: str
 
 
 class Repository:
@@ -57,10 +57,10 @@ class Repository:
         signal.signal(signal.SIGINT, signal.default_int_handler)
         return subprocess.Popen(command, start_new_session=True, **self._surroundings(environment))
 
-    def run(self, *command: str, **environment: str) -> Done:
+    def run(self, *command: str, **environment: str) -> Result:
         """Run a command in the root, without a terminal, and return what it prints."""
-        done = subprocess.run(command, check=False, **self._surroundings(environment))
-        return Done(done.returncode, done.stdout)
+        process = subprocess.run(command, check=False, **self._surroundings(environment))
+        return Result(process.returncode, process.stdout)
 
     def _surroundings(self, environment: Mapping[str, str]) -> dict[str, Any]:
         streams = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
@@ -68,9 +68,9 @@ class Repository:
 
     def ok(self, *command: str, **environment: str) -> str:
         """Run a command that must succeed; return what it prints."""
-        done = self.run(*command, **environment)
-        assert done.code == 0, f"{' '.join(command)}:\n{done.said}"
-        return done.said
+        result = self.run(*command, **environment)
+        assert result.code == 0, f"{' '.join(command)}:\n{result.output}"
+        return result.output
 
     def edit(self, path: str, *replacements: tuple[str, str]) -> None:
         """Replace text that must be there in a file."""

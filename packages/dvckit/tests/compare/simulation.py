@@ -37,8 +37,8 @@ class Pair(NamedTuple):
 
     def tests(self) -> dict[str, Difference]:
         """Test every metric as `compare` does."""
-        found = {metric.name: metric.test(self.truth, self.reference, self.new) for metric in TASK.metrics}
-        return found if self.stored else {name: test.widened(SHARED_TRAINING) for name, test in found.items()}
+        tests = {metric.name: metric.test(self.truth, self.reference, self.new) for metric in TASK.metrics}
+        return tests if self.stored else {name: test.widened(SHARED_TRAINING) for name, test in tests.items()}
 
 
 COMMON = list(range(2, 2 + NOISE))
@@ -56,13 +56,13 @@ def out_of_sample(columns: np.ndarray, truth: np.ndarray, recipe: str, seed: int
     """Return what is said of each row by a model that has not seen it, and which rows the stored model says it of."""
     held_out = pd.Series(truth).groupby(truth).sample(frac=0.2, random_state=seed).index.to_numpy()
     train = np.setdiff1d(np.arange(len(truth)), held_out)
-    said = np.empty(len(truth))
+    predictions = np.empty(len(truth))
     model = RECIPES[recipe](seed).fit(columns[train], truth[train])
-    said[held_out] = TASK.predict(model, columns[held_out])
+    predictions[held_out] = TASK.predict(model, columns[held_out])
     for inside, outside in StratifiedKFold(FOLDS, shuffle=True, random_state=seed).split(train, truth[train]):
         model = RECIPES[recipe](seed).fit(columns[train[inside]], truth[train[inside]])
-        said[train[outside]] = TASK.predict(model, columns[train[outside]])
-    return said, held_out
+        predictions[train[outside]] = TASK.predict(model, columns[train[outside]])
+    return predictions, held_out
 
 
 def views(extra: float | None) -> tuple[list[int], list[int]]:
@@ -106,8 +106,8 @@ def difference(recipe: str, extra: float, fits: int = 20) -> dict[str, float]:
     for seed in range(fits):
         train, labels = draw(seed, extra, rows=570)
         models = [RECIPES[recipe](1).fit(train[:, view], labels) for view in views(extra)]
-        said = [TASK.predict(model, columns[:, view]) for model, view in zip(models, views(extra), strict=True)]
-        scores.append([TASK.scores(truth, one) for one in said])
+        predictions = [TASK.predict(model, columns[:, view]) for model, view in zip(models, views(extra), strict=True)]
+        scores.append([TASK.scores(truth, one) for one in predictions])
     return {name: float(np.mean([new[name] - old[name] for old, new in scores])) for name in scores[0][0]}
 
 

@@ -77,25 +77,25 @@ def rewrite(project, change):
 
 
 def test_equal_splits_compare_the_stored_models_on_the_hold_out(history):
-    found = compare(history.root, ["v1", "trees"]).as_json()
+    data = compare(history.root, ["v1", "trees"]).as_json()
 
-    (one,) = found["compared"]
+    (one,) = data["compared"]
     metrics = json.loads((history.root / "reports/metrics.json").read_text())["holdout"]
-    assert (found["how"]["compared"], found["how"]["rows"], found["how"]["holdout_rows"]) == ("stored models", 178, 178)
+    assert (data["how"]["compared"], data["how"]["rows"], data["how"]["holdout_rows"]) == ("stored models", 178, 178)
     assert {name: one["metrics"][name]["reference"] for name in METRICS} == {name: metrics[name] for name in METRICS}
     for test in one["metrics"].values():
         assert test["difference"] == pytest.approx(test["value"] - test["reference"], abs=2e-6)
         assert test["low"] <= test["difference"] <= test["high"]
-    assert json.loads(json.dumps(found)) == found
+    assert json.loads(json.dumps(data)) == data
 
 
 def test_other_splits_compare_the_recipes_on_every_row(history):
-    found = compare(history.root, ["v1", "seed2"])
+    comparison = compare(history.root, ["v1", "seed2"])
 
-    how, (one,) = found.as_json()["how"], found.candidates
+    how, (one,) = comparison.as_json()["how"], comparison.candidates
     assert (how["compared"], how["rows"], one.overall) == ("recipes", 891, "indistinguishable")
     assert how["holdout_rows"] < 100
-    assert "- the recipes are compared, not the stored models: the hold-outs share only " in render_md(found)
+    assert "- the recipes are compared, not the stored models: the hold-outs share only " in render_md(comparison)
 
 
 def test_every_row_was_predicted_by_a_model_that_had_not_seen_it(history):
@@ -107,10 +107,10 @@ def test_every_row_was_predicted_by_a_model_that_had_not_seen_it(history):
 
 
 def test_rows_are_matched_by_what_they_say_and_not_by_their_keys(history):
-    found = gather([Revision(history.root, name) for name in ("v1", "renumbered")])
+    evidence = gather([Revision(history.root, name) for name in ("v1", "renumbered")])
 
     # 891, less 91 that are replaced, less the one that has two labels
-    assert len(found.truth) == 891 - 91 - 1
+    assert len(evidence.truth) == 891 - 91 - 1
     tables = [Revision(history.root, name).table("data/processed/predictions.parquet") for name in ("v1", "renumbered")]
     raws = [table_at(Revision(history.root, name), "raw").set_index(KEY) for name in ("v1", "renumbered")]
     names = [
@@ -123,21 +123,21 @@ def test_rows_are_matched_by_what_they_say_and_not_by_their_keys(history):
 
 
 def test_data_of_different_sources_are_named_first(history):
-    found = compare(history.root, ["v1", "renumbered"])
+    comparison = compare(history.root, ["v1", "renumbered"])
 
-    assert found.as_json()["sources"] == {"v1": "synthetic", "renumbered": "files in data/external/titanic"}
-    first = render_md(found).splitlines()[2]
+    assert comparison.as_json()["sources"] == {"v1": "synthetic", "renumbered": "files in data/external/titanic"}
+    first = render_md(comparison).splitlines()[2]
     assert first.startswith("- the data differ: synthetic (v1), files in data/external/titanic (renumbered); only rows")
 
 
 def test_a_model_of_other_columns_is_compared(history):
-    found = compare(history.root, ["v1", "older"])
+    comparison = compare(history.root, ["v1", "older"])
 
-    (one,) = found.candidates
-    assert found.as_json()["how"]["rows"] == 178
+    (one,) = comparison.candidates
+    assert comparison.as_json()["how"]["rows"] == 178
     assert one.changes["features"] == {"Deck": {"old": "str"}}
     assert one.changes["code"] == {"titanic/features.py": {"added": 0, "removed": 2}}
-    assert "- features: Deck removed\n- code: titanic/features.py +0 -2\n" in render_md(found)
+    assert "- features: Deck removed\n- code: titanic/features.py +0 -2\n" in render_md(comparison)
 
 
 def test_a_source_with_another_column_is_compared_on_the_columns_that_both_have(project):
@@ -150,9 +150,9 @@ def test_a_source_with_another_column_is_compared_on_the_columns_that_both_have(
     table.to_parquet(project.root / "data/interim/train.parquet")
     rewrite(project, lambda table: table.assign(row=[f"{n:016x}" for n in range(len(table))]))
 
-    found = compare(project.root, ["v1"])
+    comparison = compare(project.root, ["v1"])
 
-    assert found.as_json()["how"]["rows"] == 178
+    assert comparison.as_json()["how"]["rows"] == 178
 
 
 def test_data_without_a_common_row_cannot_be_compared(project):
@@ -188,12 +188,12 @@ def test_head_is_compared_with_the_workspace_by_default(history):
 
 
 def test_several_revisions_are_corrected_together(history):
-    found = compare(history.root, ["v1", "trees", "older"])
+    comparison = compare(history.root, ["v1", "trees", "older"])
 
-    p_values = [one.tests[0].difference.p_value for one in found.candidates]
-    adjusted = [one.tests[0].p_adjusted for one in found.candidates]
+    p_values = [one.tests[0].difference.p_value for one in comparison.candidates]
+    adjusted = [one.tests[0].p_adjusted for one in comparison.candidates]
     assert min(adjusted) == pytest.approx(min(1, 2 * min(p_values)))
-    assert "of each metric, the p values of 2 comparisons are corrected" in render_md(found)
+    assert "of each metric, the p values of 2 comparisons are corrected" in render_md(comparison)
 
 
 def test_the_forest_is_better_than_the_gender_rule_on_the_genuine_data(fresh, kaggle):
@@ -207,11 +207,11 @@ def test_the_forest_is_better_than_the_gender_rule_on_the_genuine_data(fresh, ka
     fresh.commit("a forest")
     new, old = Revision(fresh.root, "HEAD"), Revision(fresh.root, "HEAD~1")
 
-    (found,) = compare_revisions([old, new]).candidates
+    (candidate,) = compare_revisions([old, new]).candidates
     (reverse,) = compare_revisions([new, old]).candidates
 
-    assert {test.metric.name: test.verdict for test in found.tests}["roc_auc"] == "better"
-    assert (found.overall, reverse.overall) == ("better", "worse")
+    assert {test.metric.name: test.verdict for test in candidate.tests}["roc_auc"] == "better"
+    assert (candidate.overall, reverse.overall) == ("better", "worse")
 
 
 def test_the_page_has_the_curves_of_all_and_needs_no_network(history, tmp_path):
@@ -249,13 +249,13 @@ def test_neither_scikit_learn_nor_the_project_is_imported(history):
         "import sys; from pathlib import Path; from dvckit.compare.compare import compare;"
         "compare(Path('.'), ['v1', 'trees']); print(sorted({name.partition('.')[0] for name in sys.modules}))"
     )
-    done = subprocess.run(
+    process = subprocess.run(
         [sys.executable, "-P", "-c", code], cwd=history.root, capture_output=True, text=True, check=True
     )
 
-    assert "'pandas'" in done.stdout
-    assert "'sklearn'" not in done.stdout
-    assert "'titanic'" not in done.stdout
+    assert "'pandas'" in process.stdout
+    assert "'sklearn'" not in process.stdout
+    assert "'titanic'" not in process.stdout
 
 
 @pytest.mark.parametrize(
@@ -267,12 +267,12 @@ def test_neither_scikit_learn_nor_the_project_is_imported(history):
         (["workspace"], "workspace and workspace are the same revision"),
     ],
 )
-def test_a_wrong_revision_is_answered(history, revs, message):
+def test_a_wrong_revision_gives_an_error(history, revs, message):
     with pytest.raises(UserError, match=message):
         compare(history.root, revs)
 
 
-def test_a_revision_without_a_lock_is_answered(project):
+def test_a_revision_without_a_lock_gives_an_error(project):
     project.ok("git", "rm", "--quiet", "dvc.lock", "reports/dvc.lock")
     project.commit("no run yet")
 
@@ -328,7 +328,7 @@ def test_a_file_that_is_not_a_table_is_refused(project):
         compare(project.root)
 
 
-def test_packages_that_cannot_be_read_are_answered(project):
+def test_unreadable_packages_give_an_error(project):
     (project.root / "uv.lock").write_text("<<<<<<< ours\n")
 
     with pytest.raises(UserError, match=r"uv\.lock cannot be read in the workspace: "):

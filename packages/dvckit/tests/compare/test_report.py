@@ -57,10 +57,10 @@ def test_the_verdicts_of_metrics_make_one(verdicts, overall):
     assert comparison(verdicts).candidates[0].overall == overall
 
 
-def test_better_worse_and_both_are_told_apart():
-    found = comparison(("better", SAME, "better"), (SAME, "worse", SAME), ("better", "worse", SAME), (SAME,) * 3)
+def test_better_worse_and_mixed_are_distinguished():
+    result = comparison(("better", SAME, "better"), (SAME, "worse", SAME), ("better", "worse", SAME), (SAME,) * 3)
 
-    text = render_md(found)
+    text = render_md(result)
 
     assert "- [red]0| (2222222) is better than v1 (1111111) by accuracy, log_loss\n" in text
     assert "- [red]1| (2222222) is worse than v1 (1111111) by roc_auc\n" in text
@@ -74,19 +74,19 @@ def test_better_worse_and_both_are_told_apart():
 
 
 def test_recipes_are_called_recipes():
-    found = comparison((SAME,) * 3)
-    evidence = found.evidence._replace(stored=False, holdout=36, truth=np.zeros(891))
+    base = comparison((SAME,) * 3)
+    evidence = base.evidence._replace(stored=False, holdout=36, truth=np.zeros(891))
 
-    text = render_md(Comparison(found.reference, found.candidates, evidence, found.sources))
+    text = render_md(Comparison(base.reference, base.candidates, evidence, base.sources))
 
     assert "the hold-outs share only 36 rows (stored models need 100), so the out-of-fold predictions of 891" in text
     assert "variances are doubled" in text
 
 
 def test_other_data_are_named_before_anything_else():
-    found = comparison((SAME,) * 3)
+    base = comparison((SAME,) * 3)
 
-    text = render_md(Comparison(found.reference, found.candidates, found.evidence, {"v1": "synthetic", "x": "kaggle"}))
+    text = render_md(Comparison(base.reference, base.candidates, base.evidence, {"v1": "synthetic", "x": "kaggle"}))
 
     assert text.splitlines()[2].startswith("- the data differ: synthetic (v1), kaggle (x); ")
 

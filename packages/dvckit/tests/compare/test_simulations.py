@@ -24,13 +24,13 @@ LONG = pytest.mark.faults
         *(pytest.param(kind, "tree", 1_000, marks=LONG) for kind in ("equal splits", "other splits", "other seeds")),
     ],
 )
-def test_few_of_many_equal_pairs_are_told_apart(kind, recipe, count):
-    found = simulation.alarms(kind, recipe, count)
+def test_few_of_many_equal_pairs_differ(kind, recipe, count):
+    counts = simulation.alarms(kind, recipe, count)
 
-    assert max(found.values()) <= max(MOST * count, 10)
+    assert max(counts.values()) <= max(MOST * count, 10)
 
 
 def test_a_clear_difference_is_found():
-    found = simulation.alarms("other splits", "logistic", 50, extra=1.0)
+    counts = simulation.alarms("other splits", "logistic", 50, extra=1.0)
 
-    assert min(found.values()) >= 45
+    assert min(counts.values()) >= 45

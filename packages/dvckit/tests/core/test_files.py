@@ -8,7 +8,7 @@ from dvckit.core.errors import UserError, answered
 from dvckit.core.files import replacing, write_json, write_table
 
 
-def test_a_user_error_ends_with_its_sentence():
+def test_a_user_error_ends_with_its_message():
     with pytest.raises(SystemExit) as ended, answered():
         raise UserError("the key is wrong")
 
@@ -26,14 +26,14 @@ with stage.ended_by_ctrl_c(), stage.scratch_folder(Path("data/.folder.tmp")) as 
     os.kill(os.getpid(), signal.SIGINT)
     time.sleep(9)
 """
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    process = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
 
-    assert done.returncode == 130
-    assert done.stderr == "interrupted: files already written are whole, the others are as they were\n"
+    assert process.returncode == 130
+    assert process.stderr == "interrupted: files already written are whole, the others are as they were\n"
     assert list((workdir / "data").iterdir()) == []
 
 
-def test_a_full_disk_ends_with_a_sentence():
+def test_a_full_disk_ends_with_an_error():
     with pytest.raises(SystemExit, match=r"error: data/raw/train\.csv: No space left on device"), answered():
         raise OSError(28, "No space left on device", "data/raw/train.csv")
 
@@ -84,15 +84,15 @@ def test_a_table_is_the_same_bytes_each_time(tmp_path, name):
 def test_what_must_start_fast_loads_no_pandas(module):
     code = f"import sys, {module}; print('pandas' in sys.modules)"
 
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    process = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
 
-    assert done.stdout == "False\n"
+    assert process.stdout == "False\n"
 
 
 def test_only_the_stages_that_model_load_scikit_learn():
     light = ["dataset.ingest", "dataset.validate", "features", "modeling.split", "reporting.report"]
     code = f"import sys, {', '.join(f'titanic.{name}' for name in light)}; print('sklearn' in sys.modules)"
 
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    process = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
 
-    assert done.stdout == "False\n"
+    assert process.stdout == "False\n"

@@ -42,15 +42,15 @@ def test_columns_decide_which_table_a_file_is(mine, raw):
     paths = [mine / "to_predict.csv", mine / "passengers.csv", mine / "gender_submission.csv"]
 
     files, _ = tables_in(RULES, paths)
-    found = verdict(PROJECT, paths)
+    result = verdict(PROJECT, paths)
 
     assert {name: path.name for name, path in files.items()} == {
         "train": "passengers.csv",
         "test": "to_predict.csv",
         "gender_submission": "gender_submission.csv",
     }
-    assert found.problems == []
-    assert {name: checked.rows for name, checked in found.checked.items()} == {
+    assert result.problems == []
+    assert {name: checked.rows for name, checked in result.checked.items()} == {
         "train": 891,
         "test": 418,
         "gender_submission": 418,
@@ -81,7 +81,7 @@ def test_paths_that_cannot_be_used_are_reported(mine, paths, reason):
     assert reason in problem
 
 
-def test_every_file_that_is_no_table_is_reported(mine):
+def test_every_file_that_is_not_a_table_is_reported(mine):
     for path in mine.iterdir():
         path.write_bytes(b"\x1f\x8b")
 
@@ -92,7 +92,7 @@ def test_every_file_that_is_no_table_is_reported(mine):
     ]
 
 
-def test_of_a_folder_the_usual_names_are_meant(mine):
+def test_in_a_folder_the_usual_names_are_used(mine):
     (mine / "other.csv").write_text("a,b\n")
     (mine / "passengers.csv").rename(mine / "train.csv")
 
@@ -121,10 +121,10 @@ def test_labels_of_one_kind_are_a_problem(mine):
 
 
 def test_added_data_can_be_trained_on(small, mine):
-    said = small.ok("dvckit", "data", "add", str(mine))
+    output = small.ok("dvckit", "data", "add", str(mine))
 
-    assert "dvc exp run -S dataset.source=files -S dataset.path=data/external/mine" in said
-    assert "added data/external/mine: train.csv (891 rows), test.csv (418 rows)" in said
+    assert "dvc exp run -S dataset.source=files -S dataset.path=data/external/mine" in output
+    assert "added data/external/mine: train.csv (891 rows), test.csv (418 rows)" in output
     assert (small.root / "data/external/mine/train.csv").read_bytes() == (mine / "passengers.csv").read_bytes()
     small.ok("git", "add", "data/external/mine.dvc", "data/external/.gitignore")
     small.commit("my data")
@@ -186,7 +186,7 @@ def test_nothing_is_copied_when_a_file_is_bad(small, mine, bad):
         (["passengers.csv", "to_predict.csv"], ".hidden", "cannot be the name of a folder"),
     ],
 )
-def test_what_cannot_be_added_is_answered(small, mine, files, name, reason):
+def test_what_cannot_be_added_gives_an_error(small, mine, files, name, reason):
     with pytest.raises(UserError, match=reason):
         add(small.root, PROJECT, [mine / file for file in files], name)
 
@@ -221,10 +221,10 @@ def test_check_reports_without_adding(small, mine):
     bad = small.run("dvckit", "data", "check", str(mine), "--json")
 
     assert good.code == 0
-    assert "train: 891 rows, 0 of them bad" in good.said
-    assert "passengers.csv, 891 rows, 0 of them bad" in good.said.replace("\n", "")
+    assert "train: 891 rows, 0 of them bad" in good.output
+    assert "passengers.csv, 891 rows, 0 of them bad" in good.output.replace("\n", "")
     assert bad.code == 1
-    assert '"ok": false' in bad.said
+    assert '"ok": false' in bad.output
     assert left(small) == ["titanic"]
 
 
@@ -234,14 +234,14 @@ def test_the_verdict_is_json_for_any_file(mine, monkeypatch, path):
     (mine / "empty").mkdir()
     monkeypatch.chdir(mine)
 
-    found = json.loads(json.dumps(verdict(PROJECT, [Path(path), Path("to_predict.csv")]).as_json()))
+    report = json.loads(json.dumps(verdict(PROJECT, [Path(path), Path("to_predict.csv")]).as_json()))
 
-    assert not found["ok"]
-    assert path.rpartition("/")[2] in found["problems"][0]
-    assert found["files"]["test"]["rows"] == 418
+    assert not report["ok"]
+    assert path.rpartition("/")[2] in report["problems"][0]
+    assert report["files"]["test"]["rows"] == 418
 
 
-def test_check_outside_of_a_project_is_answered(tmp_path):
-    done = Repository(tmp_path).run("dvckit", "data", "check", "train.csv")
+def test_check_outside_of_a_project_gives_an_error(tmp_path):
+    result = Repository(tmp_path).run("dvckit", "data", "check", "train.csv")
 
-    assert done == (1, f"error: {tmp_path} is not inside a DVC project: no folder above it has .dvc or dvc.yaml\n")
+    assert result == (1, f"error: {tmp_path} is not inside a DVC project: no folder above it has .dvc or dvc.yaml\n")

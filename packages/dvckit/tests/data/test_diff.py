@@ -21,54 +21,54 @@ def shifts(old, new):
     return [SimpleNamespace(**shift) for shift in diff(old, new).shifts]
 
 
-def as_found(found):
+def as_report(difference):
     """What `data_diff` returns where one table changed so."""
-    changed = {"state": "changed", **vars(found)}
+    changed = {"state": "changed", **vars(difference)}
     return {"compared": "v1 (1234567) -> workspace", "key": "id", "tables": {"clean": changed}}
 
 
 def test_a_table_has_no_difference_from_itself():
-    found = diff(table(), table())
+    difference = diff(table(), table())
 
-    assert [change for change in CHANGES if vars(found)[change]] == []
-
-
-def test_rows_that_came_and_went_are_told_by_key():
-    found = diff(table(), table(id=[1, 3, 4]).assign(age=[30.0, 5.0, 1.0], port=["S", None, "S"]))
-
-    assert (found.added, found.removed, found.cells, found.reordered) == ([4], [2], [], False)
-    assert found.rows == {"old": 3, "new": 3}
+    assert [change for change in CHANGES if vars(difference)[change]] == []
 
 
-def test_each_changed_cell_is_told_and_missing_on_both_sides_is_no_change():
-    found = diff(table(), table(age=[31.0, None, None], port=["S", "Q", None]))
+def test_added_and_removed_rows_are_reported_by_key():
+    difference = diff(table(), table(id=[1, 3, 4]).assign(age=[30.0, 5.0, 1.0], port=["S", None, "S"]))
 
-    assert found.cells == [
+    assert (difference.added, difference.removed, difference.cells, difference.reordered) == ([4], [2], [], False)
+    assert difference.rows == {"old": 3, "new": 3}
+
+
+def test_each_changed_cell_is_reported_and_missing_on_both_sides_is_no_change():
+    difference = diff(table(), table(age=[31.0, None, None], port=["S", "Q", None]))
+
+    assert difference.cells == [
         {"key": 1, "occurrence": 1, "column": "age", "old": 30.0, "new": 31.0},
         {"key": 2, "occurrence": 1, "column": "port", "old": "C", "new": "Q"},
         {"key": 3, "occurrence": 1, "column": "age", "old": 5.0, "new": None},
     ]
-    assert found.changed == 3
+    assert difference.changed == 3
 
 
-def test_rows_are_paired_by_key_and_their_order_is_told():
-    found = diff(table(), table().iloc[[2, 0, 1]])
+def test_rows_are_paired_by_key_and_their_order_is_reported():
+    difference = diff(table(), table().iloc[[2, 0, 1]])
 
-    assert [change for change in CHANGES if vars(found)[change]] == ["reordered"]
+    assert [change for change in CHANGES if vars(difference)[change]] == ["reordered"]
 
 
-def test_keys_in_several_rows_are_told_and_paired_in_order_of_appearance():
-    found = diff(table(id=[1, 1, 2]), table(id=[1, 1, 1], age=[30.0, None, 7.0]))
+def test_repeated_keys_are_reported_and_paired_in_order_of_appearance():
+    difference = diff(table(id=[1, 1, 2]), table(id=[1, 1, 1], age=[30.0, None, 7.0]))
 
-    assert found.repeated == {"old": [1], "new": [1]}
-    assert (found.added, found.removed, found.cells) == ([1], [2], [])
+    assert difference.repeated == {"old": [1], "new": [1]}
+    assert (difference.added, difference.removed, difference.cells) == ([1], [2], [])
 
 
 def test_rows_without_a_key_are_paired_in_order_of_appearance():
-    found = diff(table(id=[1, None, None]), table(id=[1, None, None], age=[30.0, 2.0, 5.0]))
+    difference = diff(table(id=[1, None, None]), table(id=[1, None, None], age=[30.0, 2.0, 5.0]))
 
-    assert found.cells == [{"key": None, "occurrence": 1, "column": "age", "old": None, "new": 2.0}]
-    assert found.repeated == {"old": [None], "new": [None]}
+    assert difference.cells == [{"key": None, "occurrence": 1, "column": "age", "old": None, "new": 2.0}]
+    assert difference.repeated == {"old": [None], "new": [None]}
 
 
 def test_a_whole_number_as_key_is_the_same_beside_fractions_and_missing_ones():
@@ -76,24 +76,24 @@ def test_a_whole_number_as_key_is_the_same_beside_fractions_and_missing_ones():
     assert diff(table(), table(id=[1.0, 2.0, 2.5])).removed == [3]
 
 
-def test_columns_that_came_and_went_are_told():
-    found = diff(table(fare=1.0), table(deck="A"))
+def test_added_and_removed_columns_are_reported():
+    difference = diff(table(fare=1.0), table(deck="A"))
 
-    assert (found.columns_added, found.columns_removed, found.cells) == (["deck"], ["fare"], [])
+    assert (difference.columns_added, difference.columns_removed, difference.cells) == (["deck"], ["fare"], [])
 
 
 def test_a_number_that_became_text_is_a_change_of_type_and_not_of_cells():
-    found = diff(table(), table(age=["30", None, "five"]))
+    difference = diff(table(), table(age=["30", None, "five"]))
 
-    assert found.types == {"age": {"old": "float64", "new": "str"}}
-    assert found.cells == [{"key": 3, "occurrence": 1, "column": "age", "old": 5.0, "new": "five"}]
+    assert difference.types == {"age": {"old": "float64", "new": "str"}}
+    assert difference.cells == [{"key": 3, "occurrence": 1, "column": "age", "old": 5.0, "new": "five"}]
 
 
 def test_a_key_that_became_text_still_pairs_the_rows():
-    found = diff(table(id=[1, 2, None]), table(id=["1", "2", None]))
+    difference = diff(table(id=[1, 2, None]), table(id=["1", "2", None]))
 
-    assert found.types == {"id": {"old": "float64", "new": "str"}}
-    assert (found.added, found.removed, found.cells) == ([], [], [])
+    assert difference.types == {"id": {"old": "float64", "new": "str"}}
+    assert (difference.added, difference.removed, difference.cells) == ([], [], [])
 
 
 @pytest.mark.parametrize("dtype", ["Int64", "category", "bool", "datetime64[ns]", object])
@@ -133,12 +133,12 @@ def test_text_of_many_values_and_empty_columns_have_their_missing_share_alone():
 
 
 def test_empty_tables_are_compared():
-    found = diff(table().iloc[:0], table())
+    difference = diff(table().iloc[:0], table())
 
-    assert (found.added, found.removed, found.rows) == ([1, 2, 3], [], {"old": 0, "new": 3})
+    assert (difference.added, difference.removed, difference.rows) == ([1, 2, 3], [], {"old": 0, "new": 3})
 
 
-def test_a_table_without_the_key_is_told():
+def test_a_table_without_the_key_is_reported():
     with pytest.raises(UserError, match="without the column id"):
         diff(table(), table().drop(columns="id"))
 
@@ -147,46 +147,46 @@ def test_a_reader_sees_the_first_twenty_and_how_many_more():
     old = pd.DataFrame({"id": range(100), "age": 1.0, "name": "a|b [red]"})
     new = old.assign(age=2.0, name=old.name.where(old.id > 0, "c|d")).drop(index=range(75, 100))
 
-    said = render_md(as_found(diff(old, new)))
+    text = render_md(as_report(diff(old, new)))
 
-    assert said.splitlines()[0] == "## Data: v1 (1234567) -> workspace"
-    assert "- 100 -> 75 rows: 0 added, 25 removed, 75 changed in 76 cells\n" in said
-    assert "- rows removed: 75, 76," in said
-    assert "94 and 5 more\n" in said
-    assert "changed cells, the first 20 of 76:\n" in said
-    assert "| 0 | name | a\\|b [red] | c\\|d |\n" in said
-    assert said.count("| age | 1.0 | 2.0 |") == 19
-    assert "| age | mean 1 -> 2, KS 1 (p " in said
-    assert "| name | total variation 0.0133 (a\\|b [red] 1 -> 0.9867, c\\|d 0 -> 0.01333) |" in said
+    assert text.splitlines()[0] == "## Data: v1 (1234567) -> workspace"
+    assert "- 100 -> 75 rows: 0 added, 25 removed, 75 changed in 76 cells\n" in text
+    assert "- rows removed: 75, 76," in text
+    assert "94 and 5 more\n" in text
+    assert "changed cells, the first 20 of 76:\n" in text
+    assert "| 0 | name | a\\|b [red] | c\\|d |\n" in text
+    assert text.count("| age | 1.0 | 2.0 |") == 19
+    assert "| age | mean 1 -> 2, KS 1 (p " in text
+    assert "| name | total variation 0.0133 (a\\|b [red] 1 -> 0.9867, c\\|d 0 -> 0.01333) |" in text
 
 
-def test_each_kind_of_change_has_its_sentence():
+def test_each_kind_of_change_has_its_line():
     old = table(id=[1, 1, 2], gone=1)
     new = table(id=[2, 1, 1], age=["1", "2", "3"], come=1)
 
-    said = render_md(as_found(diff(old, new)))
+    text = render_md(as_report(diff(old, new)))
 
-    assert "- columns added: come\n- columns removed: gone\n- types: age float64 -> str\n" in said
-    assert "- old keys in several rows, paired in order of appearance: 1\n" in said
-    assert "- common rows or columns are in another order\n" in said
+    assert "- columns added: come\n- columns removed: gone\n- types: age float64 -> str\n" in text
+    assert "- old keys in several rows, paired in order of appearance: 1\n" in text
+    assert "- common rows or columns are in another order\n" in text
 
 
 def test_the_terminal_shows_data_that_looks_like_markup(capsys):
     old = table(port=["[red]", "C", "C"])
 
-    print_diff(as_found(diff(old, table(port=["[bold]", "C", "C"]))))
+    print_diff(as_report(diff(old, table(port=["[bold]", "C", "C"]))))
 
-    said = capsys.readouterr().out
-    assert said.startswith("data: v1 (1234567) -> workspace\nclean: 3 -> 3 rows: 0 added, 0 removed, 1 changed in 1 ")
-    assert "[red]" in said
-    assert "[bold]" in said
+    output = capsys.readouterr().out
+    assert output.startswith("data: v1 (1234567) -> workspace\nclean: 3 -> 3 rows: 0 added, 0 removed, 1 changed in 1 ")
+    assert "[red]" in output
+    assert "[bold]" in output
 
 
 def test_the_terminal_shows_no_line_beyond_its_width(capsys):
     old = pd.DataFrame({"id": range(100), "age": 1.0, "name": "A name of many words, " * 9})
     new = old.assign(age=2.0, name=old.name.where(old.id > 9, "Another name")).drop(index=range(60, 100))
 
-    print_diff(as_found(diff(old, new)))
+    print_diff(as_report(diff(old, new)))
 
     assert max(map(len, capsys.readouterr().out.splitlines())) <= 80
 
@@ -201,26 +201,26 @@ def test_a_cell_of_the_source_that_changed_is_found_in_every_table(small, capsys
     small.edit("params.yaml", ("source: synthetic", "source: files"))
     small.ok("dvc", "repro", "featurize")
 
-    found = data_diff(small.root)
+    report = data_diff(small.root)
 
-    assert json.loads(json.dumps(found)) == found
+    assert json.loads(json.dumps(report)) == report
     head = small.ok("git", "rev-parse", "HEAD").strip()
-    assert (found["old"], found["new"]) == (
+    assert (report["old"], report["new"]) == (
         {"revision": "HEAD", "commit": head},
         {"revision": "workspace", "commit": None},
     )
-    assert found["key"] == "PassengerId"
-    assert {name: table["state"] for name, table in found["tables"].items()} == {
+    assert report["key"] == "PassengerId"
+    assert {name: table["state"] for name, table in report["tables"].items()} == {
         "clean": "changed",
         "clean/test": "same",
         "features": "changed",
         "features/test": "same",
     }
     cell = {"key": passenger, "occurrence": 1, "column": "Sex", "old": "female", "new": "male"}
-    assert found["tables"]["clean"]["cells"] == [cell]
-    assert cell in found["tables"]["features"]["cells"]
-    assert "### clean/test\n\n- no difference\n" in render_md(found)
-    print_diff(found)
+    assert report["tables"]["clean"]["cells"] == [cell]
+    assert cell in report["tables"]["features"]["cells"]
+    assert "### clean/test\n\n- no difference\n" in render_md(report)
+    print_diff(report)
     assert capsys.readouterr().out.startswith(f"data: HEAD ({head[:7]}) -> workspace\nclean: 891 -> 891 rows: ")
 
 
@@ -238,7 +238,7 @@ def test_a_revision_is_compared_with_the_workspace_and_with_another(small):
     assert "- the whole table was added" in render_md(backwards)
 
 
-def test_where_there_is_no_table_there_is_a_sentence(fresh):
+def test_a_missing_table_gives_an_error(fresh):
     fresh.ok("git", "rm", "--quiet", "dvc.lock")
     fresh.commit("no run yet")
 
@@ -246,7 +246,7 @@ def test_where_there_is_no_table_there_is_a_sentence(fresh):
         data_diff(fresh.root)
 
 
-def test_where_no_schema_names_a_key_there_is_a_sentence(small):
+def test_without_a_key_in_any_schema_there_is_an_error(small):
     small.ok("git", "rm", "--quiet", "data/interim/train_metadata.yaml")
     small.commit("no schema")
 

@@ -19,10 +19,10 @@ def test_a_healthy_clone_is_reported_on_one_screen(small):
 
 
 def test_a_clone_that_pulled_nothing_is_healthy(fresh):
-    said = fresh.ok("dvckit", "doctor")
+    output = fresh.ok("dvckit", "doctor")
 
-    assert "advice  missing outputs: " in said
-    assert "run `dvc pull` or `dvc repro --all-pipelines`" in said
+    assert "advice  missing outputs: " in output
+    assert "run `dvc pull` or `dvc repro --all-pipelines`" in output
 
 
 def test_doctor_changes_nothing_without_fix(small):
@@ -104,27 +104,27 @@ def test_whatever_is_broken_is_reported_in_a_line(small, change, line):
 
     assert not doctor(small.root, lines.append, fix_first=False)
 
-    assert [found for found in lines if found.startswith("WRONG") and line in found], lines
-    assert [found for found in lines if "could not be checked" in found] == []
+    assert [text for text in lines if text.startswith("WRONG") and line in text], lines
+    assert [text for text in lines if "could not be checked" in text] == []
 
 
 def test_the_command_works_where_params_are_lost(small):
     (small.root / "params.yaml").unlink()
 
-    done = Repository(small.root / "reports").run("dvckit", "doctor")
+    result = Repository(small.root / "reports").run("dvckit", "doctor")
 
-    assert done.code == 1
-    assert "params.yaml is missing" in done.said
-    assert done.said.splitlines()[-1].endswith("wrong")
+    assert result.code == 1
+    assert "params.yaml is missing" in result.output
+    assert result.output.splitlines()[-1].endswith("wrong")
 
 
-def test_outside_of_a_project_it_is_answered(small, tmp_path):
+def test_outside_of_a_project_there_is_an_error(small, tmp_path):
     (tmp_path / "empty").mkdir()
 
-    done = Repository(tmp_path / "empty").run("dvckit", "doctor")
+    result = Repository(tmp_path / "empty").run("dvckit", "doctor")
 
-    assert (done.code, done.said.count("\n")) == (1, 1)
-    assert "is not inside a DVC project" in done.said
+    assert (result.code, result.output.count("\n")) == (1, 1)
+    assert "is not inside a DVC project" in result.output
 
 
 @pytest.fixture
@@ -160,8 +160,8 @@ def test_nothing_of_the_repository_is_imported(plain):
     plain.ok("dvc", "remote", "add", "--default", "embedded", "/elsewhere/.dvc/storage")
     plain.ok("dvc", "remote", "add", "far", "webdav://127.0.0.1:9")
 
-    assert "fixed" in plain.run("dvckit", "doctor", "--fix").said
+    assert "fixed" in plain.run("dvckit", "doctor", "--fix").output
     plain.ok("dvc", "remote", "default", "far")
-    assert "cannot be reached" in plain.run("dvckit", "doctor").said
+    assert "cannot be reached" in plain.run("dvckit", "doctor").output
 
     assert not (plain.root / "imported").exists()

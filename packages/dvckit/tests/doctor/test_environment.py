@@ -17,14 +17,14 @@ def test_the_packages_of_this_environment_are_those_of_the_lock(fresh):
     assert wrong(python, fresh) == []
 
 
-def test_a_package_of_another_version_is_told(fresh):
+def test_a_package_of_another_version_is_reported(fresh):
     fresh.edit("uv.lock", (f'name = "numpy"\nversion = "{installed()["numpy"]}"', 'name = "numpy"\nversion = "0.1"'))
 
     line = f"WRONG   packages differ from uv.lock: numpy {installed()['numpy']}, not 0.1; run `uv sync`"
     assert wrong(python, fresh) == [line]
 
 
-def test_a_package_that_is_not_there_is_told_and_a_tool_is_not(fresh):
+def test_a_missing_package_is_reported_and_a_missing_tool_is_not(fresh):
     names = re.compile(r'name = "(skops|pytest)"')
     lock = fresh.root / "uv.lock"
     lock.write_text(names.sub(r'name = "\1-of-another-name"', lock.read_text()))
@@ -39,7 +39,7 @@ def test_the_lock_of_another_environment_is_not_compared(fresh):
     assert list(python(Clone(fresh.root))) == []
 
 
-def test_another_python_is_told(fresh):
+def test_another_python_is_reported(fresh):
     fresh.edit("uv.lock", ('requires-python = "==3.11.*"', 'requires-python = "==3.1.*"'))
 
     assert "uv.lock is for ==3.1.*" in wrong(python, fresh)[0]
@@ -54,7 +54,7 @@ def test_another_python_is_told(fresh):
         ("rows: 1309", "rows: [", "WRONG   params.yaml is not valid YAML: "),
     ],
 )
-def test_what_dvc_never_looks_at_in_params_is_told(fresh, old, new, line):
+def test_params_that_dvc_never_reads_are_reported(fresh, old, new, line):
     fresh.edit("params.yaml", (old, new))
 
     (finding,) = params(Clone(fresh.root))
@@ -76,7 +76,7 @@ def test_without_the_libraries_of_a_project_params_are_still_read(fresh, monkeyp
     assert wrong(params, fresh)[0].startswith("WRONG   params.yaml cannot be read in the workspace: ")
 
 
-def test_a_git_that_does_not_know_its_user_is_told(fresh, monkeypatch, tmp_path):
+def test_a_git_without_a_user_is_reported(fresh, monkeypatch, tmp_path):
     for name in [name for name in os.environ if name.startswith("GIT_")]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("HOME", str(tmp_path))
@@ -102,10 +102,10 @@ def test_missing_hooks_are_advice(fresh):
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="only root can become another user")
-def test_a_user_without_a_name_is_told():
+def test_a_user_without_a_name_is_reported():
     code = "import os, sys; from dvckit.doctor.environment import user; os.setuid(54321); print(*user(None))"
     environment = {name: value for name, value in os.environ.items() if name not in ("USER", "LOGNAME", "USERNAME")}
 
-    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
+    process = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
 
-    assert done.stdout == "WRONG   user id 54321 has no name, and DVC needs one; run `export USER=$(id -u)`\n"
+    assert process.stdout == "WRONG   user id 54321 has no name, and DVC needs one; run `export USER=$(id -u)`\n"

@@ -68,13 +68,13 @@ def test_an_unreadable_rwlock_stops_dvc_until_it_is_fixed(toy, content):
     toy.ok("dvc", "repro")
 
 
-def test_an_rwlock_of_ended_processes_is_told(toy, ended):
+def test_an_rwlock_of_ended_processes_is_reported(toy, ended):
     hold(toy, ended)
 
     assert f"names processes that have ended ({ended})" in wrong(of_dvc, toy)[0]
 
 
-def test_a_killed_process_that_nobody_has_asked_about_is_no_holder(toy):
+def test_a_zombie_process_holds_no_lock(toy):
     """DVC waits for that one, too: it keeps its number until its parent has asked how it ended."""
     with subprocess.Popen(["sleep", "60"]) as process:
         process.kill()
@@ -85,7 +85,7 @@ def test_a_killed_process_that_nobody_has_asked_about_is_no_holder(toy):
         assert not path.exists()
 
 
-def test_a_number_that_another_process_has_by_now_is_no_holder(toy):
+def test_a_reused_process_id_holds_no_lock(toy):
     """DVC itself waits for that process: it only asks whether there is one."""
     path = hold(toy, os.getpid(), age=10_000_000)
 
@@ -114,9 +114,9 @@ def test_locks_of_a_killed_git_are_removed(toy):
     locks = leave_locks(toy)
     assert toy.run("git", "add", "--all").code != 0
 
-    said = fixed(toy)
+    output = fixed(toy)
 
-    assert "fixed   removed HEAD.lock, index.lock, data@v1.0.0.lock, which no git process holds" in said
+    assert "fixed   removed HEAD.lock, index.lock, data@v1.0.0.lock, which no git process holds" in output
     assert not any(lock.exists() for lock in locks)
     toy.ok("git", "add", "--all")
 
@@ -124,10 +124,10 @@ def test_locks_of_a_killed_git_are_removed(toy):
 def test_a_running_git_is_not_disturbed(toy):
     locks = leave_locks(toy)
     with toy.start("git", "-c", "alias.work=!sleep 60", "work") as process:
-        said = toy.ok("dvckit", "doctor", "--fix")  # a git that this process started would count as its own
+        output = toy.ok("dvckit", "doctor", "--fix")  # a git that this process started would count as its own
         os.killpg(process.pid, signal.SIGTERM)
 
-    assert "git refuses" not in said
+    assert "git refuses" not in output
     assert all(lock.exists() for lock in locks)
 
 
@@ -136,10 +136,10 @@ def test_a_running_dvc_is_not_disturbed(toy):
     with toy.start("dvc", "repro", "reports/dvc.yaml:report") as process:
         next(line for line in process.stdout if line.startswith("Running stage"))
         (toy.root / ".dvc/tmp/rwlock").write_bytes(b"")
-        said = toy.run("dvckit", "doctor", "--fix").said
+        output = toy.run("dvckit", "doctor", "--fix").output
         os.killpg(process.pid, 9)
 
-    assert f"advice  DVC is running here (process {process.pid}); what it writes is not settled\n" in said
+    assert f"advice  DVC is running here (process {process.pid}); what it writes is not settled\n" in output
     assert (toy.root / ".dvc/tmp/rwlock").exists()
 
 
@@ -164,24 +164,24 @@ def cut(project, share):
 
 
 @pytest.mark.parametrize("share", [0.01, 0.3, 0.5, 0.7, 0.95])
-def test_a_cut_lock_is_told(toy, share):
+def test_a_truncated_lock_is_reported(toy, share):
     cut(toy, share)
 
-    (found,) = wrong(pipelines, toy)
+    (line,) = wrong(pipelines, toy)
 
-    assert found.startswith("WRONG   dvc.lock cannot be read: ")
-    assert found.endswith("; run `git checkout HEAD -- dvc.lock && dvc repro --all-pipelines`")
+    assert line.startswith("WRONG   dvc.lock cannot be read: ")
+    assert line.endswith("; run `git checkout HEAD -- dvc.lock && dvc repro --all-pipelines`")
 
 
 @pytest.mark.parametrize("content", [b"", b"\0" * 5000, b"schema: '2.0'\nstages:\n  ingest", b"\xff\xfe", b"- 1\n"])
-def test_a_lock_that_is_none_is_told(toy, content):
+def test_an_invalid_lock_is_reported(toy, content):
     (toy.root / "dvc.lock").write_bytes(content)
 
     assert len(wrong(pipelines, toy)) == 1
 
 
 @pytest.mark.faults
-def test_a_lock_that_is_cut_anywhere_is_told_or_is_one_that_dvc_reads(toy):
+def test_a_lock_truncated_anywhere_is_reported_or_readable_by_dvc(toy):
     whole = (toy.root / "reports/dvc.lock").read_text()
 
     for length in range(len(whole)):
@@ -199,13 +199,13 @@ def test_a_lock_that_is_cut_anywhere_is_told_or_is_one_that_dvc_reads(toy):
 def test_a_missing_pipeline_comes_back_by_the_command(toy):
     (toy.root / "dvc.yaml").unlink()
 
-    (found,) = wrong(pipelines, toy)
-    toy.ok("sh", "-c", found.rpartition("; run `")[2].rstrip("`"))
+    (line,) = wrong(pipelines, toy)
+    toy.ok("sh", "-c", line.rpartition("; run `")[2].rstrip("`"))
 
     assert wrong(pipelines, toy) == []
 
 
-def test_an_empty_lock_is_told_in_plain_words(toy):
+def test_an_empty_lock_is_reported_in_plain_words(toy):
     (toy.root / "dvc.lock").write_text("")
 
     assert "dvc.lock cannot be read: it is not what DVC writes; run `git" in wrong(pipelines, toy)[0]
@@ -226,26 +226,26 @@ def test_a_cut_lock_is_that_of_head_again(toy):
     assert toy.outputs() == before
 
 
-def test_a_lock_that_git_does_not_have_is_made_anew(toy):
+def test_a_lock_that_git_does_not_have_is_rebuilt(toy):
     before = toy.outputs()
     toy.ok("git", "rm", "--quiet", "--cached", "dvc.lock")
     toy.ok("git", "commit", "--quiet", "--message", "no lock")
     (toy.root / "dvc.lock").write_text("stages: {")
 
-    said = fixed(toy)
+    output = fixed(toy)
 
-    assert "fixed   moved dvc.lock to .dvc/tmp/damaged/dvc.lock; `dvc repro` makes it anew" in said
+    assert "fixed   moved dvc.lock to .dvc/tmp/damaged/dvc.lock; `dvc repro` makes it anew" in output
     toy.ok("dvc", "repro", "--all-pipelines")
     assert toy.outputs() == before
 
 
-def test_a_lock_that_is_a_folder_is_put_aside(toy):
+def test_a_lock_that_is_a_folder_is_set_aside(toy):
     (toy.root / "reports/dvc.lock").unlink()
     (toy.root / "reports/dvc.lock").mkdir()
 
-    said = fixed(toy)
+    output = fixed(toy)
 
-    assert "fixed   reports/dvc.lock is that of HEAD again" in said
+    assert "fixed   reports/dvc.lock is that of HEAD again" in output
 
 
 def test_the_command_for_conflict_markers_works_as_it_is(toy):
@@ -257,18 +257,18 @@ def test_the_command_for_conflict_markers_works_as_it_is(toy):
     assert toy.run("git", "merge", "left").code == 1
     toy.ok("git", "checkout", "--ours", "params.yaml")
 
-    (found,) = wrong(pipelines, toy)
+    (line,) = wrong(pipelines, toy)
 
-    assert found == (
+    assert line == (
         "WRONG   conflict markers of a merge in dvc.lock; "
         "run `git checkout --ours -- dvc.lock && dvc repro --all-pipelines && git add dvc.lock`"
     )
     assert fixed(toy) == ""
-    toy.ok("bash", "-c", found.partition("run `")[2].removesuffix("`"))
+    toy.ok("bash", "-c", line.partition("run `")[2].removesuffix("`"))
     assert wrong(pipelines, toy) == []
 
 
-def test_a_stage_that_never_ran_is_told(toy):
+def test_a_stage_that_never_ran_is_reported(toy):
     toy.edit("dvc.yaml", ("metrics:\n", "  later:\n    cmd: 'true'\nmetrics:\n"))
 
     assert "advice  dvc.lock does not name later; run `dvc repro --all-pipelines`" in lines(pipelines, toy)

@@ -69,7 +69,7 @@ def added(toy):
 
 
 @pytest.mark.parametrize("store", STORES)
-def test_every_damaged_object_is_found_and_made_whole(toy, store):
+def test_every_damaged_object_is_found_and_repaired(toy, store):
     before = toy.outputs()
     every = sorted((toy.root / STORES[store]).glob("files/md5/??/*"))
     for path, (how, mode) in zip(every, cycle(product([truncate, flip], [0o444, 0o644])), strict=False):
@@ -100,7 +100,7 @@ def test_dvc_trusts_what_doctor_finds(toy):
 
 
 @pytest.mark.parametrize("link", ["copy", "hardlink", "symlink"])
-def test_what_is_intact_nowhere_is_put_aside_and_made_again(toy, link):
+def test_an_object_that_is_intact_nowhere_is_set_aside_and_rebuilt(toy, link):
     toy.ok("dvc", "config", "--local", "cache.type", link)
     toy.edit("params.yaml", ("18, 35", "20, 35"))
     toy.ok("dvc", "repro", "featurize")
@@ -110,28 +110,28 @@ def test_what_is_intact_nowhere_is_put_aside_and_made_again(toy, link):
     if link == "copy":
         damaged(toy.root / FEATURES, truncate)
 
-    said = fixed(toy)
+    output = fixed(toy)
 
-    assert "is intact nowhere here; moved to .dvc/tmp/damaged/" in said
+    assert "is intact nowhere here; moved to .dvc/tmp/damaged/" in output
     assert len(list((toy.root / ".dvc/tmp/damaged").iterdir())) == 1
     assert not os.path.lexists(toy.root / FEATURES)
     toy.ok("dvc", "repro", "featurize")
     assert toy.outputs() == before
 
 
-def test_links_to_a_damaged_object_are_made_whole(toy):
+def test_links_to_a_damaged_object_are_repaired(toy):
     toy.ok("dvc", "config", "--local", "cache.type", "hardlink")
     toy.ok("dvc", "checkout", "--relink")
     before = toy.outputs()
     damaged(object_of(toy, FEATURES), flip)
 
-    said = fixed(toy)
+    output = fixed(toy)
 
-    assert f"({FEATURES}) is whole again, and {FEATURES}" in said
+    assert f"({FEATURES}) is whole again, and {FEATURES}" in output
     assert toy.outputs() == before
 
 
-def test_what_was_edited_is_not_taken_for_a_copy(toy):
+def test_an_edited_file_is_not_used_as_a_copy(toy):
     damaged(object_of(toy, FEATURES), truncate)
     (toy.root / FEATURES).write_bytes(b"mine")
 
@@ -141,15 +141,15 @@ def test_what_was_edited_is_not_taken_for_a_copy(toy):
     assert (toy.root / FEATURES).read_bytes() == b"mine"
 
 
-def test_the_object_of_a_folder_is_made_again_from_the_folder(added):
+def test_the_object_of_a_folder_is_rebuilt_from_the_folder(added):
     folder = next((added.root / ".dvc/cache").rglob("*.dir"))
     whole = folder.read_bytes()
     assert folder_object(added.root / "data/external/mine") == whole
     damaged(folder, truncate)
 
-    said = fixed(added)
+    output = fixed(added)
 
-    assert "(data/external/mine) is whole again" in said
+    assert "(data/external/mine) is whole again" in output
     assert folder.read_bytes() == whole
 
 
@@ -157,35 +157,35 @@ def test_a_member_of_a_folder_is_a_copy_too(added):
     content = file_md5(added.root / "data/external/mine/b.csv")
     damaged(object_path(added.root / ".dvc/cache", content), truncate)
 
-    said = fixed(added)
+    output = fixed(added)
 
-    assert f"{content} (data/external/mine/b.csv) is whole again" in said
+    assert f"{content} (data/external/mine/b.csv) is whole again" in output
 
 
-def test_a_local_remote_is_looked_into(toy, tmp_path):
+def test_a_local_remote_is_checked(toy, tmp_path):
     toy.ok("dvc", "remote", "add", "shelf", str(tmp_path / "shelf"))
     toy.ok("dvc", "push", "--remote", "shelf")
     damaged(object_of(toy, FEATURES, tmp_path / "shelf"), flip)
 
-    found = [line for line in lines(objects, toy) if line.startswith("WRONG")]
+    faults = [line for line in lines(objects, toy) if line.startswith("WRONG")]
 
-    assert len(found) == 1
-    assert found[0].startswith("WRONG   remote shelf: the object ")
-
-
-def test_where_time_runs_out_the_rest_is_told(toy):
-    found = [str(finding) for finding in objects(Clone(toy.root, until=0))]
-
-    assert re.match(r"advice  cache: no time for (\d+) of \1 objects; --fix takes the time", found[0])
+    assert len(faults) == 1
+    assert faults[0].startswith("WRONG   remote shelf: the object ")
 
 
-def test_raw_data_edited_in_place_is_told_with_its_cure(toy):
+def test_when_time_runs_out_the_rest_is_reported(toy):
+    texts = [str(finding) for finding in objects(Clone(toy.root, until=0))]
+
+    assert re.match(r"advice  cache: no time for (\d+) of \1 objects; --fix takes the time", texts[0])
+
+
+def test_raw_data_edited_in_place_is_reported_with_a_fix(toy):
     before = toy.outputs()
     (toy.root / "data/raw/train.csv").write_bytes(b"PassengerId\n1\n")
 
-    (found,) = lines(outputs, toy)
+    (line,) = lines(outputs, toy)
 
-    assert found == (
+    assert line == (
         "WRONG   data/raw/train.csv was edited in place (to bring a table of your own: `dvckit data add`); "
         "run `dvc checkout --force data/raw/train.csv`"
     )
@@ -193,7 +193,7 @@ def test_raw_data_edited_in_place_is_told_with_its_cure(toy):
     assert toy.outputs() == before
 
 
-def test_without_a_cache_the_cure_of_raw_data_is_to_pull(toy):
+def test_without_a_cache_the_fix_of_raw_data_is_to_pull(toy):
     shutil.rmtree(toy.root / ".dvc/cache")
     before = toy.outputs()
     (toy.root / "data/raw/train.csv").write_bytes(b"PassengerId\n1\n")
@@ -206,16 +206,16 @@ def test_without_a_cache_the_cure_of_raw_data_is_to_pull(toy):
 def test_a_clone_that_pulled_nothing_lacks_its_outputs(toy, tmp_path):
     clone = toy.clone(tmp_path / "clone")
 
-    (found,) = lines(outputs, clone)
+    (line,) = lines(outputs, clone)
 
-    assert found == (
+    assert line == (
         f"advice  missing outputs: data/raw/train.csv, {FEATURES}, reports/report.html; "
         "run `dvc pull` or `dvc repro --all-pipelines`"
     )
 
 
 @pytest.mark.parametrize("change", ["edit", "more", "fewer"])
-def test_changed_data_of_the_user_are_told_with_both_cures(added, change):
+def test_changed_user_data_are_reported_with_both_fixes(added, change):
     assert lines(external, added) == ["ok      data/external/mine: as it was added"]
     folder = added.root / "data/external/mine"
     if change == "fewer":
@@ -223,9 +223,9 @@ def test_changed_data_of_the_user_are_told_with_both_cures(added, change):
     else:
         (folder / ("b.csv" if change == "edit" else "c.csv")).write_text("4\n")
 
-    (found,) = lines(external, added)
+    (line,) = lines(external, added)
 
-    assert found == (
+    assert line == (
         "WRONG   data/external/mine has changed since it was added (to keep that as a new version: "
         "`dvc add data/external/mine`); run `dvc checkout --force data/external/mine.dvc`"
     )

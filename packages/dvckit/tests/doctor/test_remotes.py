@@ -61,11 +61,11 @@ def dead():
 
 def timed(project):
     started = time.monotonic()
-    done = project.run("dvckit", "doctor")
+    result = project.run("dvckit", "doctor")
     assert time.monotonic() - started < 10
-    assert "Traceback" not in done.said
-    wrong = [line for line in done.said.splitlines() if line.startswith("WRONG")]
-    assert (done.code, len(wrong)) == (1, 1), done.said
+    assert "Traceback" not in result.output
+    wrong = [line for line in result.output.splitlines() if line.startswith("WRONG")]
+    assert (result.code, len(wrong)) == (1, 1), result.output
     return wrong[0]
 
 
@@ -75,32 +75,32 @@ def use(project, scheme, number):
 
 
 @pytest.mark.parametrize("scheme", URLS)
-def test_a_dead_server_is_told_by_name_in_time(toy, scheme, dead):
+def test_a_dead_server_is_named_in_time(toy, scheme, dead):
     use(toy, scheme, dead)
 
-    found = timed(toy)
+    line = timed(toy)
 
-    assert found.startswith("WRONG   remote far (")
-    assert f"): 127.0.0.1:{dead} cannot be reached (Connection refused); run `" in found
+    assert line.startswith("WRONG   remote far (")
+    assert f"): 127.0.0.1:{dead} cannot be reached (Connection refused); run `" in line
 
 
 @pytest.mark.faults
 @pytest.mark.parametrize("scheme", URLS)
-def test_a_server_that_never_answers_is_told_by_name_in_time(toy, scheme, port):
+def test_a_server_that_never_answers_is_named_in_time(toy, scheme, port):
     use(toy, scheme, port)
 
-    found = timed(toy)
+    line = timed(toy)
 
-    assert found.startswith("WRONG   remote far (")
-    assert "): no answer within 5 s; run `dvc status --cloud --verbose -r far`" in found
+    assert line.startswith("WRONG   remote far (")
+    assert "): no answer within 5 s; run `dvc status --cloud --verbose -r far`" in line
 
 
-def test_a_drive_without_credentials_is_found_before_dvc_waits(toy):
+def test_a_drive_without_credentials_is_reported_before_dvc_waits(toy):
     toy.ok("dvc", "remote", "default", "gdrive")
 
-    found = timed(toy)
+    line = timed(toy)
 
-    assert found == (
+    assert line == (
         "WRONG   remote gdrive: there are no credentials, and Google refuses DVC's own app (`This app is blocked`): "
         "use your own client; run `dvc remote modify --local gdrive gdrive_client_id ID && "
         "dvc remote modify --local gdrive gdrive_client_secret SECRET`"
@@ -108,7 +108,7 @@ def test_a_drive_without_credentials_is_found_before_dvc_waits(toy):
 
 
 @pytest.mark.parametrize(
-    ("options", "said"),
+    ("options", "problem"),
     [
         ({"gdrive_client_id": "me", "gdrive_client_secret": "s"}, "without a browser DVC would wait for ever; run `dvc pull -r far`"),
         ({"gdrive_client_id": "me"}, "belong together, and one is missing"),
@@ -120,29 +120,29 @@ def test_a_drive_without_credentials_is_found_before_dvc_waits(toy):
         ),
     ],
 )  # fmt: skip
-def test_what_a_drive_lacks_is_told(toy, options, said, monkeypatch, tmp_path):
+def test_what_a_drive_lacks_is_reported(toy, options, problem, monkeypatch, tmp_path):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     monkeypatch.delenv("GDRIVE_CREDENTIALS_DATA", raising=False)
     remote(toy, "gdrive://folder", **options)
 
-    (found,) = wrong(credentials, toy)
+    (line,) = wrong(credentials, toy)
 
-    assert said in found
+    assert problem in line
     assert wrong(default, toy) == []
 
 
-def test_a_service_account_on_a_drive_of_its_own_is_told(toy, tmp_path):
+def test_a_service_account_with_its_own_drive_is_reported(toy, tmp_path):
     key = tmp_path / "key.json"
     key.write_text("{}")
     options = {"gdrive_use_service_account": "true", "gdrive_service_account_json_file_path": str(key)}
     remote(toy, f"{MY_DRIVE}/titanic", **options)
 
-    (found,) = wrong(credentials, toy)
+    (line,) = wrong(credentials, toy)
 
-    assert "(`do not have storage quota`): use a folder in a shared drive" in found
+    assert "(`do not have storage quota`): use a folder in a shared drive" in line
 
 
-def test_credentials_of_a_drive_that_are_no_json_are_told(toy, tmp_path):
+def test_drive_credentials_that_are_not_json_are_reported(toy, tmp_path):
     file = tmp_path / "mine.json"
     file.write_text("{")
     remote(toy, "gdrive://folder", gdrive_user_credentials_file=str(file))
@@ -153,7 +153,7 @@ def test_credentials_of_a_drive_that_are_no_json_are_told(toy, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("said", "meant"),
+    ("message", "meaning"),
     [
         ("Access blocked: This app is blocked. This app tried to access", "Google refuses DVC's own app"),
         ('"Service Accounts do not have storage quota. Leverage shared drives"', "a folder in a shared drive"),
@@ -163,12 +163,12 @@ def test_credentials_of_a_drive_that_are_no_json_are_told(toy, tmp_path):
         ("something else\n  altogether", "something else altogether"),
     ],
 )
-def test_what_a_remote_says_is_put_in_plain_words(said, meant):
-    assert meant in plain_words(said)
+def test_errors_of_remotes_are_put_in_plain_words(message, meaning):
+    assert meaning in plain_words(message)
 
 
 @pytest.mark.parametrize("url", ["s3://bucket", "gs://bucket", "azure://container"])
-def test_a_bucket_without_credentials_is_told_without_a_connection(toy, url, monkeypatch, tmp_path):
+def test_a_bucket_without_credentials_is_reported_without_connecting(toy, url, monkeypatch, tmp_path):
     monkeypatch.setenv("HOME", str(tmp_path))
     for name in [name for name in os.environ if name.startswith(("AWS_", "AZURE_", "GOOGLE_"))]:
         monkeypatch.delenv(name)
@@ -182,33 +182,33 @@ def test_a_bucket_without_credentials_is_told_without_a_connection(toy, url, mon
 
 
 @pytest.mark.parametrize(
-    ("options", "said"),
+    ("options", "problem"),
     [
         ({"keyfile": "/nowhere"}, "there is no key file /nowhere"),
         ({"ask_password": "true"}, "it asks for a password at each use"),
     ],
 )
-def test_what_would_keep_ssh_waiting_is_told(toy, options, said):
+def test_what_would_keep_ssh_waiting_is_reported(toy, options, problem):
     remote(toy, "ssh://127.0.0.1/path", **options)
 
-    assert said in wrong(credentials, toy)[0]
+    assert problem in wrong(credentials, toy)[0]
 
 
-def test_a_remote_beside_the_default_one_is_but_advice(toy):
-    found = lines(credentials, toy)
+def test_a_remote_beside_the_default_one_is_only_advice(toy):
+    advice = lines(credentials, toy)
 
-    assert [line[:23] for line in found] == ["advice  remote gdrive: "]
+    assert [line[:23] for line in advice] == ["advice  remote gdrive: "]
 
 
-def test_objects_that_the_commit_names_and_the_remote_lacks_are_pushed(toy, tmp_path):
+def test_committed_objects_missing_in_the_remote_are_pushed(toy, tmp_path):
     lost = object_path(toy.root / ".dvc/storage", Revision(toy.root).md5s[FEATURES])
     shutil.move(lost, tmp_path / "lost")
 
     assert wrong(default, toy) == [
         f"WRONG   remote embedded (.dvc/storage) lacks {FEATURES}; run `dvckit doctor --fix`"
     ]
-    fix(toy.root, (said := []).append)
-    assert said == [f"fixed   copied to .dvc/storage what it lacked ({FEATURES}); commit it"]
+    fix(toy.root, (report := []).append)
+    assert report == [f"fixed   copied to .dvc/storage what it lacked ({FEATURES}); commit it"]
     assert lost.read_bytes() == (tmp_path / "lost").read_bytes()
 
 
@@ -216,26 +216,26 @@ def test_what_is_not_committed_need_not_be_pushed_yet(toy):
     toy.edit("params.yaml", ("18, 35", "20, 35"))
     toy.ok("dvc", "repro", "featurize")
 
-    (found,) = lines(default, toy)
+    (line,) = lines(default, toy)
 
-    assert found.startswith("advice  remote embedded (.dvc/storage) lacks data/features/")
-    assert found.endswith("; run `dvc push`")
+    assert line.startswith("advice  remote embedded (.dvc/storage) lacks data/features/")
+    assert line.endswith("; run `dvc push`")
 
 
-def test_what_is_nowhere_is_told_with_how_it_comes_back(toy):
+def test_a_lost_object_is_reported_with_a_fix(toy):
     shutil.rmtree(toy.root / ".dvc/cache")
     shutil.rmtree(toy.root / ".dvc/storage")
     (toy.root / ".dvc/storage").mkdir()
 
-    (found,) = lines(default, toy)
+    (line,) = lines(default, toy)
 
-    assert found == (
+    assert line == (
         "advice  remote embedded (.dvc/storage) and the cache lack data/raw/train.csv, "
         "data/features/train.parquet, reports/report.html; run `dvc repro --all-pipelines && dvc push`"
     )
 
 
-def test_a_folder_of_another_default_remote_that_is_not_there_is_told(toy, tmp_path):
+def test_a_missing_folder_of_another_default_remote_is_reported(toy, tmp_path):
     remote(toy, str(tmp_path / "unplugged"))
 
     assert wrong(default, toy) == [
@@ -247,12 +247,12 @@ def test_a_clone_that_was_moved_points_to_its_own_storage_again(toy):
     toy.ok("dvc", "remote", "modify", "--local", "embedded", "url", "/elsewhere/.dvc/storage")
 
     assert "the embedded remote is /elsewhere/.dvc/storage: this clone was moved" in wrong(config, toy)[0]
-    fix(toy.root, (said := []).append)
-    assert said == ["fixed   the embedded remote is .dvc/storage of this clone"]
+    fix(toy.root, (report := []).append)
+    assert report == ["fixed   the embedded remote is .dvc/storage of this clone"]
     assert wrong(config, toy) == []
 
 
-def test_a_configuration_that_cannot_be_read_is_told_once(toy):
+def test_an_unreadable_configuration_is_reported_once(toy):
     (toy.root / ".dvc/config").write_text("[core")
 
     assert len(wrong(config, toy)) == 1
@@ -260,14 +260,14 @@ def test_a_configuration_that_cannot_be_read_is_told_once(toy):
 
 
 @pytest.mark.parametrize("name", ["nobody", ""])
-def test_a_default_remote_that_is_none_is_told(toy, name):
+def test_an_invalid_default_remote_is_reported(toy, name):
     toy.edit(".dvc/config", ("remote = embedded", f"remote = {name}" if name else "autostage = false"))
 
-    said = f"the default remote {name} is not configured" if name else "there is no default remote"
-    assert wrong(default, toy) == [f"WRONG   {said}; run `dvc remote default embedded`"]
+    problem = f"the default remote {name} is not configured" if name else "there is no default remote"
+    assert wrong(default, toy) == [f"WRONG   {problem}; run `dvc remote default embedded`"]
 
 
-def test_without_any_remote_there_is_advice(toy):
+def test_without_a_remote_there_is_advice(toy):
     (toy.root / ".dvc/config").write_text("")
     (toy.root / ".dvc/config.local").unlink(missing_ok=True)
 
@@ -276,7 +276,7 @@ def test_without_any_remote_there_is_advice(toy):
     assert line.startswith("advice  there is no remote: the data are on this machine alone; run `dvc remote add ")
 
 
-def test_a_library_that_is_not_installed_is_told(toy, monkeypatch):
+def test_a_missing_library_is_reported(toy, monkeypatch):
     monkeypatch.setitem(sys.modules, "dvc_gdrive", None)
     monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
 

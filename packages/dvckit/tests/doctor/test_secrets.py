@@ -11,19 +11,19 @@ def wrong(look, project):
 @pytest.mark.parametrize(
     "option", ["password", "secret_access_key", "token", "connection_string", "gdrive_client_secret"]
 )
-def test_a_secret_in_the_shared_config_is_told(fresh, option):
+def test_a_secret_in_the_shared_config_is_reported(fresh, option):
     with (fresh.root / ".dvc/config").open("a") as shared:
         shared.write(f"['remote \"far\"']\n    url = s3://bucket\n    {option} = hunter2\n")
 
-    (found,) = wrong(config, fresh)
+    (line,) = wrong(config, fresh)
 
-    assert found == (
+    assert line == (
         f"WRONG   .dvc/config, which git shares, holds {option} of far; revoke it; "
         f"run `dvc remote modify --unset far {option} && dvc remote modify --local far {option} NEW_SECRET`"
     )
 
 
-def test_a_password_in_an_address_is_told(fresh):
+def test_a_password_in_an_address_is_reported(fresh):
     fresh.ok("dvc", "remote", "add", "far", "webdav://me:hunter2@127.0.0.1/x")
 
     assert "holds a password in the URL of far" in wrong(config, fresh)[0]
@@ -50,14 +50,14 @@ def test_the_local_config_may_hold_secrets(fresh):
         ("with space.txt", "gh" + "p_" + "a" * 36),
     ],
 )
-def test_a_secret_that_git_tracks_is_told(fresh, name, text):
+def test_a_secret_that_git_tracks_is_reported(fresh, name, text):
     file = fresh.root / name
     file.parent.mkdir(exist_ok=True)
     file.write_text(text)
     assert wrong(files, fresh) == []
     fresh.ok("git", "add", "--force", name)
 
-    (found,) = wrong(files, fresh)
+    (line,) = wrong(files, fresh)
 
-    assert found.startswith(f"WRONG   git tracks {name}, which holds a secret; revoke it")
-    assert found.endswith(f"; run `git rm --cached {name}`")
+    assert line.startswith(f"WRONG   git tracks {name}, which holds a secret; revoke it")
+    assert line.endswith(f"; run `git rm --cached {name}`")

@@ -31,9 +31,9 @@ def sliced(holdout, labels):
 
 
 def test_slices_count_the_rows_and_the_right_ones():
-    found = {(part["column"], part["value"]): part for part in sliced(HOLDOUT, [1, 0, 0, 0])}
+    parts = {(part["column"], part["value"]): part for part in sliced(HOLDOUT, [1, 0, 0, 0])}
 
-    assert found["Sex", "female"] == {
+    assert parts["Sex", "female"] == {
         "column": "Sex",
         "value": "female",
         "rows": 2,
@@ -41,30 +41,30 @@ def test_slices_count_the_rows_and_the_right_ones():
         "accuracy": 0.5,
         "interval": [0.095, 0.905],
     }
-    assert found["Pclass", "3"]["accuracy"] == 1.0
+    assert parts["Pclass", "3"]["accuracy"] == 1.0
 
 
 def test_rows_without_a_value_are_a_slice_of_their_own():
-    found = {(part["column"], part["value"]): part["rows"] for part in sliced(HOLDOUT, [1, 0, 0, 0])}
+    counts = {(part["column"], part["value"]): part["rows"] for part in sliced(HOLDOUT, [1, 0, 0, 0])}
 
-    assert found["AgeBand", "missing"] == 1
-    assert sum(rows for (column, _), rows in found.items() if column == "Embarked") == 4
+    assert counts["AgeBand", "missing"] == 1
+    assert sum(rows for (column, _), rows in counts.items() if column == "Embarked") == 4
 
 
-def test_slices_stand_in_the_order_of_their_numbers():
+def test_slices_are_in_numerical_order():
     table = pd.DataFrame({name: ["60+", "2-9", None, "10-59"] for name in HOLDOUT}).assign(**{TARGET: [0, 1, 0, 1]})
 
-    found = [part["value"] for part in sliced(table, [0, 1, 0, 1]) if part["column"] == Features.AgeBand]
+    values = [part["value"] for part in sliced(table, [0, 1, 0, 1]) if part["column"] == Features.AgeBand]
 
-    assert found == ["2-9", "10-59", "60+", "missing"]
+    assert values == ["2-9", "10-59", "60+", "missing"]
 
 
-def test_what_decides_is_the_most_important(made_up, params):
-    table = featurize(made_up(1, 200), FeaturesParams(age_bands=(18,)))
+def test_the_deciding_column_is_the_most_important(passengers, params):
+    table = featurize(passengers(1, 200), FeaturesParams(age_bands=(18,)))
     table = table.assign(**{TARGET: (table[Features.Pclass] == 1).astype(int)})
     model = fit(table, params(n_estimators=50, max_depth=10))
 
-    found = importances(RECIPE._replace(pipeline=model), table, repeats=3, seed=1)
+    ranking = importances(RECIPE._replace(pipeline=model), table, repeats=3, seed=1)
 
-    assert found[0]["column"] == Features.Pclass
-    assert {part["column"] for part in found} == set(FEATURES.inputs)
+    assert ranking[0]["column"] == Features.Pclass
+    assert {part["column"] for part in ranking} == set(FEATURES.inputs)

@@ -30,9 +30,9 @@ def predictions(model, table):
 
 
 @pytest.fixture(scope="module")
-def stage(made_up, params):
+def stage(passengers, params):
     """What stage evaluate reads: the tables, and a model that was fitted on the training rows."""
-    clean = made_up(1, 300)
+    clean = passengers(1, 300)
     features = featurize(clean, FeaturesParams(age_bands=(18,)))
     train, holdout = split(features, FEATURES, BINARY, test_size=0.2, seed=1)
     tables = {"clean": clean, "train": train, "holdout": holdout, "test": holdout.drop(columns=TARGET)}
@@ -99,30 +99,30 @@ def test_more_folds_than_rows_of_a_label_is_refused(table, params):
 
 
 def test_baselines_are_as_computed_by_hand(stage):
-    (tables, _), found = stage, evaluated(stage)[METRICS]["baseline"]
+    (tables, _), rates = stage, evaluated(stage)[METRICS]["baseline"]
 
     holdout = tables["holdout"]
     assert tables["train"][TARGET].mean() < 0.5
-    assert found["majority"] == pytest.approx((holdout[TARGET] == 0).mean(), abs=1e-6)
-    assert found["gender"] == pytest.approx((holdout[TARGET] == (holdout[Features.Sex] == "female")).mean(), abs=1e-6)
+    assert rates["majority"] == pytest.approx((holdout[TARGET] == 0).mean(), abs=1e-6)
+    assert rates["gender"] == pytest.approx((holdout[TARGET] == (holdout[Features.Sex] == "female")).mean(), abs=1e-6)
 
 
 def test_plot_data_are_those_of_the_hold_out():
-    found = BINARY.curves(TRUTH, PROBABILITIES)
+    curves = BINARY.curves(TRUTH, PROBABILITIES)
 
-    assert found["confusion"].to_numpy().tolist() == [[0, 0], [0, 1], [1, 0], [1, 1]]
-    assert found["roc"].iloc[[0, -1]].to_numpy().tolist() == [[0, 0], [1, 1]]
-    assert found["precision_recall"]["recall"].between(0, 1).all()
-    assert len(found["calibration"]) == 4
+    assert curves["confusion"].to_numpy().tolist() == [[0, 0], [0, 1], [1, 0], [1, 1]]
+    assert curves["roc"].iloc[[0, -1]].to_numpy().tolist() == [[0, 0], [1, 1]]
+    assert curves["precision_recall"]["recall"].between(0, 1).all()
+    assert len(curves["calibration"]) == 4
 
 
 def test_the_evaluation_has_the_scores_with_their_intervals(stage):
-    found = evaluated(stage)
+    files = evaluated(stage)
 
-    holdout = found[EVALUATION]["holdout"]
+    holdout = files[EVALUATION]["holdout"]
     assert holdout["rows"] == 60
     for name in ("accuracy", "roc_auc"):
-        assert holdout[name]["low"] < holdout[name]["value"] == found[METRICS]["holdout"][name] < holdout[name]["high"]
+        assert holdout[name]["low"] < holdout[name]["value"] == files[METRICS]["holdout"][name] < holdout[name]["high"]
     assert BINARY.details(TRUTH, PROBABILITIES)["brier"] == pytest.approx(np.mean([0.1**2, 0.6**2, 0.6**2, 0.1**2]))
 
 

@@ -33,7 +33,7 @@ def parts(table):
     return halves(table)
 
 
-def found(sentences):
+def message(sentences):
     return " ".join(sentences)
 
 
@@ -42,13 +42,13 @@ def shuffled(clean, seed=1):
 
 
 def test_a_clean_split_shares_no_rows(parts):
-    assert found(leaks.in_both(*parts, FEATURES)) == ""
+    assert message(leaks.in_both(*parts, FEATURES)) == ""
 
 
 def test_one_hold_out_row_in_the_training_rows_is_found(parts):
     train, holdout = parts
 
-    assert "1 hold-out rows are in the training rows" in found(
+    assert "1 hold-out rows are in the training rows" in message(
         leaks.in_both(pd.concat([train, holdout.head(1)]), holdout, FEATURES)
     )
 
@@ -57,18 +57,18 @@ def test_hold_out_rows_under_other_keys_are_found(parts):
     train, holdout = parts
     copies = holdout.head(5).assign(**{KEY: holdout[KEY].head(5) + 10_000})
 
-    assert "5 of 60 hold-out rows equal" in found(leaks.in_both(pd.concat([train, copies]), holdout, FEATURES))
+    assert "5 of 60 hold-out rows equal" in message(leaks.in_both(pd.concat([train, copies]), holdout, FEATURES))
 
 
 def test_twins_are_no_leak(parts):
     train, holdout = parts
     twin = holdout.head(1).assign(**{KEY: 10_000})
 
-    assert found(leaks.in_both(pd.concat([train, twin]), holdout, FEATURES)) == ""
+    assert message(leaks.in_both(pd.concat([train, twin]), holdout, FEATURES)) == ""
 
 
-def test_honest_features_do_not_tell_the_target(table):
-    assert found(leaks.tells(table, FEATURES)) == ""
+def test_honest_features_do_not_reveal_the_target(table):
+    assert message(leaks.tells(table, FEATURES)) == ""
 
 
 @pytest.mark.parametrize(
@@ -85,7 +85,7 @@ def test_honest_features_do_not_tell_the_target(table):
 def test_a_feature_that_encodes_the_target_is_found(table, column, code):
     planted = table.assign(**{column: code(table[TARGET])})
 
-    assert found(leaks.tells(planted, FEATURES)).startswith(f"{column} alone predicts {TARGET}")
+    assert message(leaks.tells(planted, FEATURES)).startswith(f"{column} alone predicts {TARGET}")
 
 
 def evaluated(model, train, holdout):
@@ -98,20 +98,20 @@ def evaluated(model, train, holdout):
 def test_an_honest_hold_out_is_not_above_the_folds(params, parts):
     train, holdout = parts
 
-    assert found(leaks.too_good(*evaluated(fit(train, params(n_estimators=30)), train, holdout))) == ""
+    assert message(leaks.too_good(*evaluated(fit(train, params(n_estimators=30)), train, holdout))) == ""
 
 
-def test_a_model_that_knows_the_hold_out_is_above_the_folds(made_up, params):
-    train, holdout = halves(make(made_up(1, 900)))
+def test_a_model_that_knows_the_hold_out_is_above_the_folds(passengers, params):
+    train, holdout = halves(make(passengers(1, 900)))
     model = fit(pd.concat([train, holdout]), params(n_estimators=30, max_depth=None))
 
-    assert "hold-out accuracy" in found(leaks.too_good(*evaluated(model, train, holdout)))
+    assert "hold-out accuracy" in message(leaks.too_good(*evaluated(model, train, holdout)))
 
 
-def test_row_wise_features_are_the_same_in_any_part(made_up):
-    clean = made_up(1, 300)
+def test_row_wise_features_are_the_same_in_any_part(passengers):
+    clean = passengers(1, 300)
 
-    assert found(leaks.across_rows(make, clean, make(clean))) == ""
+    assert message(leaks.across_rows(make, clean, make(clean))) == ""
 
 
 @pytest.mark.parametrize(
@@ -124,37 +124,37 @@ def test_row_wise_features_are_the_same_in_any_part(made_up):
     ],
     ids=["median", "scaled", "target of the ticket", "size of the ticket"],
 )
-def test_a_statistic_of_the_whole_table_is_found(made_up, column, learn):
+def test_a_statistic_of_the_whole_table_is_found(passengers, column, learn):
     def leaking(clean):
         table = make(clean)
         return table.assign(**{column: learn(table)})
 
-    clean = made_up(1, 300)
+    clean = passengers(1, 300)
 
-    assert found(leaks.across_rows(leaking, clean, leaking(clean))).startswith(f"{column} depends on other rows")
+    assert message(leaks.across_rows(leaking, clean, leaking(clean))).startswith(f"{column} depends on other rows")
 
 
 def above_chance(featurized, recipe):
     over_folds = Recipe(FEATURES, BINARY, recipe).folds(featurized, folds=5, seed=1).scores
-    return found(BINARY.knows_shuffled(over_folds, featurized[TARGET]))
+    return message(BINARY.knows_shuffled(over_folds, featurized[TARGET]))
 
 
 @pytest.mark.parametrize("name", PIPELINES)
 @pytest.mark.parametrize("seed", [1, 2])
-def test_shuffled_labels_score_at_chance(made_up, params, name, seed):
+def test_shuffled_labels_score_at_chance(passengers, params, name, seed):
     recipe = PIPELINES[name](params(n_estimators=20))
 
-    assert above_chance(make(shuffled(made_up(1, 400), seed)), recipe) == ""
+    assert above_chance(make(shuffled(passengers(1, 400), seed)), recipe) == ""
 
 
-def test_features_made_of_shuffled_labels_score_above_chance(made_up, params):
+def test_features_of_shuffled_labels_score_above_chance(passengers, params):
     def leaking(clean):
         table = make(clean)
         return table.assign(**{Features.Fare: clean.groupby(Clean.Ticket)[TARGET].transform("mean")})
 
     recipe = PIPELINES["random_forest"](params(n_estimators=20))
 
-    assert "with shuffled labels" in above_chance(leaking(shuffled(made_up(1, 400))), recipe)
+    assert "with shuffled labels" in above_chance(leaking(shuffled(passengers(1, 400))), recipe)
 
 
 def test_a_recipe_gives_the_stored_model_again(params, parts):
@@ -163,7 +163,7 @@ def test_a_recipe_gives_the_stored_model_again(params, parts):
 
     again = Recipe(FEATURES, BINARY, model).fit(train).predict(holdout)
 
-    assert found(leaks.other_recipe(predictions(model, holdout), again)) == ""
+    assert message(leaks.other_recipe(predictions(model, holdout), again)) == ""
 
 
 def test_a_model_that_saw_the_hold_out_is_not_its_recipe(params, parts):
@@ -172,7 +172,7 @@ def test_a_model_that_saw_the_hold_out_is_not_its_recipe(params, parts):
 
     again = Recipe(FEATURES, BINARY, model).fit(train).predict(holdout)
 
-    assert "not what its recipe learns" in found(leaks.other_recipe(predictions(model, holdout), again))
+    assert "not what its recipe learns" in message(leaks.other_recipe(predictions(model, holdout), again))
 
 
 def test_findings_are_printed_and_returned(capsys):

@@ -67,15 +67,15 @@ def test_the_same_model_is_the_same_bytes_in_every_process(table, params, tmp_pa
     command = [sys.executable, "-c", FIT_AND_HASH, str(tmp_path / "table.parquet")]
     command += [one.model_dump_json() for one in every]
     cores = sorted(os.sched_getaffinity(0))
-    found = []
+    hashes = []
 
     for seed, kernel in enumerate(["Haswell", "Nehalem", "SkylakeX", "Nehalem", "Haswell"]):
         environment = os.environ | {"PYTHONHASHSEED": str(seed), "OPENBLAS_CORETYPE": kernel, "OMP_NUM_THREADS": "2"}
         taskset = ["taskset", "--cpu-list", ",".join(map(str, cores[: 1 + seed % 2]))]
-        done = subprocess.run([*taskset, *command], env=environment, capture_output=True, text=True, check=True)
-        found.append(done.stdout.split())
+        process = subprocess.run([*taskset, *command], env=environment, capture_output=True, text=True, check=True)
+        hashes.append(process.stdout.split())
 
-    assert found == [[hashlib.sha256(dump(fit(table, one))).hexdigest() for one in every]] * 5
+    assert hashes == [[hashlib.sha256(dump(fit(table, one))).hexdigest() for one in every]] * 5
 
 
 def test_storing_a_loaded_model_gives_the_same_bytes(table, params, store):
@@ -107,7 +107,7 @@ def test_the_archive_holds_neither_time_nor_machine(table, params):
         assert {(info.date_time, info.create_system) for info in archive.infolist()} == {((1980, 1, 1, 0, 0, 0), 3)}
 
 
-def test_the_zlib_of_the_machine_takes_no_part(table, params, monkeypatch):
+def test_the_zlib_of_the_machine_has_no_effect(table, params, monkeypatch):
     model = fit(table, params())
     content = dump(model)
     # another zlib: the same stream to whoever unpacks it, in other bytes
@@ -120,12 +120,12 @@ def test_what_is_stored_is_what_skops_would_store(table, params):
     model = fit(table, params())
     with zipfile.ZipFile(io.BytesIO(skops.io.dumps(model))) as plain:
         size = sum(len(without_padding(plain.read(name))) for name in plain.namelist() if name != "schema.json")
-        told = {key: json.loads(plain.read("schema.json"))[key] for key in ("protocol", "_skops_version")}
+        versions = {key: json.loads(plain.read("schema.json"))[key] for key in ("protocol", "_skops_version")}
 
     with zipfile.ZipFile(io.BytesIO(dump(model))) as ours:
         assert ours.testzip() is None
         assert sum(info.file_size for info in ours.infolist() if info.filename != "schema.json") == size
-        assert json.loads(ours.read("schema.json")).items() >= told.items()
+        assert json.loads(ours.read("schema.json")).items() >= versions.items()
 
 
 def test_500_random_bit_flips_are_refused(table, params, store):
@@ -256,7 +256,7 @@ def test_a_hostile_file_is_refused_and_none_of_its_code_runs(kind, store, workdi
 @pytest.mark.parametrize(
     "text", ["", "{", "[]", "null", '{"sha256": 1}', '{"input": {}}', '{"sha256": "", "input": 3}', "[" * 100_000]
 )
-def test_a_card_that_tells_nothing_is_refused(table, params, store, text):
+def test_a_card_without_content_is_refused(table, params, store, text):
     model, model_card = store(dump(fit(table, params())))
     model_card.write_text(text)
 
@@ -267,14 +267,14 @@ def test_a_card_that_tells_nothing_is_refused(table, params, store, text):
 @pytest.mark.parametrize("change", [{"Age": "int"}, {"Height": "float"}, None], ids=["type", "column", "order"])
 def test_a_model_of_another_signature_is_refused(table, params, store, change):
     model, model_card = store(dump(fit(table, params())))
-    told = json.loads(model_card.read_text())
-    told["input"] = told["input"] | change if change else dict(reversed(told["input"].items()))
-    model_card.write_text(json.dumps(told))
+    card = json.loads(model_card.read_text())
+    card["input"] = card["input"] | change if change else dict(reversed(card["input"].items()))
+    model_card.write_text(json.dumps(card))
 
     with pytest.raises(UserError, match="was trained on other columns"):
         load(model, model_card, FEATURES, TRUSTED)
 
 
-def test_a_model_that_is_not_there_is_refused(tmp_path):
+def test_a_missing_model_is_refused(tmp_path):
     with pytest.raises(UserError, match=r"there is no .*model\.skops; run `dvc repro`"):
         load(tmp_path / "model.skops", tmp_path / "model.json", FEATURES, TRUSTED)

@@ -58,16 +58,16 @@ def runs(project):
         "print('found', runs.to_json(orient='records'))"
     )
     output = project.ok("python", "-c", script, MLFLOW_TRACKING_URI=f"sqlite:///{project.root}/mlflow.db")
-    found = json.loads(output[output.index("found ") + 6 :])
-    return {run["tags.mlflow.runName"]: run for run in found}
+    records = json.loads(output[output.index("found ") + 6 :])
+    return {run["tags.mlflow.runName"]: run for run in records}
 
 
-def test_two_revisions_stand_side_by_side_in_mlflow(published):
-    found = runs(published)
+def test_two_revisions_are_side_by_side_in_mlflow(published):
+    by_name = runs(published)
 
-    assert set(found) == {"v1", "bands"}
+    assert set(by_name) == {"v1", "bands"}
     for mirror in collect(published.root, ["v1", "bands"]):
-        run = found[mirror.name]
+        run = by_name[mirror.name]
         metrics = json.loads(git(published.root, "show", f"{mirror.commit}:reports/metrics.json"))
         assert run["metrics.holdout.accuracy"] == metrics["holdout"]["accuracy"]
         assert run["metrics.cv.roc_auc"] == metrics["cv"]["roc_auc"]
@@ -76,8 +76,8 @@ def test_two_revisions_stand_side_by_side_in_mlflow(published):
         assert run["tags.stage.train"] == "python -m dvckit.stage titanic.modeling.train"
         assert run[f"tags.md5.{FEATURES}"] == Revision(published.root, mirror.commit).md5s[FEATURES]
         assert run["start_time"] == run["end_time"] == mirror.time * 1000
-    assert (found["v1"]["params.train.n_estimators"], found["bands"]["params.train.n_estimators"]) == ("5", "3")
-    assert found["v1"]["tags.mlflow.source.git.repoURL"] == "https://git.localhost/titanic.git"
+    assert (by_name["v1"]["params.train.n_estimators"], by_name["bands"]["params.train.n_estimators"]) == ("5", "3")
+    assert by_name["v1"]["tags.mlflow.source.git.repoURL"] == "https://git.localhost/titanic.git"
 
 
 def test_what_an_experiment_did_not_run_is_left_out_and_named(published):
@@ -113,7 +113,7 @@ def test_publishing_again_changes_nothing(history):
     assert output.count("already published, as bands\n") == 1
 
 
-def test_a_run_that_was_cut_short_is_made_anew(history):
+def test_an_interrupted_run_is_replaced(history):
     with closing(sqlite3.connect(history.root / "mlflow.db")) as database:
         database.execute("UPDATE runs SET status = 'RUNNING' WHERE name = 'bands'")
         database.commit()
@@ -218,53 +218,53 @@ def test_clearml_gets_an_offline_session_once(history):
     assert files["roc.csv"] == mirror.read("reports/plots/roc.csv")
 
 
-def test_a_clearml_server_out_of_reach_is_answered_and_the_session_kept(history):
+def test_an_unreachable_clearml_server_is_reported_and_the_session_stored(history):
     server = {
         f"CLEARML_{name}": "http://127.0.0.1:9" if name.endswith("HOST") else "none"
         for name in ("API_HOST", "WEB_HOST", "FILES_HOST", "API_ACCESS_KEY", "API_SECRET_KEY")
     }
 
-    done = history.run("dvckit", "publish", "clearml", "v1", **server)
+    result = history.run("dvckit", "publish", "clearml", "v1", **server)
 
-    assert done.code == 1
-    assert done.said.splitlines()[-1] == (
+    assert result.code == 1
+    assert result.output.splitlines()[-1] == (
         "error: the ClearML server http://127.0.0.1:9 is out of reach (Connection refused); the sessions are in clearml/"
     )
     assert len(list((history.root / "clearml").glob("*.zip"))) == 1
 
 
 @pytest.mark.parametrize(("extra", "name"), [("mlflow", "MLflow"), ("clearml", "ClearML")])
-def test_without_the_extra_there_is_one_sentence(published, extra, name):
+def test_without_the_extra_there_is_one_error(published, extra, name):
     script = (
         f"import sys; sys.modules['{extra}'] = None; sys.argv = ['dvckit', 'publish', '{extra}', 'v1']; "
         "from dvckit.cli import main; main()"
     )
 
-    done = published.run("python", "-c", script)
+    result = published.run("python", "-c", script)
 
-    assert done == (1, f"error: {name} is not installed; run `uv sync --extra {extra}`\n")
+    assert result == (1, f"error: {name} is not installed; run `uv sync --extra {extra}`\n")
 
 
 @pytest.mark.parametrize(
     "store", ["nonsense://x", "sqlite:////proc/x.db", "sqlite:///params.yaml", "http://[bad", "oracle://x"]
 )
-def test_a_wrong_store_is_answered_in_a_sentence(published, store):
-    done = published.run("dvckit", "publish", "mlflow", "v1", "--uri", store)
+def test_a_wrong_store_gives_one_error(published, store):
+    result = published.run("dvckit", "publish", "mlflow", "v1", "--uri", store)
 
-    assert done.code == 1
-    assert done.said.startswith("error: ")
-    assert store in done.said
-    assert done.said.count("\n") == 1
+    assert result.code == 1
+    assert result.output.startswith("error: ")
+    assert store in result.output
+    assert result.output.count("\n") == 1
 
 
 def test_a_password_is_not_shown(published):
-    done = published.run("dvckit", "publish", "mlflow", "v1", "--uri", "oracle://someone:secret@127.0.0.1:9/x")
+    result = published.run("dvckit", "publish", "mlflow", "v1", "--uri", "oracle://someone:secret@127.0.0.1:9/x")
 
-    assert done.said.startswith("error: MLflow at oracle://127.0.0.1:9/x: ")
-    assert "secret" not in done.said
+    assert result.output.startswith("error: MLflow at oracle://127.0.0.1:9/x: ")
+    assert "secret" not in result.output
 
 
-def test_nothing_named_and_unknown_revisions_are_answered(small):
+def test_no_revision_and_an_unknown_one_give_an_error(small):
     with pytest.raises(UserError, match=r"^name a revision to publish$"):
         collect(small.root, [])
     with pytest.raises(UserError, match=r"^there is no experiment; `dvc exp run` makes one$"):
@@ -273,7 +273,7 @@ def test_nothing_named_and_unknown_revisions_are_answered(small):
         collect(small.root, ["v9"])
 
 
-def test_a_revision_without_a_finished_run_is_answered(small):
+def test_a_revision_without_a_finished_run_gives_an_error(small):
     small.edit("params.yaml", ("n_estimators: 5", "n_estimators: 4"))
     small.ok("dvc", "repro", "train")
     small.commit("trained, not evaluated")
@@ -282,7 +282,7 @@ def test_a_revision_without_a_finished_run_is_answered(small):
         collect(small.root, ["HEAD"])
 
 
-def test_the_model_of_a_revision_without_a_project_is_left_out_and_that_is_said(history, tmp_path):
+def test_the_model_of_a_revision_without_a_project_is_left_out_with_a_note(history, tmp_path):
     history.edit("dvc.yaml", ("      project: titanic.project:PROJECT\n", ""))
     history.commit("no project")
     store = f"sqlite:///{tmp_path}/other.db"

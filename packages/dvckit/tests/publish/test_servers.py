@@ -100,17 +100,17 @@ def test_mlflow_has_a_revision_once_and_its_model_predicts_the_same(project, tmp
     assert not (project.root / "mlflow.db").exists()
 
 
-def test_an_mlflow_server_that_dies_is_named_and_the_next_publish_is_whole(project, tmp_path, port):
+def test_a_dying_mlflow_server_is_named_and_the_next_publish_completes(project, tmp_path, port):
     url = f"http://127.0.0.1:{port}"
     with mlflow_server(project, tmp_path, port) as server, ThreadPoolExecutor(1) as thread:
         killed = thread.submit(_kill_at_first_artifact, server, tmp_path)
-        done = publish(project, "mlflow", url)
+        result = publish(project, "mlflow", url)
         killed.result()
     with mlflow_server(project, tmp_path, port):
         publish(project, "mlflow", url)
         output = project.ok("python", "-c", LOADED, FEATURES, MLFLOW_TRACKING_URI=url)
 
-    assert done == (1, f"error: the MLflow server {url} is out of reach (Connection refused)\n")
+    assert result == (1, f"error: the MLflow server {url} is out of reach (Connection refused)\n")
     assert output.strip().endswith("[('v1', 'FINISHED')]")
 
 
@@ -126,13 +126,13 @@ def _kill_at_first_artifact(server, folder):
 def test_a_server_that_never_answers_is_named(project, tracker):
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"http://127.0.0.1:{silent.getsockname()[1]}"
-        done = publish(project, tracker, url)
+        result = publish(project, tracker, url)
 
-    assert done.code == 1
+    assert result.code == 1
     assert re.search(
-        rf"^error: the (MLflow|ClearML) server {url} is out of reach \(timed out\)", done.said, re.MULTILINE
+        rf"^error: the (MLflow|ClearML) server {url} is out of reach \(timed out\)", result.output, re.MULTILINE
     )
-    assert done.said.count("\n") == (1 if tracker == "mlflow" else 2)  # the session
+    assert result.output.count("\n") == (1 if tracker == "mlflow" else 2)  # the session
 
 
 class ClearML(ThreadingHTTPServer):
@@ -151,7 +151,7 @@ class ClearML(ThreadingHTTPServer):
 
     def answer(self, action, body):  # noqa: PLR0911 - one for each
         """Return the data of an answer."""
-        made = uuid.uuid4().hex
+        new_id = uuid.uuid4().hex
         match action:
             case "auth.login":
                 claims = {"api_version": "2.30", "server_version": "2.0.0", "exp": 1 << 40, "iat": 0}
@@ -162,17 +162,17 @@ class ClearML(ThreadingHTTPServer):
                     )
                 }
             case "projects.create":
-                self.projects.append({"id": made, "name": body["name"]})
-                return {"id": made}
+                self.projects.append({"id": new_id, "name": body["name"]})
+                return {"id": new_id}
             case "projects.get_all":
                 return {"projects": [project for project in self.projects if re.search(body["name"], project["name"])]}
             case "tasks.create":
-                self.tasks[made] = {"id": made, "status": "created", "execution": {}, "script": {}, **body}
-                return {"id": made}
+                self.tasks[new_id] = {"id": new_id, "status": "created", "execution": {}, "script": {}, **body}
+                return {"id": new_id}
             case "tasks.get_by_id":
                 return {"task": self.tasks[body["task"]]}
             case "tasks.get_all":
-                return {"tasks": [task for task in self.tasks.values() if _wanted(task, body)]}
+                return {"tasks": [task for task in self.tasks.values() if _matches(task, body)]}
             case "tasks.edit":
                 self.tasks[body["task"]].update(body)
             case "tasks.started" | "tasks.completed":
@@ -180,7 +180,7 @@ class ClearML(ThreadingHTTPServer):
         return {}
 
 
-def _wanted(task, body):
+def _matches(task, body):
     without = {tag.removeprefix("-") for tag in body.get("system_tags") or [] if tag.startswith("-")}
     tags = set(body.get("tags") or task.get("tags"))
     identities = body.get("id") or [task["id"]]
@@ -232,9 +232,9 @@ def test_clearml_has_a_revision_once_and_with_its_data_where_they_are_asked_for(
     files = len(server.files)
     again = publish(project, "clearml", server.url)
 
-    assert first.said.endswith(": published to the server\n")
-    assert again.said.endswith(": already on the server\n")
-    assert first.said.count("\n") == again.said.count("\n") == 2
+    assert first.output.endswith(": published to the server\n")
+    assert again.output.endswith(": already on the server\n")
+    assert first.output.count("\n") == again.output.count("\n") == 2
     (task,) = server.tasks.values()
     assert (task["name"], task["tags"]) == ("v1", [git(project.root, "rev-parse", "v1").strip()])
     assert task["hyperparams"]["params"]["train.n_estimators"]["value"] == "5"
@@ -242,32 +242,32 @@ def test_clearml_has_a_revision_once_and_with_its_data_where_they_are_asked_for(
 
     data = publish(project, "clearml", server.url, "--with-data")
 
-    assert data.said.endswith(": published to the server\n")
+    assert data.output.endswith(": published to the server\n")
     assert server.states() == [("completed", True), ("completed", False)]
     _, task = server.tasks.values()
     assert "data/raw/train.csv" in [artifact["key"] for artifact in task["execution"]["artifacts"]]
-    assert publish(project, "clearml", server.url).said.endswith(": already on the server\n")
+    assert publish(project, "clearml", server.url).output.endswith(": already on the server\n")
 
 
-def test_a_clearml_server_that_is_lost_is_named_and_the_next_publish_is_whole(project, server):
+def test_a_lost_clearml_server_is_named_and_the_next_publish_completes(project, server):
     server.fault = "dies"
-    done = publish(project, "clearml", server.url)
+    result = publish(project, "clearml", server.url)
     server.fault = ""
     after = publish(project, "clearml", server.url)
 
     sentence = f"error: the ClearML server {server.url} is out of reach (503 Service Unavailable); the sessions are in clearml/"
-    assert (done.code, done.said.splitlines()[1:]) == (1, [sentence])
-    assert after.said.endswith(": published to the server\n")
+    assert (result.code, result.output.splitlines()[1:]) == (1, [sentence])
+    assert after.output.endswith(": published to the server\n")
     assert server.states() == [("in_progress", True), ("completed", False)]
 
 
-def test_a_clearml_server_that_refuses_is_answered_in_a_sentence(project, server):
+def test_a_clearml_server_that_refuses_gives_one_error(project, server):
     server.fault = "refuses"
 
-    done = publish(project, "clearml", server.url)
+    code, output = publish(project, "clearml", server.url)
 
-    assert done.code == 1
+    assert code == 1
     assert re.match(
-        rf"error: the ClearML server {server.url}: .*401.*; the sessions are in clearml/$", done.said.splitlines()[-1]
+        rf"error: the ClearML server {server.url}: .*401.*; the sessions are in clearml/$", output.splitlines()[-1]
     )
-    assert done.said.count("\n") == 2
+    assert output.count("\n") == 2

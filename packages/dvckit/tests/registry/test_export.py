@@ -26,7 +26,7 @@ FILES = ["README.md", "bom.json", "metadata.json", "model.json", "model.skops", 
 
 
 @pytest.fixture(scope="module")
-def made(_small, tmp_path_factory):
+def project(_small, tmp_path_factory):
     """A project with one version, to be read only."""
     root = tmp_path_factory.mktemp("registered") / "titanic"
     shutil.copytree(_small.root, root, symlinks=True)
@@ -36,16 +36,16 @@ def made(_small, tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def exported(made):
+def exported(project):
     """The folder of that version."""
-    return export(made.root, "v1.0.0", made.root.parent / "exported")
+    return export(project.root, "v1.0.0", project.root.parent / "exported")
 
 
 @pytest.fixture
-def registered(made, tmp_path):
+def registered(project, tmp_path):
     """A copy of that project."""
-    shutil.copytree(made.root, tmp_path / "titanic", symlinks=True)
-    return type(made)(tmp_path / "titanic")
+    shutil.copytree(project.root, tmp_path / "titanic", symlinks=True)
+    return type(project)(tmp_path / "titanic")
 
 
 def contents(folder):
@@ -56,14 +56,14 @@ def front_matter(folder):
     return YAML(typ="safe").load((folder / "README.md").read_text().split("---\n")[1])
 
 
-def test_a_version_stands_for_itself(made, exported):
+def test_an_exported_version_is_complete_by_itself(project, exported):
     assert exported.name == "survival_v1.0.0"
     assert sorted(contents(exported)) == FILES
-    assert (exported / "model.skops").read_bytes() == (made.root / "data/models/model.skops").read_bytes()
-    assert type(made)(exported).ok("sha256sum", "--check", "model.skops.sha256") == "model.skops: OK\n"
-    known = json.loads(made.ok("dvckit", "models", "show", "v1.0.0", "--json"))
-    del known["stages"]
-    assert json.loads((exported / "metadata.json").read_text()) == known
+    assert (exported / "model.skops").read_bytes() == (project.root / "data/models/model.skops").read_bytes()
+    assert type(project)(exported).ok("sha256sum", "--check", "model.skops.sha256") == "model.skops: OK\n"
+    details = json.loads(project.ok("dvckit", "models", "show", "v1.0.0", "--json"))
+    del details["stages"]
+    assert json.loads((exported / "metadata.json").read_text()) == details
     load(exported / "model.skops", exported / "model.json", FEATURES, TRUSTED)
 
 
@@ -78,7 +78,7 @@ def test_the_same_version_gives_the_same_bytes_from_a_clone_that_pulled_nothing(
     assert contents(clone.root / "out/models/survival_v1.0.0") == contents(exported)
 
 
-def test_a_folder_that_is_there_is_left_alone(registered, tmp_path):
+def test_an_existing_folder_is_not_overwritten(registered, tmp_path):
     target = tmp_path / "out/survival_v1.0.0"
     target.mkdir(parents=True)
 
@@ -110,7 +110,7 @@ def recomputed(root):
     params = YAML(typ="safe").load(root / "params.yaml")
     truth, chance = holdout[TARGET], recipe.predict(holdout)
     predicted = recipe.task.labels(chance)
-    found = {
+    scores = {
         "accuracy": sklearn_metrics.accuracy_score(truth, predicted),
         "roc_auc": sklearn_metrics.roc_auc_score(truth, chance),
         "f1": sklearn_metrics.f1_score(truth, predicted),
@@ -122,7 +122,7 @@ def recomputed(root):
         "accuracy": wilson(int((truth == predicted).sum()), len(truth)),
         "roc_auc": roc_auc_interval(truth, chance),
     }
-    rows = {("hold-out", name): (value, *intervals.get(name, ())) for name, value in found.items()}
+    rows = {("hold-out", name): (value, *intervals.get(name, ())) for name, value in scores.items()}
     folds = params["evaluate"]["folds"]
     over_folds = recipe.folds(train, folds=folds, seed=params["evaluate"]["seed"]).scores
     for name, column in over_folds.items():
@@ -140,8 +140,8 @@ def table(text, header):
     return [[cell.strip() for cell in line.strip("|").split("|")] for line in block]
 
 
-def test_every_score_of_the_model_card_is_that_of_the_model(made, exported):
-    expected, _ = recomputed(made.root)
+def test_every_score_of_the_model_card_is_that_of_the_model(project, exported):
+    expected, _ = recomputed(project.root)
     card = (exported / "README.md").read_text()
 
     shown = {(on, score): numbers for on, score, *numbers in table(card, "| on | score | value | low | high |")}
@@ -156,8 +156,8 @@ def test_every_score_of_the_model_card_is_that_of_the_model(made, exported):
     ]
 
 
-def test_every_part_of_the_hold_out_in_the_card_is_recomputed(made, exported):
-    _, holdout = recomputed(made.root)
+def test_every_part_of_the_hold_out_in_the_card_is_recomputed(project, exported):
+    _, holdout = recomputed(project.root)
     header = "| column | value | rows | positive | accuracy | low | high |"
 
     shown = table((exported / "README.md").read_text(), header)
@@ -170,8 +170,8 @@ def test_every_part_of_the_hold_out_in_the_card_is_recomputed(made, exported):
         assert [float(number) for number in numbers] == pytest.approx(expected, abs=6e-4), (column, value)
 
 
-def test_every_other_number_of_the_card_is_a_count_a_parameter_or_a_name(made, exported):
-    root = made.root
+def test_every_other_number_of_the_card_is_a_count_a_parameter_or_a_name(project, exported):
+    root = project.root
     text = (exported / "README.md").read_text().split("---\n", 2)[2]
     prose = re.sub(r"`[^`]*`|^\|.*$|^- `.*$|\bv?\d+\.\d+\.\d+\b|\d{4}-\d\d-\d\dT\S+Z", "", text, flags=re.MULTILINE)
     rows = {
@@ -181,9 +181,9 @@ def test_every_other_number_of_the_card_is_a_count_a_parameter_or_a_name(made, e
 
     numbers = {int(number) for number in re.findall(r"\b\d+\b", prose)}
 
-    known = {rows["train"], rows["holdout"], params["dataset"]["rows"], params["dataset"]["seed"]}
-    assert known <= numbers
-    assert numbers - known == {95, 1912} - known
+    counts = {rows["train"], rows["holdout"], params["dataset"]["rows"], params["dataset"]["seed"]}
+    assert counts <= numbers
+    assert numbers - counts == {95, 1912} - counts
     for path, count, md5 in re.findall(r"\| `(data/\S+)` \| (?:(\d+) rows, )?md5 `(\w+)` \|", text):
         file = root / path
         assert hashlib.md5(file.read_bytes()).hexdigest() == md5
@@ -194,16 +194,16 @@ def test_every_other_number_of_the_card_is_a_count_a_parameter_or_a_name(made, e
 
 
 def test_the_front_matter_is_what_hugging_face_reads(exported):
-    known = front_matter(exported)
+    matter = front_matter(exported)
 
-    assert (known["license"], known["library_name"], known["pipeline_tag"]) == (
+    assert (matter["license"], matter["library_name"], matter["pipeline_tag"]) == (
         "mit",
         "sklearn",
         "tabular-classification",
     )
-    assert known["model-index"][0]["name"] == "survival v1.0.0"
-    assert known["model-index"][0]["results"][0]["task"] == {"type": "tabular-classification"}
-    assert known["model_file"] == "model.skops"
+    assert matter["model-index"][0]["name"] == "survival v1.0.0"
+    assert matter["model-index"][0]["results"][0]["task"] == {"type": "tabular-classification"}
+    assert matter["model_file"] == "model.skops"
 
 
 def test_the_bill_of_materials_keeps_the_schema(exported):
@@ -214,18 +214,18 @@ def test_the_bill_of_materials_keeps_the_schema(exported):
     assert JsonStrictValidator(SchemaVersion.V1_6).validate_str(broken) is not None
 
 
-def test_the_bill_of_materials_has_model_data_and_packages(made, exported):
+def test_the_bill_of_materials_has_model_data_and_packages(project, exported):
     bom = json.loads((exported / "bom.json").read_text())
     model = bom["metadata"]["component"]
-    listed = {package["name"]: package for package in tomllib.loads((made.root / "uv.lock").read_text())["package"]}
+    listed = {package["name"]: package for package in tomllib.loads((project.root / "uv.lock").read_text())["package"]}
 
-    content = (made.root / "data/models/model.skops").read_bytes()
+    content = (project.root / "data/models/model.skops").read_bytes()
     assert {"alg": "SHA-256", "content": hashlib.sha256(content).hexdigest()} in model["hashes"]
     metrics = model["modelCard"]["quantitativeAnalysis"]["performanceMetrics"]
     assert {metric["type"] for metric in metrics} >= {"accuracy", "roc_auc"}
     data = [part for part in bom["components"] if part["type"] == "data"]
     assert [part["hashes"][0]["content"] for part in data] == [
-        hashlib.md5((made.root / part["name"]).read_bytes()).hexdigest() for part in data
+        hashlib.md5((project.root / part["name"]).read_bytes()).hexdigest() for part in data
     ]
     libraries = {part["name"]: part["version"] for part in bom["components"] if part["type"] == "library"}
     assert libraries == {name: listed[name]["version"] for name in libraries}

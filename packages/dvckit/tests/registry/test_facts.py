@@ -68,7 +68,7 @@ def test_a_version_without_slices_and_without_a_named_pipeline_is_exported(expor
         ({}, "from a source that no parameter names)"),
     ],
 )
-def test_the_card_says_in_words_which_data_these_are_and_where_they_come_from(export_version, source, words):
+def test_the_card_describes_the_data_and_their_source(export_version, source, words):
     folder = export_version({"dataset": source})
 
     assert f"Beams of a warehouse ({words}" in (folder / "README.md").read_text()

@@ -46,8 +46,8 @@ def history(_history, tmp_path):
     return type(_history)(tmp_path / "titanic")
 
 
-def facts_of(project, wanted):
-    return facts(model_version(project.root, wanted))
+def facts_of(project, selector):
+    return facts(model_version(project.root, selector))
 
 
 def test_a_commit_is_registered_listed_and_shown(history):
@@ -167,7 +167,7 @@ def test_objects_that_did_not_reach_the_commit_are_refused(small):
 
 
 @pytest.mark.parametrize("url", ["../remote", "absolute"])
-def test_a_real_remote_is_asked_also_where_it_stands_in_the_local_config(small, tmp_path, url):
+def test_a_real_remote_in_the_local_config_is_asked_too(small, tmp_path, url):
     url = str(tmp_path / "remote") if url == "absolute" else url
     small.ok("dvc", "remote", "add", "--local", "--default", "real", url)
     (tmp_path / "remote").mkdir()
@@ -188,55 +188,55 @@ def test_what_is_registered_or_unknown_is_refused(small):
         register(small.root, "mian", "minor")
 
 
-def test_the_checklist_is_answered_by_a_clone_that_pulled_nothing(history, tmp_path):
+def test_a_clone_that_pulled_nothing_can_show_all_facts(history, tmp_path):
     register(history.root, "HEAD", "minor")
     clone = history.clone(tmp_path / "clone")
     clone.ok("git", "remote", "set-url", "origin", "https://me:secret@example.org/titanic.git")
 
-    known = json.loads(clone.ok("dvckit", "models", "show", "v1.0.0", "--json"))
+    details = json.loads(clone.ok("dvckit", "models", "show", "v1.0.0", "--json"))
 
     assert not (clone.root / ".dvc/cache").exists()
     head = history.ok("git", "rev-parse", "HEAD").strip()
-    assert known["code"] == {
+    assert details["code"] == {
         "commit": head, "repository": "https://example.org/titanic.git", "clean": True, "differing": [],
     }  # fmt: skip
-    assert known["registered"]["by"] == "tester"
-    assert known["parameters"]["train.max_depth"] == 9
-    assert known["data"]["source"]["seed"] == 1912
-    for file in known["data"]["files"]:
+    assert details["registered"]["by"] == "tester"
+    assert details["parameters"]["train.max_depth"] == 9
+    assert details["data"]["source"]["seed"] == 1912
+    for file in details["data"]["files"]:
         read = pd.read_csv if file["path"].endswith(".csv") else pd.read_parquet
         assert file["rows"] in {None, len(read(history.root / file["path"]))}
         assert (history.root / file["path"]).stat().st_size == file["size"]
-    assert len([file for file in known["data"]["files"] if file["rows"]]) == 5
-    assert known["metrics"] == json.loads((history.root / "reports/metrics.json").read_text())
-    assert known["intervals"]["holdout"]["accuracy"]["low"] < known["metrics"]["holdout"]["accuracy"]
-    train = known["pipeline"]["train"]
+    assert len([file for file in details["data"]["files"] if file["rows"]]) == 5
+    assert details["metrics"] == json.loads((history.root / "reports/metrics.json").read_text())
+    assert details["intervals"]["holdout"]["accuracy"]["low"] < details["metrics"]["holdout"]["accuracy"]
+    train = details["pipeline"]["train"]
     assert set(train["outputs"]) == {"data/models/model.skops", "data/models/model.json"}
-    assert train["inputs"]["data/processed/train.parquet"] in {file["md5"] for file in known["data"]["files"]}
-    assert known["packages"]["all"]["scikit-learn"] == known["packages"]["main"]["scikit-learn"]
-    assert "reports/dvc.yaml:diagnose" in known["pipeline"]
+    assert train["inputs"]["data/processed/train.parquet"] in {file["md5"] for file in details["data"]["files"]}
+    assert details["packages"]["all"]["scikit-learn"] == details["packages"]["main"]["scikit-learn"]
+    assert "reports/dvc.yaml:diagnose" in details["pipeline"]
 
 
 def test_a_reader_is_shown_whole_hashes_and_paths(tiny, capsys):
-    known = facts_of(tiny(), "v1.0.0")
+    facts = facts_of(tiny(), "v1.0.0")
 
-    print_facts(known)
+    print_facts(facts)
 
     shown = capsys.readouterr().out
-    for value in (known["model"]["sha256"], known["code"]["commit"], *(file["md5"] for file in known["data"]["files"])):
+    for value in (facts["model"]["sha256"], facts["code"]["commit"], *(file["md5"] for file in facts["data"]["files"])):
         assert value in shown
-    assert all(path in shown for stage in known["pipeline"].values() for path in stage["inputs"])
+    assert all(path in shown for stage in facts["pipeline"].values() for path in stage["inputs"])
 
 
 def test_packages_are_those_that_the_project_runs_with(source):
-    found = Revision(source).packages.needed()
+    packages = Revision(source).packages.needed()
 
-    assert {"dvc", "dvc-gdrive", "pydrive2", "scikit-learn", "cryptography"} <= set(found)
-    assert not {"pytest", "moto", "dvc-s3", "kaggle", "titanic", "dvckit"} & set(found)
+    assert {"dvc", "dvc-gdrive", "pydrive2", "scikit-learn", "cryptography"} <= set(packages)
+    assert not {"pytest", "moto", "dvc-s3", "kaggle", "titanic", "dvckit"} & set(packages)
 
 
 @pytest.mark.parametrize(
-    ("url", "known"),
+    ("url", "expected"),
     [
         ("https://user:token@example.org/a/b.git", "https://example.org/a/b.git"),
         ("ssh://git:secret@example.org:22/a/b.git", "ssh://git@example.org:22/a/b.git"),
@@ -245,13 +245,13 @@ def test_packages_are_those_that_the_project_runs_with(source):
         ("file:///home/me/a", None),
     ],
 )
-def test_a_repository_is_named_without_secrets_and_places_on_this_machine(tmp_path, url, known):
+def test_a_repository_is_named_without_secrets_and_places_on_this_machine(tmp_path, url, expected):
     git(tmp_path, "init", "--quiet")
     assert Revision(tmp_path).repository is None
 
     git(tmp_path, "remote", "add", "origin", url)
 
-    assert Revision(tmp_path).repository == known
+    assert Revision(tmp_path).repository == expected
 
 
 def test_a_version_that_was_tagged_without_results_is_named_incomplete(tiny):
@@ -265,7 +265,7 @@ def test_a_version_that_was_tagged_without_results_is_named_incomplete(tiny):
     assert models(project.root)[0][0].version == "v3.0.0"
 
 
-def test_only_a_better_version_or_an_equal_one_that_is_accepted_takes_a_stage(history, tmp_path):
+def test_only_a_better_or_an_accepted_equal_version_gets_a_stage(history, tmp_path):
     """All in a clone that pulled nothing."""
     forest, rule, other = (register(history.root, rev, "minor") for rev in ("HEAD~2", "HEAD~1", "HEAD"))
     clone = history.clone(tmp_path / "clone")
@@ -296,8 +296,8 @@ def test_a_wrong_stage_and_an_unknown_version_are_refused(tiny):
 
     with pytest.raises(UserError, match="'Prod/1' is not a stage"):
         promote(project.root, "v1.0.0", "Prod/1", accept_equal=False)
-    done = project.run("dvckit", "models", "show", "v1.0.1")
-    assert done == (1, "error: there is no version 'v1.0.1' of grades; did you mean v1.0.0, grades@v1.0.0?\n")
+    result = project.run("dvckit", "models", "show", "v1.0.1")
+    assert result == (1, "error: there is no version 'v1.0.1' of grades; did you mean v1.0.0, grades@v1.0.0?\n")
     project.ok("git", "tag", "--delete", "grades@v1.0.0")
     with pytest.raises(UserError, match="there is no version of grades yet; register one"):
         promote(project.root, "v1.0.0", "prod", accept_equal=False)

@@ -29,15 +29,15 @@ def tag(project, name, rev, seconds):
 
 
 def ours(project, name="survival"):
-    return {found.version: set(found.stages) for found in tags.versions(project.root, name)}
+    return {version.version: set(version.stages) for version in tags.versions(project.root, name)}
 
 
 def of_gto(project, name="survival"):
-    found = [version for version in gto.show(str(project.root), name) if not version["discovered"]]
-    return {version["version"]: {stage["stage"] for stage in version["stages"]} for version in found}
+    listing = [version for version in gto.show(str(project.root), name) if not version["discovered"]]
+    return {version["version"]: {stage["stage"] for stage in version["stages"]} for version in listing}
 
 
-def test_a_tag_means_what_it_means_to_gto(repository):
+def test_tags_are_parsed_as_by_gto(repository):
     for name in NAMES:
         tag(repository, name, "HEAD", 1_800_000_000)
 
@@ -71,15 +71,15 @@ def long_history(repository):
 
 
 def test_versions_and_stages_are_those_of_gto(long_history):
-    found = ours(long_history)
+    versions = ours(long_history)
 
-    assert found == {"v1.10.0-rc.1": set(), "v1.1.0": {"prod", "staging"}, "v1.0.0": {"dev"}}
-    assert list(found) == ["v1.10.0-rc.1", "v1.1.0", "v1.0.0"]
-    assert found == of_gto(long_history)
+    assert versions == {"v1.10.0-rc.1": set(), "v1.1.0": {"prod", "staging"}, "v1.0.0": {"dev"}}
+    assert list(versions) == ["v1.10.0-rc.1", "v1.1.0", "v1.0.0"]
+    assert versions == of_gto(long_history)
 
 
 @pytest.mark.parametrize("name", ["survival@v1.1.0!", "survival#prod!#7", "survival@deprecated#7", "survival#prod#7"])
-def test_what_is_taken_back_or_moved_is_so_for_gto_too(long_history, name):
+def test_deregistered_versions_and_moved_stages_agree_with_gto(long_history, name):
     before = ours(long_history)
 
     tag(long_history, name, "HEAD~1" if "!" in name else "HEAD", 1_900_000_000)
@@ -89,10 +89,10 @@ def test_what_is_taken_back_or_moved_is_so_for_gto_too(long_history, name):
 
 
 def test_a_version_knows_who_when_what_and_why(long_history):
-    found = tags.versions(long_history.root, "survival")[-1]
+    version = tags.versions(long_history.root, "survival")[-1]
 
     commit = long_history.ok("git", "rev-parse", "HEAD~2").strip()
-    assert found.as_json() == {
+    assert version.as_json() == {
         "name": "survival",
         "version": "v1.0.0",
         "tag": "survival@v1.0.0",
@@ -104,17 +104,17 @@ def test_a_version_knows_who_when_what_and_why(long_history):
     }
 
 
-@pytest.mark.parametrize("wanted", ["v1.1.0", "1.1.0", "survival@v1.1.0", "prod"])
-def test_a_version_is_found_by_number_tag_and_stage(long_history, wanted):
-    assert tags.model_version(long_history.root, wanted).version == "v1.1.0"
+@pytest.mark.parametrize("selector", ["v1.1.0", "1.1.0", "survival@v1.1.0", "prod"])
+def test_a_version_is_found_by_number_tag_and_stage(long_history, selector):
+    assert tags.model_version(long_history.root, selector).version == "v1.1.0"
 
 
-def test_an_unknown_version_is_answered_with_near_names(long_history):
+def test_an_unknown_version_gives_similar_names(long_history):
     with pytest.raises(UserError, match=r"no version 'v1.1.1' of survival; did you mean .*v1\.1\.0"):
         tags.model_version(long_history.root, "v1.1.1")
 
 
-def test_where_there_is_no_version_the_command_that_makes_one_is_named(repository):
+def test_without_a_version_the_error_names_the_command_to_register_one(repository):
     with pytest.raises(UserError, match="no version of survival yet; register one with `dvckit models register`"):
         tags.model_version(repository.root, "v1.0.0")
 
@@ -137,7 +137,7 @@ def identity(monkeypatch, repository):
 
 
 @pytest.mark.usefixtures("identity")
-def test_what_is_tagged_here_is_registered_and_assigned_for_gto(repository):
+def test_gto_reads_our_registrations_and_assignments(repository):
     """All within one second: GTO goes by the time of tags, which has whole seconds."""
     one, two = Revision(repository.root, "HEAD~1"), Revision(repository.root, "HEAD")
     assert tags.tag_version(one, "survival", "minor", "first\n\n# why\n") == "survival@v1.0.0"
@@ -145,9 +145,9 @@ def test_what_is_tagged_here_is_registered_and_assigned_for_gto(repository):
     second, first = tags.versions(repository.root, "survival")
     assert first.message == "first\n\n# why"
 
-    made = [tags.assign(version, "prod") for version in (first, second, first)]
+    names = [tags.assign(version, "prod") for version in (first, second, first)]
 
-    assert made == ["survival#prod#1", "survival#prod#2", "survival#prod#3"]
+    assert names == ["survival#prod#1", "survival#prod#2", "survival#prod#3"]
     assert ours(repository) == of_gto(repository) == {"v1.1.0": set(), "v1.0.0": {"prod"}}
 
 
@@ -160,7 +160,7 @@ def test_a_commit_is_registered_once(repository):
     assert repository.ok("git", "tag").split() == ["survival@v1.0.0"]
 
 
-def test_without_a_git_identity_there_is_a_sentence(repository, monkeypatch):
+def test_without_a_git_identity_there_is_an_error(repository, monkeypatch):
     repository.ok("git", "config", "user.useConfigOnly", "true")
     monkeypatch.setenv("HOME", str(repository.root))
     monkeypatch.delenv("GIT_COMMITTER_NAME", raising=False)

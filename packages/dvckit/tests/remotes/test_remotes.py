@@ -21,14 +21,14 @@ kinds = pytest.mark.parametrize("remote", [DISK, LAB, BUCKET, CLOUD, MIRROR], in
 servers = pytest.mark.parametrize("remote", [LAB, BUCKET, CLOUD, MIRROR], indirect=True)
 written = pytest.mark.parametrize("remote", [LAB, BUCKET, CLOUD], indirect=True)
 
-FOUND = "ERROR: failed to pull data from the cloud"
+FAILURE = "ERROR: failed to pull data from the cloud"
 PATIENCE = 10.0  # seconds
 
 
 def set_up(project, script):
     """Run a set-up of the page; what it exports is seen by the commands that follow."""
-    said = project.ok("bash", "-euc", f"{script}\nenv")
-    project.environment |= dict(re.findall(r"^(AWS_\w+)=(.*)$", said, flags=re.MULTILINE))
+    output = project.ok("bash", "-euc", f"{script}\nenv")
+    project.environment |= dict(re.findall(r"^(AWS_\w+)=(.*)$", output, flags=re.MULTILINE))
     project.commit("a remote")
 
 
@@ -95,10 +95,10 @@ def wait_for(count, process):
 def ends(project, *command, within=PATIENCE):
     """Run a command that must fail in time; return what it says."""
     start = time.monotonic()
-    done = project.run(*command)
-    assert done.code != 0, done.said
-    assert time.monotonic() - start < within, done.said
-    return done.said
+    result = project.run(*command)
+    assert result.code != 0, result.output
+    assert time.monotonic() - start < within, result.output
+    return result.output
 
 
 @contextmanager
@@ -137,10 +137,10 @@ def test_a_damaged_object_reaches_no_work_tree_and_can_be_fixed(project, remote)
     remote.write(md5(b"a" * 1000), b"a" * 500)
 
     clone = elsewhere(project, remote)
-    done = clone.run("dvc", "pull", "--remote", remote.name)
+    result = clone.run("dvc", "pull", "--remote", remote.name)
 
-    assert done.code != 0
-    assert FOUND in done.said
+    assert result.code != 0
+    assert FAILURE in result.output
     assert data(clone) == {}
     replace_damaged(project, remote)
     clone.ok("dvc", "pull", "--remote", remote.name)
@@ -220,7 +220,7 @@ def test_a_push_to_a_server_that_hangs_is_ended_as_timeout_does_and_completes_la
 
 
 @pytest.mark.parametrize("remote", [LAB], indirect=True)
-def test_ssh_leaves_a_server_that_hangs_when_it_is_told_to(project, remote, page):
+def test_ssh_leaves_a_hanging_server_after_its_timeout(project, remote, page):
     set_up(project, remote.set_up())
     add_much(project)
     (config,) = re.findall(r"^```text\n(Host .*?)^```$", page, flags=re.MULTILINE | re.DOTALL)
@@ -236,7 +236,7 @@ def test_ssh_leaves_a_server_that_hangs_when_it_is_told_to(project, remote, page
 
 
 @servers
-def test_a_server_that_is_not_there_is_told_at_once_and_a_deaf_one_in_time(project, remote):
+def test_a_missing_server_is_reported_at_once_and_a_silent_one_in_time(project, remote):
     set_up(project, remote.set_up())
     clone = elsewhere(project, remote)
 
@@ -256,7 +256,7 @@ def test_a_server_that_is_not_there_is_told_at_once_and_a_deaf_one_in_time(proje
     ],
     indirect=["remote"],
 )
-def test_wrong_credentials_are_told_and_nothing_is_asked(project, remote, option, value):
+def test_wrong_credentials_are_reported_without_a_prompt(project, remote, option, value):
     set_up(project, remote.set_up())
     project.ok("dvc", "remote", "modify", "--local", remote.name, option, value)
 
@@ -296,12 +296,12 @@ def test_the_default_moves_away_from_the_embedded_remote_with_every_commit(small
 
 @pytest.mark.system
 def test_google_drive_without_credentials_hangs_and_timeout_ends_it(fresh):
-    done = fresh.run("timeout", "20", "dvc", "pull", "--remote", "gdrive", BROWSER="true")
+    result = fresh.run("timeout", "20", "dvc", "pull", "--remote", "gdrive", BROWSER="true")
 
-    assert done.code == 124
+    assert result.code == 124
 
 
-def test_a_service_account_without_a_key_is_told_at_once(fresh):
+def test_a_service_account_without_a_key_is_reported_at_once(fresh):
     fresh.ok("dvc", "remote", "modify", "--local", "gdrive", "gdrive_use_service_account", "true")
 
     assert "gdrive_service_account_json_file_path" in ends(fresh, "dvc", "pull", "--remote", "gdrive")
@@ -316,9 +316,9 @@ def test_the_doctor_pushes_again_what_a_remote_has_lost(project, remote):
     before = remote.objects()
     lost = min(name for name in before if not name.endswith(".dir"))
     remote.delete(lost)
-    assert "lacks" in project.run("dvckit", "doctor").said
+    assert "lacks" in project.run("dvckit", "doctor").output
 
-    said = project.run("dvckit", "doctor", "--fix").said
+    output = project.run("dvckit", "doctor", "--fix").output
 
-    assert "fixed   pushed to remote" in said
+    assert "fixed   pushed to remote" in output
     assert remote.objects() == before

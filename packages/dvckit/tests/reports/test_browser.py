@@ -156,7 +156,7 @@ def test_text_stands_out_from_what_is_behind_it(opened):
     assert faint == []
 
 
-def test_headings_and_tables_tell_the_structure(opened):
+def test_headings_and_tables_give_the_structure(opened):
     levels, tables, heads = opened.execute_script("""
         const all = name => [...document.querySelectorAll(name)];
         return [all("h1, h2, h3, h4").map(heading => Number(heading.tagName[1])),

@@ -11,7 +11,7 @@ from dvckit.reports.page import verdict
 from dvckit.reports.plots import DIAGNOSTICS as OF_DIAGNOSTICS
 from dvckit.reports.templates import inline
 from dvckit.tasks import task
-from titanic.reporting.report import MADE_UP
+from titanic.reporting.report import SYNTHETIC_NOTE
 from titanic.reporting.words import WORDS
 
 TASK = task("binary")
@@ -97,7 +97,7 @@ def words_of(html):
     return " ".join(unescape(re.sub(r"<style>.*?</style>|<[^>]*>", "", html, flags=re.DOTALL)).split())
 
 
-def test_the_verdict_stands_beside_both_baselines(text):
+def test_the_verdict_is_beside_both_baselines(text):
     assert "right for 80.4 % of 178 passengers" in text
     assert "95 % interval 73.5 % to 85.2 %" in text
     assert (
@@ -108,7 +108,7 @@ def test_the_verdict_stands_beside_both_baselines(text):
     assert "the majority class is right for 63.1 %" in text
 
 
-def test_the_verdict_names_what_cannot_be_told_apart(text):
+def test_the_verdict_names_what_is_indistinguishable(text):
     assert (
         "Compared with the rule “women and girls survive”, it is indistinguishable by accuracy and better by ROC AUC."
         in text
@@ -134,7 +134,7 @@ def test_leak_checks_that_found_nothing_are_one_line(text):
 
 
 @pytest.mark.parametrize("part", ["evaluation", "diagnostics", "quality"])
-def test_a_leak_stands_before_the_verdict(tmp_path, write_params, part):
+def test_a_leak_is_shown_before_the_verdict(tmp_path, write_params, part):
     results = copy.deepcopy(RESULTS)
     results[part]["checks"] |= {"leaks": {"ok": False, "found": ["Boat alone tells Survived"]}}
 
@@ -144,7 +144,7 @@ def test_a_leak_stands_before_the_verdict(tmp_path, write_params, part):
     assert "leak checks passed" not in text
 
 
-def test_what_the_checks_of_the_data_found_is_told(text):
+def test_the_findings_of_the_data_checks_are_shown(text):
     assert "Checks of the data: leaks, constant columns. They found this: Ship is constant" in text
 
 
@@ -161,11 +161,11 @@ def test_values_cannot_become_markup(html):
     assert "&lt;female&gt;" in html
 
 
-def test_every_figure_tells_what_it_shows(html):
-    told = [unescape(said) for said in re.findall(r'<figure role="img" aria-label="([^"]*)">', html)]
+def test_every_figure_describes_what_it_shows(html):
+    labels = [unescape(label) for label in re.findall(r'<figure role="img" aria-label="([^"]*)">', html)]
 
-    assert len(told) == len(DRAWINGS)
-    assert "The area under the ROC curve is 0.830 (0.760 to 0.890)" in told[0].replace("\N{NO-BREAK SPACE}", " ")
+    assert len(labels) == len(DRAWINGS)
+    assert "The area under the ROC curve is 0.830 (0.760 to 0.890)" in labels[0].replace("\N{NO-BREAK SPACE}", " ")
 
 
 def test_the_page_is_well_formed(html):
@@ -191,9 +191,9 @@ def test_figures_share_no_ids():
     assert inline(SVG) == '<svg><g><path id="p1"/></g></svg>\n'
 
 
-def test_made_up_passengers_are_called_so(tmp_path, write_params, html):
+def test_synthetic_passengers_are_called_synthetic(tmp_path, write_params, html):
     assert "made up" not in html
-    assert "passengers are made up" in page(write_params(tmp_path), notes=[MADE_UP])
+    assert "passengers are made up" in page(write_params(tmp_path), notes=[SYNTHETIC_NOTE])
 
 
 def test_less_log_loss_is_better():

@@ -59,7 +59,7 @@ def test_a_figure_is_svg_and_the_same_each_time(name):
     assert "<dc:date>" not in svg
 
 
-def test_the_matplotlibrc_of_a_user_has_no_say():
+def test_the_matplotlibrc_of_a_user_has_no_effect():
     svg = draw("roc")
 
     with mpl.rc_context({"axes.facecolor": "red", "font.size": 30}):
@@ -86,7 +86,7 @@ def test_the_most_important_columns_alone_are_drawn_the_first_on_top(axes):
     assert axes.yaxis_inverted()
 
 
-def test_parts_stand_below_the_name_of_their_column_with_their_count(axes):
+def test_parts_are_below_the_name_of_their_column_with_their_count(axes):
     slices(axes, DATA["slices"], TASK)
 
     names = {label.get_text(): label.get_fontweight() for label in axes.get_yticklabels()}

@@ -51,14 +51,14 @@ def test_every_package_behind_them_is_declared():
 
 
 def test_no_other_module_imports_them():
-    found = set()
+    importers = set()
     for file in SOURCE.rglob("*.py"):
         for node in ast.walk(ast.parse(file.read_text())):
             modules = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
             modules += [node.module] if isinstance(node, ast.ImportFrom) and node.module else []
-            found |= {str(file.relative_to(SOURCE)) for name in modules if name.partition(".")[0] in PRIVATE}
+            importers |= {str(file.relative_to(SOURCE)) for name in modules if name.partition(".")[0] in PRIVATE}
 
-    assert found <= {"repository/dvc_internals.py"}
+    assert importers <= {"repository/dvc_internals.py"}
 
 
 @pytest.mark.parametrize(

@@ -69,38 +69,38 @@ def use(project, url, **options):
 def refused(project, command):
     """Run a command without a terminal; it must end by itself; return what it says."""
     words = (word.format(list="list.csv") for word in COMMANDS[command])
-    done = project.run("setsid", "--wait", "timeout", str(HANGING), *words)
-    assert done.code == 1, done.said
-    return done.said
+    result = project.run("setsid", "--wait", "timeout", str(HANGING), *words)
+    assert result.code == 1, result.output
+    return result.output
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_a_drive_without_credentials_is_told_before_dvc_waits_for_a_browser(elsewhere, command):
+def test_a_drive_without_credentials_is_reported_before_dvc_waits_for_a_browser(elsewhere, command):
     use(elsewhere, "gdrive://folder")
 
-    said = refused(elsewhere, command)
+    output = refused(elsewhere, command)
 
-    assert "remote far: there are no credentials, and Google refuses DVC's own app" in said
+    assert "remote far: there are no credentials, and Google refuses DVC's own app" in output
 
 
 @pytest.mark.parametrize(("scheme", "command"), [("http", "data diff"), ("ssh", "register"), ("http", "snapshot")])
-def test_a_server_that_never_answers_is_told_by_name_in_time(elsewhere, deaf, scheme, command):
+def test_a_server_that_never_answers_is_named_in_time(elsewhere, deaf, scheme, command):
     use(elsewhere, f"{scheme}://127.0.0.1:{deaf}/path")
 
     assert f"remote far ({scheme}://127.0.0.1:{deaf}/path): no answer within 5 s" in refused(elsewhere, command)
 
 
 @pytest.mark.parametrize(("scheme", "command"), [("http", "register"), ("s3", "data diff"), ("webdav", "data diff")])
-def test_a_dead_server_is_told_by_name_in_time(elsewhere, dead, scheme, command):
+def test_a_dead_server_is_named_in_time(elsewhere, dead, scheme, command):
     keys = {"access_key_id": "a", "secret_access_key": "b", "endpointurl": f"http://127.0.0.1:{dead}"}
     use(elsewhere, f"{scheme}://127.0.0.1:{dead}/path", **(keys if scheme == "s3" else {}))
 
-    said = refused(elsewhere, command)
+    output = refused(elsewhere, command)
 
-    assert f"remote far ({scheme}://127.0.0.1:{dead}/path): 127.0.0.1:{dead} cannot be reached" in said
+    assert f"remote far ({scheme}://127.0.0.1:{dead}/path): 127.0.0.1:{dead} cannot be reached" in output
 
 
-def test_a_remote_is_asked_by_the_code_that_runs_not_by_that_of_the_commit(elsewhere, dead):
+def test_a_remote_is_asked_by_the_running_code_not_by_the_commits(elsewhere, dead):
     elsewhere.ok("git", "rm", "--quiet", "packages/dvckit/src/dvckit/repository/remotes.py")
     use(elsewhere, f"webdav://127.0.0.1:{dead}/path")
 
@@ -108,35 +108,35 @@ def test_a_remote_is_asked_by_the_code_that_runs_not_by_that_of_the_commit(elsew
 
 
 @pytest.mark.parametrize("command", ["data diff", "register"])
-def test_a_wrong_password_is_not_taken_for_an_empty_remote(elsewhere, command):
+def test_a_wrong_password_does_not_look_like_an_empty_remote(elsewhere, command):
     with ThreadingHTTPServer(("127.0.0.1", 0), Refusing) as server:
         Thread(target=server.serve_forever, daemon=True).start()
         use(elsewhere, f"webdav://127.0.0.1:{server.server_port}/path", user="ada", password="wrong")
-        said = refused(elsewhere, command)
+        output = refused(elsewhere, command)
         server.shutdown()
 
-    assert f"remote far (webdav://127.0.0.1:{server.server_port}/path): the credentials are refused" in said
+    assert f"remote far (webdav://127.0.0.1:{server.server_port}/path): the credentials are refused" in output
 
 
 @pytest.mark.parametrize("command", ["predict", "verify"])
-def test_a_missing_folder_is_told_by_name(elsewhere, tmp_path, command):
+def test_a_missing_folder_is_named(elsewhere, tmp_path, command):
     use(elsewhere, str(tmp_path / "unplugged"))
 
-    said = refused(elsewhere, command)
+    output = refused(elsewhere, command)
 
-    assert f"remote far ({tmp_path}/unplugged): the folder does not exist" in said
+    assert f"remote far ({tmp_path}/unplugged): the folder does not exist" in output
 
 
 def test_what_is_in_a_remote_folder_is_read(elsewhere, tmp_path):
     use(elsewhere, str(tmp_path / "far"))
 
     elsewhere.ok("dvckit", "predict", "list.csv", "predicted.csv", "--rev", "HEAD")
-    found = json.loads(elsewhere.ok("dvckit", "data", "diff", "HEAD~1", "HEAD", "--json"))
+    report = json.loads(elsewhere.ok("dvckit", "data", "diff", "HEAD~1", "HEAD", "--json"))
 
-    assert {table["state"] for table in found["tables"].values()} == {"same"}
+    assert {table["state"] for table in report["tables"].values()} == {"same"}
 
 
-def test_a_password_in_an_address_is_not_told():
+def test_a_password_in_an_address_is_not_shown():
     remote = {"url": "webdav://ada:not-a-secret@data.example.org/dav"}
 
     assert named("cloud", remote) == "remote cloud (webdav://data.example.org/dav)"

@@ -98,14 +98,14 @@ def test_a_raw_cell_is_the_text_that_is_in_the_file(workspace):
     assert table.Age.isna().all()
 
 
-def test_a_raw_row_of_another_length_is_told(workspace):
+def test_a_raw_row_of_another_length_is_reported(workspace):
     (workspace / "data/raw/train.csv").write_text("PassengerId,Cabin\n007,NA,3\n")
 
     with pytest.raises(UserError, match=r"data/raw/train\.csv in the workspace is not a table: "):
         load("raw")
 
 
-def test_what_is_no_table_is_told(workspace):
+def test_what_is_not_a_table_is_reported(workspace):
     (workspace / "data/interim/train.parquet").write_text("PassengerId,Age\n")
 
     with pytest.raises(UserError, match=r"data/interim/train\.parquet in the workspace is not a table"):
@@ -154,7 +154,7 @@ def test_a_clone_that_pulled_nothing_reads_its_workspace(clone):
     assert len(load("raw")) == 891
 
 
-def test_a_damaged_cache_object_is_passed_over(history):
+def test_a_damaged_cache_object_is_skipped(history):
     v1 = Revision(history.root, "v1")
     damaged = object_path(history.root / ".dvc/cache", v1.md5s[FEATURES])
     damaged.chmod(0o644)
@@ -163,18 +163,18 @@ def test_a_damaged_cache_object_is_passed_over(history):
     assert hashlib.md5(v1.read(FEATURES)).hexdigest() == v1.md5s[FEATURES]
 
 
-def test_a_configured_cache_is_looked_into(history, tmp_path):
+def test_a_configured_cache_is_used(history, tmp_path):
     (history.root / ".dvc/cache").rename(tmp_path / "cache of all")
     history.ok("dvc", "config", "--local", "cache.dir", str(tmp_path / "cache of all"))
 
     assert bands("bands") == BANDS
 
 
-def test_an_object_in_no_place_is_told(clone):
-    with pytest.raises(UserError) as told:
+def test_a_missing_object_is_reported(clone):
+    with pytest.raises(UserError) as error:
         load("features", "HEAD")
 
-    assert str(told.value) == (
+    assert str(error.value) == (
         f"{FEATURES} at HEAD is in none of: the cache, .dvc/storage; run `dvc push` where it was made"
     )
 
@@ -209,7 +209,7 @@ def test_paths_of_a_pipeline_in_a_folder_are_relative_to_the_root(tmp_path):
     ]
 
 
-def test_the_experiment_on_head_is_meant_where_two_have_one_name(history):
+def test_of_two_experiments_with_one_name_the_one_on_head_is_used(history):
     first = resolve(history.root, "bands")
     head = resolve(history.root, "HEAD")
     history.ok("git", "update-ref", f"refs/exps/{'0' * 2}/{'0' * 38}/bands", head)
@@ -222,7 +222,7 @@ def test_the_experiment_on_head_is_meant_where_two_have_one_name(history):
 
 
 @pytest.mark.parametrize(
-    ("rev", "said"),
+    ("rev", "message"),
     [
         ("v2", "there is no revision 'v2'; did you mean v1?"),
         ("band", "there is no revision 'band'; did you mean bands, main?"),
@@ -231,18 +231,18 @@ def test_the_experiment_on_head_is_meant_where_two_have_one_name(history):
         ("", "there is no revision ''"),
     ],
 )
-def test_an_unknown_revision_is_answered(history, rev, said):
-    with pytest.raises(UserError) as told:
+def test_an_unknown_revision_gives_an_error(history, rev, message):
+    with pytest.raises(UserError) as error:
         load("clean", rev)
 
-    assert str(told.value) == said
+    assert str(error.value) == message
 
 
-def test_an_unknown_table_is_answered():
+def test_an_unknown_table_gives_an_error():
     with pytest.raises(UserError, match="there is no table 'clena'; there are raw, raw/test, clean, "):
         load("clena")
 
 
-def test_an_unknown_output_is_answered(history):
+def test_an_unknown_output_gives_an_error(history):
     with pytest.raises(UserError, match=r"data/x\.csv is not an output of any stage at v1"):
         read(history, "data/x.csv", "v1")

@@ -96,7 +96,7 @@ def test_a_model_that_takes_other_columns_is_major(tagged):
     assert due(tagged) == {"survival": ("v2.0.0", "other columns (Surname) since v1.0.0")}
 
 
-def test_a_version_of_another_branch_is_not_compared_with_and_its_number_not_taken(tagged):
+def test_a_version_of_another_branch_is_not_compared_and_its_number_not_reused(tagged):
     tagged.ok("git", "switch", "--quiet", "--create", "other")
     other(tagged, "data/raw/train.csv")
     tag_version(Revision(tagged.root, "HEAD"), "data", "minor", "elsewhere")

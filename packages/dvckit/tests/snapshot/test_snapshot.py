@@ -6,7 +6,7 @@ import pytest
 from dvckit.core.errors import UserError
 from dvckit.registry.tags import versions
 from dvckit.snapshot.commits import copied_index
-from dvckit.snapshot.snapshot import _push, _see_that_all_is_kept, _see_that_nothing_moved
+from dvckit.snapshot.snapshot import _check_all_is_stored, _check_nothing_moved, _push
 
 # each reproduces and pushes; that `make test` sees it at all is the README's doing
 pytestmark = pytest.mark.faults
@@ -16,8 +16,8 @@ WHY = ("dvckit", "snapshot", "--message", "why")
 
 def tags(project):
     """Return the commit of each version's tag, and what it says."""
-    found = versions(project.root, "data") + versions(project.root, "survival")
-    return {version.tag: (version.revision.commit, version.message) for version in found}
+    history = versions(project.root, "data") + versions(project.root, "survival")
+    return {version.tag: (version.revision.commit, version.message) for version in history}
 
 
 def head(project):
@@ -32,11 +32,11 @@ def state(project):
 def refused(project, **environment):
     """Run a snapshot that must refuse with a sentence and change nothing; return what it says."""
     before = state(project)
-    done = project.run(*WHY, **environment)
-    assert (done.code, done.said.count("\nerror: ") + done.said.startswith("error: ")) == (1, 1), done.said
-    assert "Traceback" not in done.said
+    code, output = project.run(*WHY, **environment)
+    assert (code, output.count("\nerror: ") + output.startswith("error: ")) == (1, 1), output
+    assert "Traceback" not in output
     assert state(project) == before
-    return done.said
+    return output
 
 
 def completes(project):
@@ -75,7 +75,7 @@ def test_what_changed_is_committed_and_tagged_and_the_rest_is_named(small):
     assert small.ok("git", "fsck", "--strict") == ""
 
 
-def test_a_dataset_of_ones_own_is_committed_and_what_is_odd_in_it_is_reported(small, tmp_path):
+def test_a_users_own_dataset_is_committed_and_its_findings_reported(small, tmp_path):
     small.ok(*WHY)
     mine = tmp_path / "mine"
     mine.mkdir()
@@ -106,7 +106,7 @@ def test_an_interrupted_commit_gets_its_tags(small):
 
 
 @pytest.mark.parametrize("name", ["pre-commit", "commit-msg", "reference-transaction"])
-def test_a_hook_that_fails_stops_it_whole(small, name):
+def test_a_failing_hook_stops_the_snapshot(small, name):
     small.edit("README.md", ("# titanic", "# Titanic"))
     failing = hook(small, name)
 
@@ -116,7 +116,7 @@ def test_a_hook_that_fails_stops_it_whole(small, name):
     completes(small)
 
 
-def test_the_hooks_of_dvc_are_no_hindrance(small):
+def test_dvcs_hooks_do_not_stop_a_snapshot(small):
     small.ok("dvc", "install")
     small.edit("README.md", ("# titanic", "# Titanic"))
 
@@ -163,7 +163,7 @@ def test_without_a_name_for_the_commit_nothing_is_done(small):
     assert "git does not know who you are" in refused(small, **nobody)
 
 
-def test_a_commit_that_would_be_lost_is_not_made(small):
+def test_a_commit_that_would_be_lost_is_refused(small):
     small.ok("git", "checkout", "--quiet", "--detach")
 
     assert "run `git switch --create NAME`" in refused(small)
@@ -192,33 +192,33 @@ def test_a_wrong_key_stops_it(small):
 
 
 def test_a_version_has_a_reason(small):
-    done = small.run("dvckit", "snapshot", "-m", " ")
+    result = small.run("dvckit", "snapshot", "-m", " ")
 
-    assert (done.code, done.said) == (1, "error: a version needs a reason; say it with --message\n")
+    assert (result.code, result.output) == (1, "error: a version needs a reason; say it with --message\n")
 
 
-def test_an_edit_in_the_meantime_is_seen(small):
-    _see_that_nothing_moved(small.root)
+def test_an_edit_in_the_meantime_is_noticed(small):
+    _check_nothing_moved(small.root)
     small.edit("titanic/features.py", ("import", "import os\nimport"))
 
     with pytest.raises(UserError, match=r"^files of featurize, "):
-        _see_that_nothing_moved(small.root)
+        _check_nothing_moved(small.root)
 
 
 def test_data_that_nobody_keeps_are_refused(small):
-    _see_that_all_is_kept(small.root)
+    _check_all_is_stored(small.root)
     shutil.copy(small.root / "data/raw/train.csv", small.root / "data/external/titanic")
 
     with pytest.raises(UserError, match=r"data/external/titanic/train[.]csv, which neither git nor DVC keeps"):
-        _see_that_all_is_kept(small.root)
+        _check_all_is_stored(small.root)
 
 
-def test_bytecode_in_a_folder_that_a_stage_reads_is_no_data(small):
+def test_bytecode_in_a_folder_that_a_stage_reads_is_not_data(small):
     folder = small.root / "packages/dvckit/src/dvckit/core/__pycache__"
     folder.mkdir(exist_ok=True)
     (folder / "errors.cpython-311.pyc").write_bytes(b"")
 
-    _see_that_all_is_kept(small.root)
+    _check_all_is_stored(small.root)
 
 
 def test_what_dvc_wrongly_believes_to_be_pushed_is_pushed(small, tmp_path):
@@ -261,15 +261,15 @@ STEPS = {  # what each version of the history changes, and the tags that it gets
 
 @pytest.mark.faults
 def test_every_version_of_a_history_comes_back_to_the_byte(small, tmp_path):
-    made = {}
+    by_tag = {}
     for why, (replacements, expected) in STEPS.items():
         small.edit("params.yaml", *replacements)
         small.ok("dvckit", "snapshot", "-m", why)
         assert set(small.ok("git", "tag", "--points-at", "HEAD").split()) == expected
-        made[max(expected)] = small.outputs()
+        by_tag[max(expected)] = small.outputs()
     stranger = small.clone(tmp_path / "stranger")
 
-    for tag, outputs in made.items():
+    for tag, outputs in by_tag.items():
         small.ok("git", "checkout", "--quiet", tag)
         small.ok("dvc", "checkout")
         assert small.outputs() == outputs
@@ -277,4 +277,4 @@ def test_every_version_of_a_history_comes_back_to_the_byte(small, tmp_path):
         stranger.ok("dvc", "pull")
         assert stranger.outputs() == outputs
     assert "DIFFERENT" not in stranger.ok("dvckit", "verify")
-    assert len({outputs["data/models/model.skops"] for outputs in made.values()}) == len(made)
+    assert len({outputs["data/models/model.skops"] for outputs in by_tag.values()}) == len(by_tag)

@@ -66,10 +66,10 @@ def test_a_worker_that_dies_has_its_trial_run_again_with_the_same_bytes(small, d
         first = sweep.stdout.readline()
         time.sleep(0.3)
         os.kill(workers[0].pid, signal.SIGKILL)
-        said = first + sweep.stdout.read()
+        output = first + sweep.stdout.read()
 
-    assert sweep.returncode == 0, said
-    assert "6 trials: 6 new, 0 already done, 0 failed" in said
+    assert sweep.returncode == 0, output
+    assert "6 trials: 6 new, 0 already done, 0 failed" in output
     assert trees(small) == trees(alone)
 
 
@@ -79,8 +79,8 @@ def test_a_scheduler_that_does_not_answer_is_an_error(small, monkeypatch):
     for name, value in small.environment.items():
         monkeypatch.setenv(name, value)
 
-    done = CliRunner().invoke(app, ["sweep", "-S", "train.seed=2", "--scheduler", "tcp://127.0.0.1:1"])
+    result = CliRunner().invoke(app, ["sweep", "-S", "train.seed=2", "--scheduler", "tcp://127.0.0.1:1"])
 
-    assert isinstance(done.exception, UserError)
-    assert "--scheduler tcp://127.0.0.1:1: " in str(done.exception)
+    assert isinstance(result.exception, UserError)
+    assert "--scheduler tcp://127.0.0.1:1: " in str(result.exception)
     assert experiments(small) == {}

@@ -57,7 +57,7 @@ def test_an_interval_has_ends():
         (["train.seed=range(0,10000000)"], "names more than 1,000,000 values"),
     ],
 )
-def test_what_is_no_override_is_refused_with_a_sentence(written, message):
+def test_an_invalid_override_is_refused(written, message):
     with pytest.raises(UserError) as error:
         parse_axes(written)
 

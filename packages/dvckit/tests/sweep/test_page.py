@@ -45,11 +45,11 @@ def test_what_has_one_value_is_not_drawn():
         ([str(number) for number in range(11)], [number / 10 for number in range(11)], [(0.0, "0"), (1.0, "10")]),
     ],
 )
-def test_numbers_stand_in_their_place_and_words_side_by_side(values, places, labels):
-    found = axis("key", pd.Series(values))
+def test_numbers_are_placed_by_value_and_words_side_by_side(values, places, labels):
+    result = axis("key", pd.Series(values))
 
-    assert found.places.tolist() == places
-    assert found.labels == labels
+    assert result.places.tolist() == places
+    assert result.labels == labels
 
 
 @pytest.mark.parametrize(
@@ -140,5 +140,5 @@ def test_a_configuration_that_was_drawn_twice_counts_once():
 
 
 @pytest.mark.parametrize("outcomes", [[], [outcome(2, 1, 0.0, "failed")], [GRID[0]]])
-def test_little_makes_a_page_too(outcomes):
+def test_a_page_needs_few_trials(outcomes):
     assert "</html>" in page_of(outcomes)

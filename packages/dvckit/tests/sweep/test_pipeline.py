@@ -15,7 +15,7 @@ def test_a_link_leads_to_its_file_and_replaces_what_was_there(tmp_path):
     assert (copy / "data/mine.csv").read_text() == "mine"
 
 
-def test_files_in_a_linked_folder_of_the_users_stay(tmp_path):
+def test_a_users_files_in_a_linked_folder_survive(tmp_path):
     mine, copy = tmp_path / "mine", tmp_path / "copy"
     mine.mkdir()
     (mine / "train.csv").write_text("mine")

@@ -25,7 +25,7 @@ def whole(trial, *folds, metric="roc_auc"):
     )
 
 
-def test_a_trial_must_reach_the_median_of_those_that_were_run_whole(search):
+def test_a_trial_must_reach_the_median_of_the_complete_trials(search):
     trials = (study := search(STARTUP + 2)).trials()
     thresholds = []
     for trial, last in zip(trials, (0.8, 0.7, 0.9, 0.6, 1.0, 0.8), strict=False):
@@ -35,7 +35,7 @@ def test_a_trial_must_reach_the_median_of_those_that_were_run_whole(search):
     assert thresholds == [()] * STARTUP + [(0.8, 0.8)]
 
 
-def test_a_pruned_trial_is_no_measure_for_others_and_is_not_run_again(search):
+def test_a_pruned_trial_sets_no_threshold_and_is_not_run_again(search):
     trials = (study := search(STARTUP + 2)).trials()
     for _ in range(STARTUP):
         study.tell(whole(next(trials), 0.8, 0.8))
@@ -47,7 +47,7 @@ def test_a_pruned_trial_is_no_measure_for_others_and_is_not_run_again(search):
     assert [trial.state for trial in study.study.trials[-2:]] == [TrialState.PRUNED, TrialState.RUNNING]
 
 
-def test_a_trial_that_a_break_left_open_has_to_reach_what_it_had_to(search):
+def test_an_interrupted_trial_must_reach_the_same_threshold(search):
     trials = (study := search(STARTUP + 1)).trials()
     for _ in range(STARTUP):
         study.tell(whole(next(trials), 0.8, 0.8))
@@ -62,7 +62,7 @@ def test_a_trial_that_a_break_left_open_has_to_reach_what_it_had_to(search):
     assert after.study.best_value == 0.9
 
 
-def test_what_is_no_mean_over_folds_prunes_nothing(search):
+def test_a_metric_that_is_not_a_mean_over_folds_prunes_nothing(search):
     study = search(STARTUP + 1, "holdout.roc_auc")
     for trial in study.trials():
         assert trial.threshold == ()

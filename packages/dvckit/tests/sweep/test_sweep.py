@@ -30,9 +30,9 @@ def experiments(project):
 def sweep(project, *overrides, options=()):
     """Run a sweep that must succeed; return the names of all experiments, and what it printed."""
     arguments = [argument for override in overrides for argument in ("-S", override)]
-    done = dvckit(project, "sweep", *arguments, *options)
-    assert done.exit_code == 0, f"{done.output}\n{done.exception}"
-    return sorted(experiments(project)), done.output
+    result = dvckit(project, "sweep", *arguments, *options)
+    assert result.exit_code == 0, f"{result.output}\n{result.exception}"
+    return sorted(experiments(project)), result.output
 
 
 def dvckit(project, *arguments):
@@ -96,17 +96,17 @@ CONFIGURATIONS = [
     ],
     ids=lambda configuration: configuration[0].partition("=")[2],
 )
-def test_an_experiment_is_the_one_that_dvc_makes_to_the_byte(small, configuration):
+def test_an_experiment_is_byte_for_byte_dvcs_own(small, configuration):
     before = state(small)
     (ours,), _ = sweep(small, *configuration)
     assert state(small) == before
 
     small.ok("dvc", "exp", "run", "--name", "theirs", *(word for value in configuration for word in ("-S", value)))
 
-    found = experiments(small)
-    assert unlike(small, found[ours], found["theirs"]) == []
-    assert small.ok("git", "show", f"{found[ours]}:dvc.lock") == small.ok("git", "show", f"{found['theirs']}:dvc.lock")
-    assert commit_of(small, found[ours]) == commit_of(small, found["theirs"])
+    shas = experiments(small)
+    assert unlike(small, shas[ours], shas["theirs"]) == []
+    assert small.ok("git", "show", f"{shas[ours]}:dvc.lock") == small.ok("git", "show", f"{shas['theirs']}:dvc.lock")
+    assert commit_of(small, shas[ours]) == commit_of(small, shas["theirs"])
 
 
 def test_after_apply_nothing_is_left_to_do(small):
@@ -119,18 +119,18 @@ def test_after_apply_nothing_is_left_to_do(small):
     assert "max_depth: 3 " in (small.root / "params.yaml").read_text()
 
 
-def test_experiments_stand_in_dvcs_own_tables(small):
+def test_experiments_are_in_dvcs_own_tables(small):
     names, _ = sweep(small, "train.n_estimators=3,4", "train.max_depth=range(2,4)")
 
     shown = json.loads(small.ok("dvc", "exp", "show", "--json"))
-    found = {row["name"]: row["revs"][0]["data"] for rev in shown for row in rev.get("experiments") or ()}
-    assert sorted(found) == names
+    rows = {row["name"]: row["revs"][0]["data"] for rev in shown for row in rev.get("experiments") or ()}
+    assert sorted(rows) == names
     assert len(names) == 4
-    params = {(data["params"]["params.yaml"]["data"]["train"]["n_estimators"],) for data in found.values()}
+    params = {(data["params"]["params.yaml"]["data"]["train"]["n_estimators"],) for data in rows.values()}
     assert params == {(3,), (4,)}
     scores = {row["name"]: row["scores"]["cv.roc_auc"] for row in trials(small)}
     assert scores == {
-        name: data["metrics"]["reports/metrics.json"]["data"]["cv"]["roc_auc"] for name, data in found.items()
+        name: data["metrics"]["reports/metrics.json"]["data"]["cv"]["roc_auc"] for name, data in rows.items()
     }
     difference = json.loads(small.ok("dvc", "exp", "diff", names[0], names[1], "--json"))
     assert difference["params"]["params.yaml"].keys() <= {"train.n_estimators", "train.max_depth"}
@@ -141,37 +141,37 @@ def test_what_is_already_done_is_not_run_again(small):
     sweep(small, "train.n_estimators=3")
     before = experiments(small)
 
-    names, said = sweep(small, "train.n_estimators=3,4")
+    names, output = sweep(small, "train.n_estimators=3,4")
 
-    assert "1 new, 1 already done, 0 failed" in said
+    assert "1 new, 1 already done, 0 failed" in output
     assert len(names) == 2
     assert before.items() <= experiments(small).items()
 
 
 def test_a_failed_trial_is_reported_and_the_sweep_goes_on(small):
-    names, said = sweep(small, "dataset.rows=60", "evaluate.folds=40,2")
+    names, output = sweep(small, "dataset.rows=60", "evaluate.folds=40,2")
 
-    assert "failed: 40 folds need 40 training rows of each class" in said
-    assert "2 trials: 1 new, 0 already done, 1 failed" in said
+    assert "failed: 40 folds need 40 training rows of each class" in output
+    assert "2 trials: 1 new, 0 already done, 1 failed" in output
     assert len(names) == 1
     written = json.loads((small.root / "reports/sweep.json").read_text())
     assert [trial["state"] for trial in written["trials"]] == ["failed", "new"]
     assert "40 folds" in written["trials"][0]["reason"]
 
 
-def test_the_end_names_the_best_how_sure_it_is_and_what_to_do(small):
-    _, said = sweep(small, "train.max_depth=1,2,3", options=("--metric", "cv.log_loss"))
+def test_the_last_lines_name_the_best_its_interval_and_the_next_commands(small):
+    _, output = sweep(small, "train.max_depth=1,2,3", options=("--metric", "cv.log_loss"))
 
     rows = json.loads((small.root / "reports/sweep.json").read_text())["trials"]
     best = min(rows, key=lambda row: row["scores"]["cv.log_loss"])
-    assert f"best cv.log_loss: {best['scores']['cv.log_loss']:.6f} (95 % interval" in said
-    assert "of 2 others are indistinguishable from the best, fold by fold" in said
-    assert f"{best['scores']['holdout.log_loss']:.6f}" in said
-    assert f"dvc exp apply {best['name']}" in said
-    assert f"dvckit compare HEAD {best['name']}" in said
+    assert f"best cv.log_loss: {best['scores']['cv.log_loss']:.6f} (95 % interval" in output
+    assert "of 2 others are indistinguishable from the best, fold by fold" in output
+    assert f"{best['scores']['holdout.log_loss']:.6f}" in output
+    assert f"dvc exp apply {best['name']}" in output
+    assert f"dvckit compare HEAD {best['name']}" in output
 
 
-def test_only_the_best_are_kept_and_nothing_is_run_twice(small):
+def test_only_the_best_are_stored_and_nothing_is_run_twice(small):
     names, _ = sweep(small, "train.max_depth=1,2,3", options=("--keep", "best:1"))
     rows = json.loads((small.root / "reports/sweep.json").read_text())["trials"]
     assert names == [max(rows, key=lambda row: row["scores"]["cv.roc_auc"])["name"]]
@@ -184,16 +184,16 @@ def test_only_the_best_are_kept_and_nothing_is_run_twice(small):
 
 
 @pytest.mark.faults
-def test_what_was_not_kept_is_not_run_again_either(small):
+def test_what_was_not_stored_is_not_run_again_either(small):
     sweep(small, "train.max_depth=1,2", options=("--keep", "best:1"))
     journal = small.root / ".dvc/tmp/sweep/finished.jsonl"
     cut = journal.read_text()[:-30]  # as a kill may leave it
     journal.write_text(cut)
 
-    names, said = sweep(small, "train.max_depth=1,2,3")
+    names, output = sweep(small, "train.max_depth=1,2,3")
 
     assert len(names) == 3
-    assert "3 trials: " in said
+    assert "3 trials: " in output
     assert "Data and pipelines are up to date." in apply_and_repro(small, names[0])
     assert cut.splitlines()[1] in journal.read_text()
 
@@ -206,8 +206,8 @@ def test_what_another_pipeline_measures_is_noted_as_dvc_does(small):
     (ours,), _ = sweep(small, "dataset.seed=5")
 
     small.ok("dvc", "exp", "run", "--name", "theirs", "-S", "dataset.seed=5")
-    found = experiments(small)
-    assert unlike(small, found[ours], found["theirs"]) == []
+    shas = experiments(small)
+    assert unlike(small, shas[ours], shas["theirs"]) == []
 
 
 @pytest.mark.faults
@@ -235,10 +235,10 @@ def apply_and_repro(project, name):
 
 
 def test_a_dry_run_lists_the_trials_and_runs_none(small):
-    names, said = sweep(small, "train.max_depth=1,2", options=("--dry",))
+    names, output = sweep(small, "train.max_depth=1,2", options=("--dry",))
 
     assert names == []
-    assert said.splitlines()[1].endswith("  train.max_depth=2")
+    assert output.splitlines()[1].endswith("  train.max_depth=2")
 
 
 def test_uncommitted_changes_are_included_and_named(small):
@@ -247,13 +247,13 @@ def test_uncommitted_changes_are_included_and_named(small):
     small.edit("README.md", ("# titanic", "# Titanic"))
     before = state(small)
 
-    (ours,), said = sweep(small, "train.max_depth=2")
+    (ours,), output = sweep(small, "train.max_depth=2")
 
     assert state(small) == before
-    assert "uncommitted changes are included, as with `dvc exp run`: params.yaml, titanic/modeling/split.py\n" in said
+    assert "uncommitted changes are included, as with `dvc exp run`: params.yaml, titanic/modeling/split.py\n" in output
     small.ok("dvc", "exp", "run", "--name", "theirs", "-S", "train.max_depth=2")
-    found = experiments(small)
-    assert commit_of(small, found[ours]) == commit_of(small, found["theirs"])
+    shas = experiments(small)
+    assert commit_of(small, shas[ours]) == commit_of(small, shas["theirs"])
 
 
 def same_as_dvc(project, *overrides):
@@ -289,9 +289,9 @@ def test_stages_are_imported_from_the_copy_and_not_from_where_the_user_goes_on_e
     with (small.root / "titanic/modeling/split.py").open("a") as split:
         split.write("import dvckit.core\nraise ImportError(f'{__file__} and {dvckit.core.__file__}')\n")
 
-    done = small.run("dvckit", "sweep", "-S", "train.seed=7")
+    result = small.run("dvckit", "sweep", "-S", "train.seed=7")
 
-    stage, library = re.search(r"ImportError: (.*) and (.*)", done.said).groups()
+    stage, library = re.search(r"ImportError: (.*) and (.*)", result.output).groups()
     assert f"{small.root}/.dvc/tmp/sweep/running-" in stage
     assert library == stage.replace("titanic/modeling/split.py", "packages/dvckit/src/dvckit/core/__init__.py")
 
@@ -301,11 +301,11 @@ def test_a_repository_without_a_project_needs_a_metric_and_has_no_types(small):
     small.commit("no project")
 
     without = dvckit(small, "sweep", "-S", "train.n_estimators=0")
-    done = dvckit(small, "sweep", "-S", "train.n_estimators=0,3", "--metric", "cv.accuracy")
+    result = dvckit(small, "sweep", "-S", "train.n_estimators=0,3", "--metric", "cv.accuracy")
 
     assert "--metric with one of holdout.accuracy, " in str(without.exception)
-    assert "2 trials: 1 new, 0 already done, 1 failed" in done.output
-    assert "best cv.accuracy" in done.output
+    assert "2 trials: 1 new, 0 already done, 1 failed" in result.output
+    assert "best cv.accuracy" in result.output
 
 
 @pytest.mark.faults
@@ -323,9 +323,9 @@ def test_a_folder_outside_of_the_repository_is_found(small):
 
     for name, path in {"relative": "../mine", "absolute": str(mine)}.items():
         small.ok("dvc", "exp", "run", "--name", name, "-S", f"dataset.path={path}")
-        found = experiments(small)
-        ours = next(ours for ours in names if commit_of(small, found[ours]) == commit_of(small, found[name]))
-        assert unlike(small, found[ours], found[name]) == []
+        shas = experiments(small)
+        ours = next(ours for ours in names if commit_of(small, shas[ours]) == commit_of(small, shas[name]))
+        assert unlike(small, shas[ours], shas[name]) == []
         assert "Doe, Miss. Jane" in (small.root / "data/raw/train.csv").read_text()
         small.ok("git", "reset", "--quiet", "--hard")
         small.ok("dvc", "checkout", "--quiet", "--force", "dvc.yaml")
@@ -354,16 +354,16 @@ def test_added_data_that_are_not_those_of_the_commit_are_an_error(added, how):
     else:
         shutil.rmtree(folder)
 
-    done = added.run("dvckit", "sweep", "-S", "train.max_depth=2")
+    result = added.run("dvckit", "sweep", "-S", "train.max_depth=2")
 
-    assert done.code == 1
-    assert done.said.startswith("error: data/external/mine ")
-    assert "mine.dvc" in done.said
-    assert len(done.said.splitlines()) == 1
+    assert result.code == 1
+    assert result.output.startswith("error: data/external/mine ")
+    assert "mine.dvc" in result.output
+    assert len(result.output.splitlines()) == 1
     assert experiments(added) == {}
 
 
-def test_a_clone_that_has_pulled_nothing_makes_the_same(small, tmp_path):
+def test_a_clone_that_pulled_nothing_gives_the_same_experiments(small, tmp_path):
     (ours,), _ = sweep(small, "train.max_depth=2")
     clone = small.clone(tmp_path / "clone")
 
@@ -407,26 +407,26 @@ def unchanged(_small, tmp_path_factory):
 def test_a_mistake_is_reported_before_anything_runs(unchanged, arguments, message):
     before = state(unchanged)
 
-    done = dvckit(unchanged, "sweep", *arguments)
+    result = dvckit(unchanged, "sweep", *arguments)
 
-    assert isinstance(done.exception, UserError)
-    assert message in str(done.exception)
-    assert done.output == ""
-    assert len(str(done.exception).splitlines()) == 1
+    assert isinstance(result.exception, UserError)
+    assert message in str(result.exception)
+    assert result.output == ""
+    assert len(str(result.exception).splitlines()) == 1
     assert experiments(unchanged) == {}
     assert state(unchanged) == before
 
 
-def test_a_repository_that_dvc_is_busy_with_is_an_error(small):
+def test_a_busy_repository_is_an_error(small):
     import fcntl
 
     with (small.root / ".dvc/tmp/lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
 
-        done = small.run("dvckit", "sweep", "-S", "train.max_depth=2")
+        code, output = small.run("dvckit", "sweep", "-S", "train.max_depth=2")
 
-    assert done.code == 1
-    assert done.said == "error: another DVC command is running in this repository; run the sweep when it has ended\n"
+    assert code == 1
+    assert output == "error: another DVC command is running in this repository; run the sweep when it has ended\n"
 
 
 def test_without_an_identity_a_clean_tree_will_do_and_a_dirty_one_not(small):
@@ -435,31 +435,31 @@ def test_without_an_identity_a_clean_tree_will_do_and_a_dirty_one_not(small):
     names, _ = sweep(small, "train.max_depth=2")
     small.edit("README.md", ("# titanic", "# Titanic"))
 
-    done = small.run("dvckit", "sweep", "-S", "train.max_depth=3")
+    result = small.run("dvckit", "sweep", "-S", "train.max_depth=3")
 
-    assert done.code == 1
-    assert done.said.startswith("error: git does not know who you are")
+    assert result.code == 1
+    assert result.output.startswith("error: git does not know who you are")
     assert sorted(experiments(small)) == names
 
 
 def stopped(project, number, after, *arguments):
     """Start a sweep, send it a signal when so many trials are done, and return its code and what it printed."""
     with project.start("dvckit", "sweep", *arguments) as process:
-        said = "".join(process.stdout.readline() for _ in range(after))
+        output = "".join(process.stdout.readline() for _ in range(after))
         os.kill(process.pid, number)
-        said += process.stdout.read()
-    return process.returncode, said
+        output += process.stdout.read()
+    return process.returncode, output
 
 
 def test_ctrl_c_keeps_what_is_finished(small):
     arguments = ["-S", "train.max_depth=range(1,30)"]
 
-    code, said = stopped(small, signal.SIGINT, 3, *arguments)
+    code, output = stopped(small, signal.SIGINT, 3, *arguments)
 
     assert code == 130
-    assert "best cv.roc_auc" in said
-    assert "interrupted" in said
-    assert "Traceback" not in said
+    assert "best cv.roc_auc" in output
+    assert "interrupted" in output
+    assert "Traceback" not in output
     assert len(experiments(small)) >= 3
     assert list((small.root / ".dvc/tmp/sweep").glob("running-*")) == []
 
@@ -474,12 +474,12 @@ def test_a_killed_sweep_goes_on(small):
 
     assert code == -signal.SIGKILL
     assert state(small) == before
-    done = experiments(small)
-    assert len(done) >= 3
-    names, said = sweep(small, "train.max_depth=range(1,9)")
-    assert f"{8 - len(done)} new, {len(done)} already done" in said
+    commits = experiments(small)
+    assert len(commits) >= 3
+    names, output = sweep(small, "train.max_depth=range(1,9)")
+    assert f"{8 - len(commits)} new, {len(commits)} already done" in output
     assert len(names) == 8
-    assert done.items() <= experiments(small).items()
+    assert commits.items() <= experiments(small).items()
     assert list((small.root / ".dvc/tmp/sweep").glob("running-*")) == []
 
 
@@ -512,12 +512,12 @@ def test_a_killed_search_goes_on_as_if_nobody_had_killed_it(small, undisturbed):
     for after in (1, 5, 9):
         stopped(small, signal.SIGKILL, after, *search[2:])
 
-    said = small.ok(*search)
+    output = small.ok(*search)
 
     pruned = sum(row["state"] == "pruned" for row in trials(small))
     assert results(small) == whole
     assert 0 < pruned < 10
-    assert f" {pruned} pruned, 0 failed" in said
+    assert f" {pruned} pruned, 0 failed" in output
     assert len(experiments(small)) == len({row["name"] for row in trials(small) if row["scores"]})
 
 
@@ -533,9 +533,9 @@ def test_a_search_that_keeps_the_best_is_the_same_search(small, undisturbed):
 
 @pytest.mark.faults
 def test_another_seed_is_another_search(small):
-    found = []
+    configurations = []
     for seed in ("1", "2"):
         small.ok("dvckit", "sweep", "--trials", "2", "-j", "1", "--seed", seed, *SEARCH)
-        found.append([row["configuration"] for row in trials(small)])
+        configurations.append([row["configuration"] for row in trials(small)])
 
-    assert found[0] != found[1]
+    assert configurations[0] != configurations[1]

@@ -98,7 +98,7 @@ def names(change):
 
 
 def renamed(old, new):
-    return names(lambda found: [new if name == old else name for name in found])
+    return names(lambda columns: [new if name == old else name for name in columns])
 
 
 def without(column):
@@ -210,7 +210,7 @@ BROKEN = {
     "a header and no rows": (lambda _: HEADER.encode() + b"\n", ["has a header and no rows"]),
     "a header without a line end": (lambda _: HEADER.encode(), ["has a header and no rows"]),
     "a column renamed": (renamed("Sex", "Gender"), ["missing: 'Sex'", "unknown: 'Gender'"]),
-    "lower case": (names(lambda found: [name.lower() for name in found]), ["missing: 'PassengerId'", "'pclass'"]),
+    "lower case": (names(lambda columns: [name.lower() for name in columns]), ["missing: 'PassengerId'", "'pclass'"]),
     "a blank before a column's name": (renamed("Age", " Age"), ["missing: 'Age'", "unknown: ' Age'"]),
     "a column twice": (renamed("Parch", "SibSp"), ["missing: 'Parch'", "more than once: 'SibSp'"]),
     "a column more": (rows(lambda t: [[*row, "1"] for row in t]), ["the header", "unknown: '1'"]),
@@ -397,32 +397,32 @@ def test_the_corpus_is_large():
 
 
 @pytest.mark.parametrize("variant", BROKEN)
-def test_a_broken_file_is_told(good, write, tmp_path, variant):
+def test_a_broken_file_is_reported(good, write, tmp_path, variant):
     mutate, named = BROKEN[variant]
     broken = mutate(good)
     assert broken != good
 
-    told = answer(write(broken), tmp_path)
+    message = answer(write(broken), tmp_path)
 
-    assert told.startswith(str(tmp_path / "train.csv"))
-    assert [text for text in named if text not in told] == [], told[:2000]
-    assert len(told) < 10_000
+    assert message.startswith(str(tmp_path / "train.csv"))
+    assert [text for text in named if text not in message] == [], message[:2000]
+    assert len(message) < 10_000
 
 
 @pytest.mark.parametrize("variant", VALID)
 def test_a_valid_file_passes_with_its_values(good, write, tmp_path, variant):
     mutate, holds = VALID[variant]
 
-    told = answer(write(mutate(good)), tmp_path)
+    message = answer(write(mutate(good)), tmp_path)
 
-    assert told == ""
+    assert message == ""
     table = pd.read_parquet(tmp_path / "train.parquet")
     assert len(table) == len(parse(good)) - 1
     assert holds is None or holds(table)
 
 
 @pytest.mark.parametrize(
-    ("make", "said"),
+    ("make", "problem"),
     [
         (lambda _: None, "is not there"),
         (lambda path: path.mkdir(), "is a folder"),
@@ -431,14 +431,14 @@ def test_a_valid_file_passes_with_its_values(good, write, tmp_path, variant):
         (lambda path: path.symlink_to("/dev/zero"), "is no regular file"),
     ],
 )
-def test_what_is_no_file_is_told(tmp_path, make, said):
+def test_what_is_not_a_file_is_reported(tmp_path, make, problem):
     path = tmp_path / "train.csv"
     make(path)
 
-    assert answer(path, tmp_path) == f"{path} {said}; name a CSV file"
+    assert answer(path, tmp_path) == f"{path} {problem}; name a CSV file"
 
 
-def test_a_good_file_may_bear_another_name(good, tmp_path, write):
+def test_a_good_file_may_have_another_name(good, tmp_path, write):
     shutil.copy(write(good), tmp_path / "train.csv.gz")
 
     assert answer(tmp_path / "train.csv.gz", tmp_path) == ""

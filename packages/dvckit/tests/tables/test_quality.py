@@ -50,11 +50,11 @@ def report(tmp_path):
     return report
 
 
-def found(report):
+def findings(report):
     return {name: check["found"] for name, check in report["checks"].items() if check["found"]}
 
 
-def test_each_column_is_told(report, people):
+def test_each_column_is_profiled(report, people):
     columns = report(people)["train"]["columns"]
 
     counts = people[Clean.Sex].value_counts()
@@ -73,25 +73,25 @@ def test_each_column_is_told(report, people):
     assert columns[Clean.Pclass]["top"].keys() == {"1", "2", "3"}
 
 
-def test_nothing_is_found_in_good_lists(report, people):
+def test_good_tables_have_no_findings(report, people):
     test = people.assign(PassengerId=people[Clean.PassengerId] + 100, Name=people[Clean.Name] + " II")
 
-    assert found(report(people, test)) == {}
+    assert findings(report(people, test)) == {}
     assert report(people, test)["train"]["rows"] == {"read": 100, "accepted": 100, "rejected": 0}
 
 
 def test_rejected_rows_count_as_read(report, people):
-    told = report(people, rejected={7: ["Age is 'x': must be a number"], 9: ["PassengerId is '3': must be unique"]})
+    result = report(people, rejected={7: ["Age is 'x': must be a number"], 9: ["PassengerId is '3': must be unique"]})
 
-    assert told["train"]["rows"] == {"read": 102, "accepted": 100, "rejected": 2}
-    assert found(told) == {
+    assert result["train"]["rows"] == {"read": 102, "accepted": 100, "rejected": 2}
+    assert findings(result) == {
         "schema": ["train: 2 rows rejected"],
         "key_unique": ["train: 1 rows share their PassengerId with another one"],
     }
 
 
 def test_one_label_alone_is_found(report, people):
-    assert found(report(people.assign(Survived=0))) == {
+    assert findings(report(people.assign(Survived=0))) == {
         "both_labels": ["train: Survived is 0 in every row; a model needs both labels"]
     }
 
@@ -100,7 +100,7 @@ def test_one_label_alone_is_found(report, people):
 def test_a_constant_column_is_found(report, people, value, words):
     column = pd.Series([value] * 100, dtype="str")
 
-    assert found(report(people.assign(Embarked=column))) == {
+    assert findings(report(people.assign(Embarked=column))) == {
         "constant_columns": [f"train: Embarked is {words} in every row"]
     }
 
@@ -123,54 +123,54 @@ LEAKS = {
 
 
 @pytest.mark.parametrize("leak", LEAKS)
-def test_a_column_that_gives_the_target_away_is_found(report, people, leak):
+def test_a_column_that_reveals_the_target_is_found(report, people, leak):
     column, values = LEAKS[leak]
 
-    told = found(report(people.assign(**{column: values(people)})))
+    problems = findings(report(people.assign(**{column: values(people)})))
 
-    assert list(told) == ["leaks"]
-    assert told["leaks"] == [f"train: {column} alone predicts Survived nearly always; is it known before that?"]
+    assert list(problems) == ["leaks"]
+    assert problems["leaks"] == [f"train: {column} alone predicts Survived nearly always; is it known before that?"]
 
 
 @pytest.mark.parametrize("noise", [0.05, 0.5])
-def test_a_column_that_only_helps_is_no_leak(report, people, noise):
+def test_a_column_that_only_helps_is_not_a_leak(report, people, noise):
     wrong = np.random.default_rng(2).random(100) < noise
 
-    assert found(report(people.assign(Fare=(people[Clean.Survived] != wrong) * 50.0))) == {}
+    assert findings(report(people.assign(Fare=(people[Clean.Survived] != wrong) * 50.0))) == {}
 
 
-def test_nothing_is_a_leak_only_because_one_label_is_rare(report, people):
-    assert "leaks" not in found(report(people.assign(Survived=(people.index == 50).astype(int))))
+def test_a_rare_label_alone_is_not_a_leak(report, people):
+    assert "leaks" not in findings(report(people.assign(Survived=(people.index == 50).astype(int))))
 
 
-def test_a_threshold_through_few_known_values_is_no_leak(report, people):
-    assert "leaks" not in found(report(people.assign(Age=people[Clean.Age].where(people.index == 3))))
+def test_a_threshold_through_few_known_values_is_not_a_leak(report, people):
+    assert "leaks" not in findings(report(people.assign(Age=people[Clean.Age].where(people.index == 3))))
 
 
-def test_a_handful_of_rows_is_no_leak(report, people):
-    assert "leaks" not in found(report(people[:20].assign(Parch=people[Clean.Survived])))
+def test_a_handful_of_rows_is_not_a_leak(report, people):
+    assert "leaks" not in findings(report(people[:20].assign(Parch=people[Clean.Survived])))
 
 
-def test_ids_that_both_lists_have_are_found(report, people):
+def test_ids_in_both_tables_are_found(report, people):
     test = people.assign(PassengerId=people[Clean.PassengerId] + 97, Name=people[Clean.Name] + " II")
 
-    assert found(report(people, test)) == {
+    assert findings(report(people, test)) == {
         "shared_keys": ["train and test: 3 PassengerIds are in both, such as 98, 99, 100"]
     }
 
 
-def test_a_person_of_two_ids_is_found_within_and_across_lists(report, people):
+def test_a_person_with_two_ids_is_found_within_and_across_tables(report, people):
     train = people.assign(Name=people[Clean.Name].where(people.index != 7, "A, Mr. 3"), Ticket="1 2")
     test = people[:1].assign(PassengerId=500, Ticket="1 2")
 
-    told = found(report(train, test))
+    problems = findings(report(train, test))
 
-    assert told["same_person_twice"] == [
+    assert problems["same_person_twice"] == [
         "train and test: 2 people appear more than once (by Name and Ticket), PassengerId such as 1, 3"
     ]
 
 
-def test_a_long_list_is_told_in_parts_as_it_is_at_once(report, people, monkeypatch):
+def test_a_long_table_profiled_in_parts_equals_the_whole(report, people, monkeypatch):
     whole = report(people, people.assign(Name=people[Clean.Name].str.repeat(2)))
 
     monkeypatch.setattr(module, "PART", 30)
@@ -178,11 +178,11 @@ def test_a_long_list_is_told_in_parts_as_it_is_at_once(report, people, monkeypat
     assert report(people, people.assign(Name=people[Clean.Name].str.repeat(2))) == whole
 
 
-def test_the_genuine_lists_are_clean(kaggle, tmp_path):
+def test_the_genuine_tables_are_clean(kaggle, tmp_path):
     verdict = judge({name: kaggle / f"{name}.csv" for name in RULES.names()}, tmp_path, RULES, task(TASK))
 
     assert verdict.problems == []
-    assert found(verdict.report) == {}
+    assert findings(verdict.report) == {}
 
 
 def naive(values, labels, *, numeric):
@@ -193,31 +193,31 @@ def naive(values, labels, *, numeric):
         return False
 
     def by_others(groups):
-        right = told = 0
+        right = rows = 0
         for row, group in enumerate(groups):
             others = [labels[i] for i, other in enumerate(groups) if other == group and i != row]
-            told += bool(others)
+            rows += bool(others)
             counts = {kind: others.count(kind) for kind in kinds}
             right += counts[labels[row]] > max(count for kind, count in counts.items() if kind != labels[row])
-        return right, told
+        return right, rows
 
     ways = [by_others(values), by_others([value is None for value in values])]
     if numeric:
-        known = sorted((value, label) for value, label in zip(values, labels, strict=True) if value is not None)
-        cuts = [known] + [[pair for pair in known if pair[0] <= cut] for cut in {value for value, _ in known}]
+        pairs = sorted((value, label) for value, label in zip(values, labels, strict=True) if value is not None)
+        cuts = [pairs] + [[pair for pair in pairs if pair[0] <= cut] for cut in {value for value, _ in pairs}]
         best = 0
         for below in cuts:
             under = [label for _, label in below]
-            above = [label for _, label in known[len(below) :]]
+            above = [label for _, label in pairs[len(below) :]]
             best = max(best, max(map(under.count, kinds)) + max(map(above.count, kinds)))
-        ways.append((best, len(known)))
+        ways.append((best, len(pairs)))
     needed = max(0.98, 1 - (1 - guess) / 10)
-    return any(right >= needed * told and told >= total / 2 for right, told in ways)
+    return any(right >= needed * rows and rows >= total / 2 for right, rows in ways)
 
 
 @pytest.mark.parametrize("labels", [2, 3])
 @pytest.mark.parametrize("numeric", [True, False])
-def test_what_gives_the_target_away_is_what_a_count_row_by_row_says(labels, numeric):
+def test_gives_away_agrees_with_a_naive_count(labels, numeric):
     draw = np.random.default_rng(labels)
     answers = set()
     for _ in range(150):

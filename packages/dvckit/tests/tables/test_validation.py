@@ -61,7 +61,7 @@ def test_clean_rows_pass_with_their_types(judge):
         ("A/5 21171", "", "Ticket is missing"),
     ],
 )
-def test_a_bad_cell_is_told_once_with_row_and_rule(judge, old, new, sentence):
+def test_a_bad_cell_is_reported_once_with_row_and_rule(judge, old, new, sentence):
     _, checked = judge(HEADER, CUMINGS, BRAUND.replace(old, new))
 
     assert checked.rejected == {2: [sentence]}
@@ -70,7 +70,7 @@ def test_a_bad_cell_is_told_once_with_row_and_rule(judge, old, new, sentence):
     assert second == f"  row 2: {sentence}"
 
 
-def test_every_fault_of_a_row_is_told_at_once_in_the_order_of_the_columns(judge):
+def test_all_faults_of_a_row_are_reported_at_once_in_column_order(judge):
     _, checked = judge(HEADER, BRAUND.replace("male,22", "man,x"), CUMINGS.replace(",C85,C", ",C85,Z"))
 
     assert checked.rejected == {
@@ -79,14 +79,14 @@ def test_every_fault_of_a_row_is_told_at_once_in_the_order_of_the_columns(judge)
     }
 
 
-def test_a_key_that_stands_twice_is_told_for_both_rows(judge):
+def test_a_repeated_key_is_reported_for_both_rows(judge):
     clean, checked = judge(HEADER, BRAUND, CUMINGS, BRAUND)
 
     assert checked.rejected == {row: ["PassengerId is '1': must be unique"] for row in (1, 3)}
     assert clean[Clean.PassengerId].tolist() == [2]
 
 
-def test_a_key_that_stands_in_two_batches_is_told_for_both_rows(judge, monkeypatch):
+def test_a_key_in_two_batches_is_reported_for_both_rows(judge, monkeypatch):
     monkeypatch.setattr(reading, "BLOCK", 120)
     rows = [BRAUND.replace("1,0,3", f"{key},0,3") for key in (5, 6, 7, 8, 5)]
 
@@ -95,7 +95,7 @@ def test_a_key_that_stands_in_two_batches_is_told_for_both_rows(judge, monkeypat
     assert checked.rejected == {row: ["PassengerId is '5': must be unique"] for row in (1, 5)}
 
 
-def test_a_long_list_is_cut(judge):
+def test_a_long_report_is_cut(judge):
     _, checked = judge(HEADER, *[BRAUND.replace("1,0,3", f"{key},0,9") for key in range(1, 31)])
 
     assert len(checked.rejected) == 30
@@ -119,18 +119,18 @@ def test_ragged_rows_have_their_numbers_and_shift_no_other(judge, monkeypatch, b
 
     clean, checked = judge(HEADER, *rows)
 
-    told = {row: reasons[0].split(":")[0] for row, reasons in checked.rejected.items()}
-    assert told == {
+    kinds = {row: reasons[0].split(":")[0] for row, reasons in checked.rejected.items()}
+    assert kinds == {
         2: "has 13 cells, the header has 12",
         3: "Sex is 'boy'",
         5: "has 2 cells, the header has 12",
         7: "Sex is 'boy'",
     }
-    assert list(told) == [2, 3, 5, 7]
+    assert list(kinds) == [2, 3, 5, 7]
     assert clean[Clean.PassengerId].tolist() == [1, 4, 6]
 
 
-def test_bad_rows_up_to_the_share_are_no_refusal_and_are_kept_as_they_were(judge, tmp_path):
+def test_bad_rows_up_to_the_share_are_accepted_and_stored_unchanged(judge, tmp_path):
     bad = CUMINGS.replace("female,38", "lady,old")
 
     clean, checked = judge("", HEADER, "", BRAUND, bad, "5,0,3", end="\r\n")
@@ -196,12 +196,12 @@ def test_any_text_survives_unchanged_or_is_rejected_by_name(tmp_path_factory, pe
         assert any("\0" in text for person in people for text in person.values())
         return
 
-    kept = pd.read_parquet(folder / "clean.parquet").set_index(Clean.PassengerId)
+    table = pd.read_parquet(folder / "clean.parquet").set_index(Clean.PassengerId)
     for key, person in enumerate(people, start=1):
         if key in checked.rejected:
             assert all(reason.split()[0] in person for reason in checked.rejected[key])
         else:
-            assert person == kept.loc[key, list(person)].fillna("").to_dict()
+            assert person == table.loc[key, list(person)].fillna("").to_dict()
 
 
 def test_the_genuine_files_pass(kaggle, tmp_path):

@@ -39,20 +39,20 @@ TESTS = {
 
 @pytest.mark.parametrize("metric", TESTS)
 def test_few_of_1000_equal_pairs_differ_significantly(metric):
-    found = [TESTS[metric](*pair) for pair in pairs()]
+    differences = [TESTS[metric](*pair) for pair in pairs()]
 
     # 50, and two standard errors
-    assert sum(difference.p_value < 0.05 for difference in found) <= 64
+    assert sum(difference.p_value < 0.05 for difference in differences) <= 64
     # and it is no test that finds nothing
-    assert sum(difference.p_value < 0.05 for difference in found) >= 25
+    assert sum(difference.p_value < 0.05 for difference in differences) >= 25
 
 
 @pytest.mark.parametrize("metric", TESTS)
 def test_a_better_model_is_found(metric):
-    found = [TESTS[metric](*pair) for pair in pairs((0.5, 1.5), count=100)]
+    differences = [TESTS[metric](*pair) for pair in pairs((0.5, 1.5), count=100)]
 
     sign = -1 if metric == "log_loss" else 1
-    assert sum(difference.p_value < 0.05 and sign * difference.value > 0 for difference in found) >= 80
+    assert sum(difference.p_value < 0.05 and sign * difference.value > 0 for difference in differences) >= 80
 
 
 @pytest.mark.parametrize("metric", TESTS)
@@ -78,10 +78,10 @@ def test_swapped_models_swap_the_sign(metric):
 def test_a_model_does_not_differ_from_itself(metric):
     truth, old, _ = next(pairs())
 
-    found = TESTS[metric](truth, old, old)
+    difference = TESTS[metric](truth, old, old)
 
-    assert (found.value, found.p_value) == (0.0, 1.0)
-    assert found.low <= 0 <= found.high
+    assert (difference.value, difference.p_value) == (0.0, 1.0)
+    assert difference.low <= 0 <= difference.high
 
 
 def test_mcnemar_agrees_with_a_published_example():
@@ -89,21 +89,21 @@ def test_mcnemar_agrees_with_a_published_example():
     old = np.array([True] * 7 + [False] * 1 + [True] * 13)
     new = np.array([False] * 7 + [True] * 1 + [True] * 13)
 
-    found = mcnemar(old, new)
+    difference = mcnemar(old, new)
 
-    assert found.p_value == pytest.approx(0.0391, abs=1e-4)
-    assert found.value == pytest.approx(-6 / 21)
+    assert difference.p_value == pytest.approx(0.0391, abs=1e-4)
+    assert difference.value == pytest.approx(-6 / 21)
 
 
 def test_the_interval_of_a_share_is_that_of_the_formula():
     old = np.array([True] * 7 + [False] * 1 + [True] * 13)
     new = np.array([False] * 7 + [True] * 1 + [True] * 13)
 
-    found = mcnemar(old, new)
+    difference = mcnemar(old, new)
 
     # shares 2/23 and 8/23: -6/23, and 1.96 times the root of (10/23 - (6/23)^2) / 23
     reach = 1.95996 * ((10 / 23 - (6 / 23) ** 2) / 23) ** 0.5
-    assert (found.low, found.high) == pytest.approx((-6 / 23 - reach, -6 / 23 + reach), abs=1e-5)
+    assert (difference.low, difference.high) == pytest.approx((-6 / 23 - reach, -6 / 23 + reach), abs=1e-5)
 
 
 def test_models_that_agree_on_every_row_may_still_differ():
@@ -115,9 +115,9 @@ def test_models_that_agree_on_every_row_may_still_differ():
 def test_delongs_difference_is_that_of_the_areas():
     truth, old, new = next(pairs())
 
-    found = delong_paired(truth, old, new)
+    difference = delong_paired(truth, old, new)
 
-    assert found.value == pytest.approx(roc_auc_score(truth, new) - roc_auc_score(truth, old))
+    assert difference.value == pytest.approx(roc_auc_score(truth, new) - roc_auc_score(truth, old))
 
 
 def test_the_bootstrap_of_many_plain_rows_is_the_t_test():
@@ -138,13 +138,13 @@ def test_the_bootstrap_draws_many_rows_in_parts(monkeypatch):
 def test_folds_that_share_rows_are_not_treated_as_independent():
     differences = pd.Series([0.02, 0.01, 0.03, 0.0, 0.02] * 5)
 
-    found = resampled_t(differences, 5)
+    test = resampled_t(differences, 5)
 
     # t(24), variance of the 25 times 1/25 + 1/4
     error = np.sqrt(differences.var() * (1 / 25 + 1 / 4))
-    assert found.p_value == pytest.approx(2 * stats.t.sf(0.016 / error, 24))
-    assert found.p_value > stats.ttest_1samp(differences, 0).pvalue
-    assert (found.low, found.high) == pytest.approx((0.016 - 2.0639 * error, 0.016 + 2.0639 * error), abs=1e-5)
+    assert test.p_value == pytest.approx(2 * stats.t.sf(0.016 / error, 24))
+    assert test.p_value > stats.ttest_1samp(differences, 0).pvalue
+    assert (test.low, test.high) == pytest.approx((0.016 - 2.0639 * error, 0.016 + 2.0639 * error), abs=1e-5)
 
 
 def test_recipes_that_do_the_same_on_every_fold_do_not_differ():

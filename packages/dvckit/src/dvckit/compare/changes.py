@@ -61,12 +61,12 @@ def _inputs(revision: Revision) -> dict[str, str]:
 
 def _code(revision: Revision) -> dict[str, str]:
     """Return the md5 of the files and folders of code that the stages depended on when they ran."""
-    made = revision.md5s
+    outs = revision.md5s
     return {
         dep["path"]: dep.get("md5", "")
         for stage in reversed(revision.stages.values())
         for dep in stage.get("deps", ())
-        if dep["path"] not in made and not PurePosixPath(dep["path"]).is_relative_to(RAW.parent)
+        if dep["path"] not in outs and not PurePosixPath(dep["path"]).is_relative_to(RAW.parent)
     }
 
 

@@ -18,18 +18,18 @@ COLOURS = ("#000000", "#d55e00", "#0072b2", "#009e73", "#cc79a7", "#e69f00", "#5
 STYLES = [(colour, dash) for dash in ("", "6 3", "2 2", "8 2 2 2") for colour in COLOURS]
 
 
-def title(found: Comparison) -> str:
+def title(comparison: Comparison) -> str:
     """Return which revisions are compared with which."""
-    return f"{', '.join(str(candidate.revision) for candidate in found.candidates)} against {found.reference}"
+    return f"{', '.join(str(candidate.revision) for candidate in comparison.candidates)} against {comparison.reference}"
 
 
-def sentences(found: Comparison) -> Iterator[str]:
+def sentences(comparison: Comparison) -> Iterator[str]:
     """Yield the verdicts, what was compared on which rows, and by which tests."""
-    evidence, count = found.evidence, len(found.candidates)
-    if len(set(found.sources.values())) > 1:
-        named = ", ".join(f"{source} ({name})" for name, source in found.sources.items())
+    evidence, count = comparison.evidence, len(comparison.candidates)
+    if len(set(comparison.sources.values())) > 1:
+        named = ", ".join(f"{source} ({name})" for name, source in comparison.sources.items())
         yield f"the data differ: {named}; only rows that are in all of them are compared"
-    yield from (_verdict(candidate, str(found.reference)) for candidate in found.candidates)
+    yield from (_verdict(candidate, str(comparison.reference)) for candidate in comparison.candidates)
     tests = ", ".join(f"{metric.test_name} for {metric.title}" for metric in evidence.task.metrics)
     level = f"each test is two-sided at {100 * SIGNIFICANT:.0f} %: {tests}"
     if evidence.stored:
@@ -73,8 +73,8 @@ def _cells(test: MetricTest) -> list[str]:
     ]
 
 
-def _what_changed(found: Comparison) -> dict[str, list[str]]:
-    return {f"{found.reference} -> {one.revision}": list(_changes(one.changes)) for one in found.candidates}
+def _what_changed(comparison: Comparison) -> dict[str, list[str]]:
+    return {f"{comparison.reference} -> {one.revision}": list(_changes(one.changes)) for one in comparison.candidates}
 
 
 def _changes(changes: dict[str, dict[str, Any]]) -> Iterator[str]:
@@ -96,40 +96,40 @@ def _change(kind: str, pair: dict[str, Any]) -> str:
     return " -> ".join("null" if value is None else str(value) for value in pair.values())
 
 
-def _grid(found: Comparison) -> Grid:
-    rows = [[str(one.revision), *_cells(test)] for one in found.candidates for test in one.tests]
+def _grid(comparison: Comparison) -> Grid:
+    rows = [[str(one.revision), *_cells(test)] for one in comparison.candidates for test in one.tests]
     return Grid("", ("revision", *HEADER), rows)
 
 
-def render_md(found: Comparison) -> str:
+def render_md(comparison: Comparison) -> str:
     """Return the result as Markdown."""
-    bullets = [f"- {sentence}" for sentence in sentences(found)]
-    lines = [f"## {title(found)}", "", *bullets, "", *_grid(found).markdown()]
-    for heading, changes in _what_changed(found).items():
+    bullets = [f"- {sentence}" for sentence in sentences(comparison)]
+    lines = [f"## {title(comparison)}", "", *bullets, "", *_grid(comparison).markdown()]
+    for heading, changes in _what_changed(comparison).items():
         lines += ["", f"### What changed: {heading}", "", *(f"- {change}" for change in changes)]
     return "\n".join(lines) + "\n"
 
 
-def print_comparison(found: Comparison) -> None:
+def print_comparison(comparison: Comparison) -> None:
     """Print the result for the terminal."""
     console = terminal()
-    console.print("\n".join(sentences(found)))
-    for one in found.candidates:
+    console.print("\n".join(sentences(comparison)))
+    for one in comparison.candidates:
         console.print(f"\n{one.revision}")
         Grid("", HEADER, [_cells(test) for test in one.tests]).print(console)
-    for heading, changes in _what_changed(found).items():
+    for heading, changes in _what_changed(comparison).items():
         console.print("\n  ".join([f"\nwhat changed: {heading}", *changes]))
 
 
-def write_page(path: Path, found: Comparison) -> None:
+def write_page(path: Path, comparison: Comparison) -> None:
     """Write the result as HTML, with the curves of all revisions in common figures; UserError if `path` is a folder."""
     if path.is_dir():
         raise UserError(f"{path} is a folder; name a file for the page")
     from dvckit.reports.plots import draw, overlay
     from dvckit.reports.templates import inline, render
 
-    evidence, table = found.evidence, _grid(found)
-    names = map(str, [found.reference, *(one.revision for one in found.candidates)])
+    evidence, table = comparison.evidence, _grid(comparison)
+    names = map(str, [comparison.reference, *(one.revision for one in comparison.candidates)])
     styles = dict(zip(names, cycle(STYLES), strict=False))
     curves = [evidence.task.curves(evidence.truth, predictions) for predictions in evidence.predictions]
     figures = {}
@@ -138,10 +138,10 @@ def write_page(path: Path, found: Comparison) -> None:
         figures[caption] = inline(draw(name, overlay, lines))
     html = render(
         "compare/report.html.jinja",
-        title=title(found),
-        sentences=sentences(found),
+        title=title(comparison),
+        sentences=sentences(comparison),
         table=table,
-        changes=_what_changed(found),
+        changes=_what_changed(comparison),
         styles=styles,
         figures=figures,
     )

@@ -45,8 +45,8 @@ def check(sections: Mapping[str, type[Section]], path: Path = PARAMS) -> None:
     """Check the whole file against its sections; UserError names everything that is wrong, unknown sections too."""
     values = read_values(path)
     problems = [problem for key, section in sections.items() for problem in _typed(key, section, values)[1]]
-    known = [*sections, *(name for key, section in sections.items() for name in _keys(section, key))]
-    problems += [_unknown(key, known, sections) for key in values if key not in sections]
+    keys = [*sections, *(name for key, section in sections.items() for name in _keys(section, key))]
+    problems += [_unknown(key, keys, sections) for key in values if key not in sections]
     if problems:
         raise UserError(f"{path}: {'; '.join(problems)}")
 
@@ -57,8 +57,8 @@ def _typed(key: str, section: type[AnySection], values: dict[str, Any]) -> tuple
     try:
         return section.model_validate(values[key]), []
     except ValidationError as error:
-        known = [*_keys(section, key), *(name for name, _ in leaves(values) if name.partition(".")[0] != key)]
-        return None, [_sentence(problem, key, known) for problem in error.errors()]
+        keys = [*_keys(section, key), *(name for name, _ in leaves(values) if name.partition(".")[0] != key)]
+        return None, [_sentence(problem, key, keys) for problem in error.errors()]
 
 
 def read_values(path: Path = PARAMS) -> dict[str, Any]:
@@ -95,22 +95,22 @@ def _refuse_ambiguous(path: Path, ours: Any, dvcs: Any) -> None:
             )
 
 
-def _sentence(problem: Any, section: str, known: list[str]) -> str:
+def _sentence(problem: Any, section: str, keys: list[str]) -> str:
     *parents, name = [section, *map(str, problem["loc"])]
     key = ".".join([*parents, name])
     if problem["type"] == "extra_forbidden":
-        siblings = [other for other in known if other.rpartition(".")[0] == ".".join(parents)]
-        return _unknown(key, known, siblings)
+        siblings = [other for other in keys if other.rpartition(".")[0] == ".".join(parents)]
+        return _unknown(key, keys, siblings)
     if problem["type"] == "missing":
         return f"the key {key} is missing"
     expected = problem["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
     return f"{key} is {problem['input']!r}; it must be {expected.removeprefix('must be ')}"
 
 
-def _unknown(key: str, known: list[str], siblings: Any) -> str:
+def _unknown(key: str, keys: list[str], siblings: Any) -> str:
     name = key.rpartition(".")[2]
-    near = difflib.get_close_matches(key, known, n=1, cutoff=0.5)
-    near = near or [other for other in known if other.rpartition(".")[2] == name]
+    near = difflib.get_close_matches(key, keys, n=1, cutoff=0.5)
+    near = near or [other for other in keys if other.rpartition(".")[2] == name]
     hint = f"did you mean {near[0]}?" if near else f"known here: {', '.join(siblings)}"
     return f"unknown key {key}; {hint}"
 

@@ -50,15 +50,15 @@ class Clone(Revision):
             return {"core": {}, "cache": {}, "remote": {}}
 
     @cached_property
-    def _kept(self) -> dict[Output, bool]:
+    def _pushable(self) -> dict[Output, bool]:
         """The outputs of the pipelines that can be read, and whether DVC keeps each."""
-        found: dict[Output, bool] = {}
+        outputs: dict[Output, bool] = {}
         for lock in self.locks:
             with suppress(UserError, OSError, ValueError, TypeError, AttributeError):
-                found |= dict(self._kept_in(lock))
-        return found
+                outputs |= dict(self._pushable_in(lock))
+        return outputs
 
-    def _kept_in(self, lock: str) -> Iterator[tuple[Output, bool]]:
+    def _pushable_in(self, lock: str) -> Iterator[tuple[Output, bool]]:
         definitions = self.definitions(lock)
         for output in outputs_of(self.stages_in(lock)):
             definition = definitions.get(name_in_pipeline(output.stage))
@@ -71,7 +71,7 @@ class Clone(Revision):
     @property
     def outputs(self) -> list[Output]:
         """What the pipelines that can be read have written, as their locks name it."""
-        return [*self._kept]
+        return [*self._pushable]
 
     @property
     def named(self) -> list[Output]:
@@ -79,11 +79,11 @@ class Clone(Revision):
         return self._with_members(self.outputs + self.added)
 
     @cached_property
-    def kept(self) -> dict[str, Output]:
+    def pushable(self) -> dict[str, Output]:
         """What DVC keeps, by md5: the outputs but those that are git's, what was added, and what is in folders."""
         others = {*tracked(self.root)}
-        kept = [output for output, keeps in self._kept.items() if keeps and output.path not in others]
-        return {output.md5: output for output in self._with_members(kept + self.added)}
+        outputs = [output for output, keeps in self._pushable.items() if keeps and output.path not in others]
+        return {output.md5: output for output in self._with_members(outputs + self.added)}
 
     def _with_members(self, outputs: list[Output]) -> list[Output]:
         """Add the files of folders, as their objects list them; none where an object is nowhere here."""

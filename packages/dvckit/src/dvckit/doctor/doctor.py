@@ -84,10 +84,10 @@ def _fix(finding: Finding, action: Callable[[], str], say: Say) -> bool:
 def look(root: Path, seconds: float) -> list[Finding]:
     """Make every check in a thread of its own; one that hangs is left behind when the time is up."""
     dvc_internals.load()
-    clone, done = Clone(root, time.monotonic() + seconds), dict[Check, list[Finding]]()
+    clone, results = Clone(root, time.monotonic() + seconds), dict[Check, list[Finding]]()
 
     def make(check: Check) -> None:
-        done[check] = _findings(check, clone)
+        results[check] = _findings(check, clone)
 
     threads = [Thread(target=make, args=[check], daemon=True) for check in CHECKS]
     for thread in threads:
@@ -95,7 +95,7 @@ def look(root: Path, seconds: float) -> list[Finding]:
     for thread in threads:
         thread.join(max(0.0, clone.until + 0.5 - time.monotonic()))
     late = {check: [Finding(WRONG, f"{check.part}: no answer within {seconds:.0f} s")] for check in CHECKS}
-    return [finding for findings in (late | done).values() for finding in findings]
+    return [finding for findings in (late | results).values() for finding in findings]
 
 
 def _findings(check: Check, clone: Clone) -> list[Finding]:

@@ -37,7 +37,7 @@ def python(clone: Clone) -> list[Finding]:
         return [Finding(WRONG, str(error), f"git checkout HEAD -- {UV_LOCK}")]
     if "dvckit" not in lock.versions:
         return []  # there is none, or we run in another environment than the project's
-    version, wanted, present = platform.python_version(), lock.lock.get("requires-python", ""), installed()
+    version, specifier, present = platform.python_version(), lock.lock.get("requires-python", ""), installed()
     other = [
         f"{name} {present[name]}, not {versions}"
         for name, versions in sorted(lock.versions.items())
@@ -45,11 +45,11 @@ def python(clone: Clone) -> list[Finding]:
     ]
     absent = sorted(lock.needed(here=True).keys() - present.keys())
     faults = {
-        f"Python is {version}, {UV_LOCK} is for {wanted}": not SpecifierSet(wanted).contains(version),
+        f"Python is {version}, {UV_LOCK} is for {specifier}": not SpecifierSet(specifier).contains(version),
         f"packages differ from {UV_LOCK}: {some(other)}": other,
         f"packages are not installed: {some(absent)}": absent,
     }
-    wrong = [Finding(WRONG, what, "uv sync") for what, found in faults.items() if found]
+    wrong = [Finding(WRONG, what, "uv sync") for what, is_wrong in faults.items() if is_wrong]
     return wrong or [Finding(OK, f"Python {version}, and the packages are those of {UV_LOCK}")]
 
 
@@ -110,11 +110,11 @@ def identity(clone: Clone) -> list[Finding]:
     """Look for the name and address that commits and tags need, and `dvc exp run` on changed files."""
     examples = {"name": '"Your Name"', "email": "you@example.org"}
     config = {part: git(clone.root, "config", "--default", "", "--get", f"user.{part}").strip() for part in examples}
-    lacking = [part for part in examples if not (os.environ.get(f"GIT_COMMITTER_{part.upper()}") or config[part])]
-    if not lacking:
+    missing = [part for part in examples if not (os.environ.get(f"GIT_COMMITTER_{part.upper()}") or config[part])]
+    if not missing:
         return [Finding(OK, "git knows who you are")]
-    what = f"git does not know your {' and '.join(lacking)}: commits, tags and experiments fail"
-    commands = [f"git config --global user.{part} {examples[part]}" for part in lacking]
+    what = f"git does not know your {' and '.join(missing)}: commits, tags and experiments fail"
+    commands = [f"git config --global user.{part} {examples[part]}" for part in missing]
     return [Finding(WRONG, what, " && ".join(commands))]
 
 
@@ -128,10 +128,10 @@ def hooks(clone: Clone) -> list[Finding]:
         command = f"git config --global --add safe.directory {clone.root}" if "dubious" in str(error) else "git status"
         return [Finding(WRONG, f"this is no git repository that git would read: {error}", command)]
     files = {name: folder / name for name in HOOKS}
-    lacking = [name for name, hook in files.items() if not (hook.is_file() and b"dvc git-hook" in hook.read_bytes())]
-    if not lacking:
+    missing = [name for name, hook in files.items() if not (hook.is_file() and b"dvc git-hook" in hook.read_bytes())]
+    if not missing:
         return [Finding(OK, "git's hooks call DVC")]
-    what = f"git's hooks do not call DVC ({', '.join(lacking)}): checkout, commit and push leave the data behind"
+    what = f"git's hooks do not call DVC ({', '.join(missing)}): checkout, commit and push leave the data behind"
     return [Finding(ADVICE, what, "dvc install")]
 
 

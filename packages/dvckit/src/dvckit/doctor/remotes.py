@@ -66,11 +66,11 @@ def default(clone: Clone) -> list[Finding]:
 def _folder(clone: Clone, name: str, remote: Mapping[str, Any]) -> list[Finding]:
     folder = Path(remote["url"])
     where = f"remote {name} ({remote['url'].replace(f'{clone.root}/', '')})"
-    lacking = [output for md5, output in clone.kept.items() if not object_path(folder, md5).is_file()]
-    if lacking and not folder.is_dir():
+    missing = [output for md5, output in clone.pushable.items() if not object_path(folder, md5).is_file()]
+    if missing and not folder.is_dir():
         command = f"git checkout HEAD -- {STORAGE}" if folder == clone.root / STORAGE else OTHER_URL.format(name)
         return [Finding(WRONG, f"{where}: the folder does not exist", command)]
-    return _contents(clone, where, lacking)
+    return _contents(clone, where, missing)
 
 
 def _server(clone: Clone, name: str, remote: Mapping[str, Any]) -> list[Finding]:
@@ -78,22 +78,22 @@ def _server(clone: Clone, name: str, remote: Mapping[str, Any]) -> list[Finding]
     if any(problems(name, remote)):
         return []  # reported with the credentials; DVC could wait for ever
     try:
-        present = ask(clone.root, name, remote, clone.kept)
+        present = ask(clone.root, name, remote, clone.pushable)
     except UserError as error:
         command = OTHER_URL if "cannot be reached" in str(error) else "dvc status --cloud --verbose -r {}"
         return [Finding(WRONG, str(error), command.format(name))]
-    lacking = [output for md5, output in clone.kept.items() if md5 not in present]
-    if lacking and not present and remote["url"].startswith("http"):  # which is read only: another remote has filled it
+    missing = [output for md5, output in clone.pushable.items() if md5 not in present]
+    if missing and not present and remote["url"].startswith("http"):  # which is read only: another remote has filled it
         what = f"{named(name, remote)} has nothing of what the locks name"
         return [Finding(WRONG, what, OTHER_URL.format(name))]
-    return _contents(clone, named(name, remote), lacking)
+    return _contents(clone, named(name, remote), missing)
 
 
-def _contents(clone: Clone, where: str, lacking: list[Output]) -> list[Finding]:
+def _contents(clone: Clone, where: str, missing: list[Output]) -> list[Finding]:
     """Report what a remote lacks: wrong where the commit promises it, advice where it is still the workspace's own."""
-    cached = [output for output in lacking if object_path(clone.stores["cache"], output.md5).exists()]
-    lost = [output for output in lacking if output not in cached and output.stage.endswith(".dvc")]
-    again = [output for output in lacking if output not in cached and output not in lost]
+    cached = [output for output in missing if object_path(clone.stores["cache"], output.md5).exists()]
+    lost = [output for output in missing if output not in cached and output.stage.endswith(".dvc")]
+    again = [output for output in missing if output not in cached and output not in lost]
     level, command = (WRONG, "dvckit doctor --fix") if _is_committed(clone) else (ADVICE, "dvc push")
     fix = partial(_push, clone, cached)
     findings = [
@@ -120,10 +120,10 @@ def _push(clone: Clone, outputs: list[Output]) -> str:
     Object by object: DVC takes a folder's files for there when the folder's list is, and believes a killed push done.
     """
     (name, remote), repo = clone.default_remote, dvc_internals.Repo(clone.root)
-    lacking = {dvc_internals.HashInfo("md5", output.md5) for output in outputs}
-    done = dvc_internals.transfer(repo.cache.local, repo.cloud.get_remote_odb(name), lacking)
-    if done.failed:
-        raise UserError(f"{len(done.failed)} of {len(lacking)} objects could not be pushed to remote {name}")
+    hashes = {dvc_internals.HashInfo("md5", output.md5) for output in outputs}
+    result = dvc_internals.transfer(repo.cache.local, repo.cloud.get_remote_odb(name), hashes)
+    if result.failed:
+        raise UserError(f"{len(result.failed)} of {len(hashes)} objects could not be pushed to remote {name}")
     if remote["url"] == str(clone.root / STORAGE):
         return f"copied to {STORAGE} what it lacked ({paths(outputs)}); commit it"
     return f"pushed to remote {name} what it lacked ({paths(outputs)})"

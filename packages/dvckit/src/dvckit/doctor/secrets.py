@@ -25,7 +25,7 @@ _URL = re.compile(r"^\s*url\s*=\s*\w+://[^/@\s]+:[^/@\s]+@")
 
 def config(clone: Clone) -> list[Finding]:
     """Look for secrets in .dvc/config, read line by line: it may be broken."""
-    found, remote = list[Finding](), ""
+    wrong, remote = list[Finding](), ""
     for line in (clone.file(".dvc/config") or b"").decode(errors="replace").splitlines():
         if section := _SECTION.match(line):
             remote = section["remote"] or ""
@@ -33,11 +33,11 @@ def config(clone: Clone) -> list[Finding]:
         if option := _OPTION.match(line):
             name = option["name"]
             command = f"dvc remote modify --unset {remote} {name} && {modify} {name} NEW_SECRET"
-            found.append(Finding(WRONG, f".dvc/config, which git shares, holds {name} of {remote}; revoke it", command))
+            wrong.append(Finding(WRONG, f".dvc/config, which git shares, holds {name} of {remote}; revoke it", command))
         elif _URL.match(line):
             what = f".dvc/config, which git shares, holds a password in the URL of {remote}"
-            found.append(Finding(WRONG, what, f"dvc remote modify {remote} url URL && {modify} password NEW_SECRET"))
-    return found or [Finding(OK, "no secret in .dvc/config")]
+            wrong.append(Finding(WRONG, what, f"dvc remote modify {remote} url URL && {modify} password NEW_SECRET"))
+    return wrong or [Finding(OK, "no secret in .dvc/config")]
 
 
 def files(clone: Clone) -> list[Finding]:
@@ -45,8 +45,8 @@ def files(clone: Clone) -> list[Finding]:
     names = {name for name in tracked(clone.root) if any(PurePath(name).match(pattern) for pattern in NAMES)}
     where = ("--", ".", f":!{STORAGE}")
     with suppress(UserError):  # git ends with 1 where there is none
-        found = git(clone.root, "grep", "-I", "-l", "-z", "-E", "-e", "|".join(PATTERNS), *where)
-        names.update(filter(None, found.split("\0")))
+        output = git(clone.root, "grep", "-I", "-l", "-z", "-E", "-e", "|".join(PATTERNS), *where)
+        names.update(filter(None, output.split("\0")))
     what = "git tracks {}, which holds a secret; revoke it: what was committed stays in the history"
     wrong = [Finding(WRONG, what.format(name), f"git rm --cached {name}") for name in sorted(names)]
     return wrong or [Finding(OK, "no secret in the files that git tracks")]

@@ -52,14 +52,14 @@ def slices(
     """
     task, schema, headline = recipe.task, recipe.schema, recipe.task.metrics[0]
     by_key = predictions[predictions["part"] == HOLDOUT].set_index("key")
-    found = []
+    rows = []
     for column in columns:
         parts = holdout.fillna({column: "missing"}).groupby(column)
         for value, part in sorted(parts, key=_in_order):
             truth = part[schema.target].to_numpy()
             predicted = task.from_columns(by_key.loc[part[schema.key]])
             interval = headline.interval(truth, predicted) if headline.interval else ()
-            found.append(
+            rows.append(
                 {
                     "column": column,
                     "value": str(value),
@@ -69,7 +69,7 @@ def slices(
                     "interval": [round(end, 3) for end in interval],
                 }
             )
-    return found
+    return rows
 
 
 def _in_order(part: tuple[Any, pd.DataFrame]) -> list[str | int]:
@@ -80,8 +80,8 @@ def _in_order(part: tuple[Any, pd.DataFrame]) -> list[str | int]:
 def importances(recipe: Recipe, table: pd.DataFrame, *, repeats: int, seed: int) -> list[dict[Any, Any]]:
     """Return the loss of the hold-out's headline metric if a column is shuffled, the most important column first."""
     inputs, truth = list(recipe.schema.inputs), table[recipe.schema.target]
-    found = permutation_importance(recipe.pipeline, table[inputs], truth, n_repeats=repeats, random_state=seed)
-    losses = pd.DataFrame({"column": inputs, "mean": found.importances_mean, "sd": found.importances_std})
+    importance = permutation_importance(recipe.pipeline, table[inputs], truth, n_repeats=repeats, random_state=seed)
+    losses = pd.DataFrame({"column": inputs, "mean": importance.importances_mean, "sd": importance.importances_std})
     return losses.sort_values("mean", ascending=False, kind="stable").round(DIGITS).to_dict("records")
 
 

@@ -137,8 +137,8 @@ def parse(
     columns than those of `schema`; and if it contains anything but a pipeline of trusted types.
     """
     try:
-        known = json.loads(card_content)
-        expected, columns = known["sha256"], dict(known["input"])
+        card = json.loads(card_content)
+        expected, columns = card["sha256"], dict(card["input"])
     except (ValueError, KeyError, TypeError, RecursionError):
         raise UserError(f"the model.json of {shown} lacks sha256 or input; run `git checkout` on it") from None
     if hashlib.sha256(content).hexdigest() != expected:
@@ -154,7 +154,7 @@ def parse(
             f"{shown} was trained on other columns than this code makes: {', '.join(differing) or 'their order'}; "
             "check out the revision that it comes from, or run `dvc repro`"
         )
-    return _unpack(content, shown, {*TRUSTED, *trusted}), known
+    return _unpack(content, shown, {*TRUSTED, *trusted}), card
 
 
 def _unpack(content: bytes, shown: str, trusted: set[str]) -> Pipeline:

@@ -98,10 +98,10 @@ def _publish(client: MlflowClient, experiment: str, mirror: Mirror) -> str:
     client.log_batch(run_id, metrics, [Param(key, str(value)) for key, value in mirror.params.items()])
     client.log_inputs(run_id, list(_datasets(mirror)))
     _log_files(client, run_id, mirror)
-    if known := mirror.model.project:
+    if project := mirror.model.project:
         _log_model(client, run_id, mirror)
     client.set_terminated(run_id, end_time=at)
-    return "published" if known else "published without its model: dvc.yaml names no project that could load it"
+    return "published" if project else "published without its model: dvc.yaml names no project that could load it"
 
 
 def _remove(client: MlflowClient, run: Run) -> None:

@@ -24,15 +24,15 @@ from dvckit.tasks.predictions import check_predictions
 SPEC = "1.6"
 
 
-def export(root: Path, wanted: str, folder: Path) -> Path:
+def export(root: Path, selector: str, folder: Path) -> Path:
     """Write a version to `folder`/NAME_vX.Y.Z and return it, whole or not at all; UserError where that exists."""
-    version = model_version(root, wanted)
+    version = model_version(root, selector)
     target = folder / f"{version.name}_{version.version}"
     if target.exists():
         raise UserError(f"{target} exists already; remove it, or name another folder")
     # the stages that it is in now are the registry's: they would change the bytes
-    known = {key: value for key, value in facts(version).items() if key != "stages"}
-    revision, sha256 = version.revision, known["model"]["sha256"]
+    metadata = {key: value for key, value in facts(version).items() if key != "stages"}
+    revision, sha256 = version.revision, metadata["model"]["sha256"]
     task = _task(revision)
     model, card = revision.read(revision.model.path), revision.read(revision.model.card)
     if hashlib.sha256(model).hexdigest() != sha256:
@@ -43,9 +43,9 @@ def export(root: Path, wanted: str, folder: Path) -> Path:
         file: model,
         f"{file}.sha256": f"{sha256}  {file}\n".encode(),
         Path(revision.model.card).name: card,
-        "metadata.json": _json(known),
-        "README.md": model_card(known, task, file, use).encode(),
-        "bom.json": _json(bill_of_materials(known, task)),
+        "metadata.json": _json(metadata),
+        "README.md": model_card(metadata, task, file, use).encode(),
+        "bom.json": _json(bill_of_materials(metadata, task)),
     }
     with scratch_folder(folder / f".{target.name}.tmp") as temporary:
         for name, content in contents.items():
@@ -104,14 +104,14 @@ def _front_matter(version: dict[str, Any], task: str | None, file: str) -> dict[
         "metrics": list(holdout),
         "model-index": [index] if task else None,  # a result must name its task
     }
-    return dict(_known(matter))
+    return dict(_without_none(matter))
 
 
-def _known(content: Any) -> Any:
+def _without_none(content: Any) -> Any:
     """Return nested mappings and lists without what is None."""
     if isinstance(content, dict):
-        return {key: _known(value) for key, value in content.items() if value is not None}
-    return [_known(item) for item in content if item is not None] if isinstance(content, list) else content
+        return {key: _without_none(value) for key, value in content.items() if value is not None}
+    return [_without_none(item) for item in content if item is not None] if isinstance(content, list) else content
 
 
 def bill_of_materials(version: dict[str, Any], task: str | None) -> dict[str, Any]:
@@ -130,7 +130,7 @@ def bill_of_materials(version: dict[str, Any], task: str | None) -> dict[str, An
         "components": parts,
         "dependencies": [{"ref": version["tag"], "dependsOn": [part["bom-ref"] for part in parts]}],
     }
-    return dict(_known(bom))
+    return dict(_without_none(bom))
 
 
 def _model_component(version: dict[str, Any], task: str | None) -> dict[str, Any]:

@@ -35,21 +35,21 @@ def differing(revision: Revision) -> list[str]:
     a run has read and neither git nor DVC, with a .dvc file, has.
     """
     read = {(dep["path"], dep.get("md5")) for stage in revision.stages.values() for dep in stage.get("deps", ())}
-    made, files = revision.md5s, revision.files()
-    kept = _kept(revision, read, files)
-    differ = {path for path, md5 in read | set(made.items()) if {made.get(path, md5), kept.get(path, md5)} != {md5}}
-    lost = {path for path, _ in read if path not in made and path not in kept and not _is_added(path, files)}
+    outs, files = revision.md5s, revision.files()
+    in_git = _in_git(revision, read, files)
+    differ = {path for path, md5 in read | set(outs.items()) if {outs.get(path, md5), in_git.get(path, md5)} != {md5}}
+    lost = {path for path, _ in read if path not in outs and path not in in_git and not _is_added(path, files)}
     params = dict(leaves(revision.yaml(PARAMS.as_posix())))
     return sorted(differ | lost) + sorted(key for key, value in revision.params.items() if params.get(key) != value)
 
 
-def _kept(revision: Revision, read: set[tuple[str, Any]], files: set[str]) -> dict[str, str]:
+def _in_git(revision: Revision, read: set[tuple[str, Any]], files: set[str]) -> dict[str, str]:
     """Return the md5 of what git has of the outputs, and of the files and folders that stages read."""
     folders = {path for path, md5 in read if str(md5).endswith(".dir")}
     named = {path for path, _ in read} | set(revision.md5s)
-    wanted = [name for name in files if name in named or folders & {*map(str, PurePosixPath(name).parents)}]
-    contents = git_files(revision.root, [(str(revision.commit), name) for name in wanted])
-    md5s = {name: md5_of(content or b"") for name, content in zip(wanted, contents, strict=True)}
+    names = [name for name in files if name in named or folders & {*map(str, PurePosixPath(name).parents)}]
+    contents = git_files(revision.root, [(str(revision.commit), name) for name in names])
+    md5s = {name: md5_of(content or b"") for name, content in zip(names, contents, strict=True)}
     inside = {
         folder: {name.removeprefix(f"{folder}/"): md5 for name, md5 in md5s.items() if name.startswith(f"{folder}/")}
         for folder in folders
@@ -116,8 +116,8 @@ def _in_words(revision: Revision, source: dict[str, Any]) -> str:
     """Say which data these are, as the dataset in dvc.yaml is described, and where they come from."""
     match source:
         case {"source": "synthetic", "rows": rows, "seed": seed}:
-            made_up = f"a program made up {rows} rows from seed {seed}"
-            origin = f"synthetic: {made_up}, and what is learned from them holds for them alone"
+            program = f"a program made up {rows} rows from seed {seed}"
+            origin = f"synthetic: {program}, and what is learned from them holds for them alone"
         case {"source": "files", "path": path}:
             origin = f"the user's own files, from the folder {path}"
         case {"source": "web", "mirrors": [mirror, *_]}:
@@ -144,9 +144,9 @@ def _files(revision: Revision, results: dict[str, Any]) -> list[dict[str, Any]]:
     labelled, test = (quality[part]["rows"] for part in (TRAIN, TEST))
     raw = {TRAIN: labelled["read"], TEST: test["read"]}
     split = {TRAIN: labelled["accepted"] - holdout, "holdout": holdout, TEST: test["accepted"]}
-    made = {path: (out, raw) for name in stages if not inputs[name] for path, out in outputs[name].items()}
-    made |= {path: (out, split) for outs in outputs.values() if learned & outs.keys() for path, out in outs.items()}
-    tables = [table for path, table in made.items() if path not in (model.path, model.card)]
+    files = {path: (out, raw) for name in stages if not inputs[name] for path, out in outputs[name].items()}
+    files |= {path: (out, split) for outs in outputs.values() if learned & outs.keys() for path, out in outs.items()}
+    tables = [table for path, table in files.items() if path not in (model.path, model.card)]
     return [{**out, "rows": rows.get(PurePosixPath(out["path"]).stem)} for out, rows in tables]
 
 

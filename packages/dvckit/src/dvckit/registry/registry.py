@@ -20,20 +20,20 @@ SHOWN = 2  # scores of the hold-out that the list of versions shows
 
 def models(root: Path) -> list[tuple[Version, dict[str, float]]]:
     """Return every version, the highest first, with its first hold-out scores as reports/metrics.json names them."""
-    known = versions(root, Revision(root, "HEAD").model.name)
-    shown = [dict(list(scores.items())[:SHOWN]) for scores in _holdout(root, known)]
-    return list(zip(known, shown, strict=True))
+    history = versions(root, Revision(root, "HEAD").model.name)
+    shown = [dict(list(scores.items())[:SHOWN]) for scores in _holdout(root, history)]
+    return list(zip(history, shown, strict=True))
 
 
-def _holdout(root: Path, known: list[Version]) -> list[dict[str, float]]:
+def _holdout(root: Path, history: list[Version]) -> list[dict[str, float]]:
     """Return the hold-out scores of each version; none where its commit has none in git."""
-    found = []
-    for content in git_files(root, [(str(version.revision.commit), METRICS.as_posix()) for version in known]):
+    scores = []
+    for content in git_files(root, [(str(version.revision.commit), METRICS.as_posix()) for version in history]):
         try:
-            found.append(dict(json.loads(content or b"{}").get("holdout", {})))
+            scores.append(dict(json.loads(content or b"{}").get("holdout", {})))
         except ValueError:
-            found.append({})
-    return found
+            scores.append({})
+    return scores
 
 
 def register(root: Path, rev: str | None, bump: Bump) -> str:
@@ -62,8 +62,8 @@ def _refuse_dirty(root: Path) -> None:
 
 
 def _refuse_incomplete(revision: Revision) -> None:
-    if lacking := set(required(revision)) - set(revision.md5s):
-        where = f"no dvc.lock {revision.where} names {', '.join(sorted(lacking))}"
+    if missing := set(required(revision)) - set(revision.md5s):
+        where = f"no dvc.lock {revision.where} names {', '.join(sorted(missing))}"
         raise UserError(f"{where}; run `dvc repro -P` and commit it")
     if differs := differing(revision):
         raise UserError(
@@ -83,7 +83,7 @@ def _refuse_missing(revision: Revision) -> None:
         )
 
 
-def promote(root: Path, wanted: str, stage: str, *, accept_equal: bool) -> str:
+def promote(root: Path, selector: str, stage: str, *, accept_equal: bool) -> str:
     """Put a version into a stage and return the tag.
 
     UserError where the version in it is better, by the tests of `dvckit compare`, or, unless `accept_equal`, where the
@@ -91,7 +91,7 @@ def promote(root: Path, wanted: str, stage: str, *, accept_equal: bool) -> str:
     """
     if not STAGE.fullmatch(stage):
         raise UserError(f"{stage!r} is not a stage: use small letters, digits and hyphens, such as staging or prod")
-    version = model_version(root, wanted)
+    version = model_version(root, selector)
     for current in versions(root, version.name):
         if stage in current.stages:
             _refuse_no_better(version, current, stage, accept_equal=accept_equal)
@@ -116,12 +116,12 @@ def _refuse_no_better(new: Version, old: Version, stage: str, *, accept_equal: b
     )
 
 
-def print_models(found: list[tuple[Version, dict[str, float]]]) -> None:
+def print_models(entries: list[tuple[Version, dict[str, float]]]) -> None:
     """Print a line for each version of `models`."""
-    names = [*dict.fromkeys(name for _, scores in found for name in scores)]
+    names = [*dict.fromkeys(name for _, scores in entries for name in scores)]
     rows = [
         [version.version, " ".join(version.stages), version.when, version.author]
         + [f"{scores[name]:.4f}" if name in scores else "" for name in names]
-        for version, scores in found
+        for version, scores in entries
     ]
     Grid("", ["version", "stages", "registered", "by", *names], rows, numeric=names).print(terminal())

@@ -99,35 +99,35 @@ def _events(root: Path, name: str) -> list[_Event]:
     """Return what the annotated tags of an artifact say, in the order of their time; other tags are not GTO's."""
     form = "%00".join(f"%({field})" for field in _FIELDS)
     listed = git(root, "for-each-ref", f"--format={form}%1e", "refs/tags")
-    found = []
+    events = []
     for record in listed.split("\x1e\n")[:-1]:
         tag, target, commit, author, seconds, message = record.split("\0")
         kind = _TAG.fullmatch(tag)
         if target != "commit" or not kind or kind["name"] != name:
             continue
         if semver.Version.is_valid((kind["version"] or FIRST)[1:]):
-            found.append(_Event(tag, kind, commit, author, int(seconds), message.strip()))
-    return sorted(found, key=lambda event: event.seconds)
+            events.append(_Event(tag, kind, commit, author, int(seconds), message.strip()))
+    return sorted(events, key=lambda event: event.seconds)
 
 
 def _number(version: str) -> semver.Version:
     return semver.Version.parse(version[1:])
 
 
-def model_version(root: Path, wanted: str) -> Version:
+def model_version(root: Path, selector: str) -> Version:
     """Return the version that a number (v1.2.3 or 1.2.3), a tag or a stage names, of the model in HEAD's dvc.yaml.
 
     UserError where none does.
     """
     name = Revision(root, "HEAD").model.name
-    known = versions(root, name)
-    if not known:
+    history = versions(root, name)
+    if not history:
         raise UserError(f"there is no version of {name} yet; register one with `dvckit models register`")
-    named = {key: version for version in reversed(known) for key in (version.tag, version.version, *version.stages)}
-    version = named.get(wanted) or named.get(f"v{wanted}")
+    named = {key: version for version in reversed(history) for key in (version.tag, version.version, *version.stages)}
+    version = named.get(selector) or named.get(f"v{selector}")
     if version is None:
-        near = difflib.get_close_matches(wanted, named, cutoff=0.5) or [known[0].version]
-        raise UserError(f"there is no version {wanted!r} of {name}; did you mean {', '.join(near)}?")
+        near = difflib.get_close_matches(selector, named, cutoff=0.5) or [history[0].version]
+        raise UserError(f"there is no version {selector!r} of {name}; did you mean {', '.join(near)}?")
     return version
 
 
@@ -143,9 +143,9 @@ def tag_version(revision: Revision, name: str, bump: Bump, message: str) -> str:
     UserError where its commit is registered, or git does not know who tags.
     """
     root = revision.root
-    for known in versions(root, name):
-        if known.revision.commit == revision.commit:
-            raise UserError(f"{revision.name} is registered already: {known.tag}")
+    for version in versions(root, name):
+        if version.revision.commit == revision.commit:
+            raise UserError(f"{revision.name} is registered already: {version.tag}")
     return _tag(revision, name, f"{name}@{next_version(root, name, bump)}", message)
 
 

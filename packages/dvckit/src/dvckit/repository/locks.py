@@ -100,13 +100,13 @@ def paths_of(stages: Stages, *kinds: str) -> set[str]:
 def upstream(stages: Stages, path: str) -> Stages:
     """Return the stage that makes a file, and those that make what it reads."""
     makers = {output.path: output.stage for output in outputs_of(stages)}
-    waiting, found = [path], set[str]()
+    waiting, names = [path], set[str]()
     while waiting:
         name = makers.get(waiting.pop())
-        if name and name not in found:
-            found.add(name)
+        if name and name not in names:
+            names.add(name)
             waiting += paths_of({name: stages[name]}, "deps")
-    return {name: stage for name, stage in stages.items() if name in found}
+    return {name: stage for name, stage in stages.items() if name in names}
 
 
 def fresh_stages(stages: Stages) -> Stages:
@@ -114,18 +114,18 @@ def fresh_stages(stages: Stages) -> Stages:
 
     After an experiment the second pipeline's lock still belongs to the run before: another model, other parameters.
     """
-    made = {output.path: output for output in outputs_of(stages)}
+    sources = {output.path: output for output in outputs_of(stages)}
     stale: set[str] = set()
     while True:
-        found = {
+        names = {
             name
             for name, stage in stages.items()
             for dep in stage.get("deps", ())
-            if (source := made.get(dep["path"])) and (source.md5 != dep.get("md5") or source.stage in stale)
+            if (source := sources.get(dep["path"])) and (source.md5 != dep.get("md5") or source.stage in stale)
         }
-        if found == stale:
+        if names == stale:
             return {name: stage for name, stage in stages.items() if name not in stale}
-        stale = found
+        stale = names
 
 
 def read_added(name: str, content: bytes) -> list[Output]:

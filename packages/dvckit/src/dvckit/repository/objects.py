@@ -29,16 +29,16 @@ def is_intact(content: bytes | None, md5: str) -> bool:
 
 def file_md5(path: Path, until: float = float("inf")) -> str | None:
     """Return the md5 of a file, "unreadable" where it cannot be read, None from `until` on, of time.monotonic()."""
-    found = hashlib.md5()  # noqa: S324 - DVC's
+    digest = hashlib.md5()  # noqa: S324 - DVC's
     try:
         with path.open("rb") as file:
             while part := file.read(PART):
                 if time.monotonic() > until:
                     return None
-                found.update(part)
+                digest.update(part)
     except OSError:
         return "unreadable"
-    return found.hexdigest()
+    return digest.hexdigest()
 
 
 def file_md5s(paths: Iterable[Path], until: float) -> dict[Path, str | None]:

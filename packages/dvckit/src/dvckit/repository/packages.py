@@ -27,24 +27,24 @@ class PackageLock:
     @property
     def versions(self) -> dict[str, str]:
         """The version of every package; one package may have several."""
-        found: dict[str, list[str]] = {}
+        by_name: dict[str, list[str]] = {}
         for entry in self.packages:
-            found.setdefault(entry["name"], []).append(entry.get("version", "of this project"))
-        return {name: ", ".join(sorted(versions)) for name, versions in found.items()}
+            by_name.setdefault(entry["name"], []).append(entry.get("version", "of this project"))
+        return {name: ", ".join(sorted(versions)) for name, versions in by_name.items()}
 
     def needed(self, *, here: bool = False) -> dict[str, str]:
         """Return the packages that the project runs with and their versions: no extra, no development group.
 
         With `here`, only those that this platform needs.
         """
-        known = {entry["name"]: entry for entry in self.packages}
+        entries = {entry["name"]: entry for entry in self.packages}
         reached: set[Need] = set()
         waiting: set[Need] = {(name, ()) for name in self.own}
         while waiting:
             reached |= waiting
-            needs = (need for name, extras in waiting for need in _needs(known[name], extras, here=here))
-            waiting = {need for need in needs if need[0] in known} - reached
-        return {name: known[name]["version"] for name in sorted({name for name, _ in reached} - self.own)}
+            needs = (need for name, extras in waiting for need in _needs(entries[name], extras, here=here))
+            waiting = {need for need in needs if need[0] in entries} - reached
+        return {name: entries[name]["version"] for name in sorted({name for name, _ in reached} - self.own)}
 
 
 def _needs(entry: dict[str, Any], extras: tuple[str, ...], *, here: bool) -> Iterable[Need]:

@@ -13,11 +13,11 @@ Variables = Mapping[str, str]  # of a process's environment
 
 
 def run(
-    command: list[str], root: Path, timeout: float | None = None, environment: Variables | None = None, given: str = ""
+    command: list[str], root: Path, timeout: float | None = None, environment: Variables | None = None, stdin: str = ""
 ) -> str:
     """Run a program in `root` with no terminal and return its stdout; UserError with its last line where it fails.
 
-    `environment` is added to that of this process, `given` is its standard input, `timeout` is in seconds.
+    `environment` is added to that of this process, `stdin` is its standard input, `timeout` is in seconds.
     """
     # `python` in dvc.yaml must be the interpreter that runs now
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
@@ -25,11 +25,11 @@ def run(
     ours = {"PATH": path, "DVC_NO_ANALYTICS": "1", "GIT_OPTIONAL_LOCKS": "0"}
     shown = " ".join(command[2:4] if command[0] == sys.executable else command[:2])
     try:
-        done = subprocess.run(
+        process = subprocess.run(
             command,
             cwd=root,
             env={**os.environ, **ours, **(environment or {})},
-            input=given,
+            input=stdin,
             capture_output=True,
             text=True,
             check=False,
@@ -40,19 +40,19 @@ def run(
         raise UserError(f"{command[0]} is not installed") from None
     except subprocess.TimeoutExpired:
         raise UserError(f"`{shown}` gave no answer within {timeout:.0f} s") from None
-    if done.returncode:
-        lines = (done.stderr or done.stdout).strip().splitlines() or ["no output"]
+    if process.returncode:
+        lines = (process.stderr or process.stdout).strip().splitlines() or ["no output"]
         reasons = [line for line in lines if "ERROR" in line or line.startswith(("error", "fatal"))] or lines[-1:]
         raise UserError(f"`{shown}` failed: {'; '.join(reasons)}")
-    return done.stdout
+    return process.stdout
 
 
 def git(
-    root: Path, *arguments: str, index: Path | None = None, given: str = "", environment: Variables | None = None
+    root: Path, *arguments: str, index: Path | None = None, stdin: str = "", environment: Variables | None = None
 ) -> str:
     """Run git in `root`, where asked for with an index of its own."""
     own = {"GIT_INDEX_FILE": str(index)} if index else {}
-    return run(["git", *arguments], root, environment={**own, **(environment or {})}, given=given)
+    return run(["git", *arguments], root, environment={**own, **(environment or {})}, stdin=stdin)
 
 
 def dvc(root: Path, *arguments: str, timeout: float | None = None) -> str:
@@ -60,11 +60,11 @@ def dvc(root: Path, *arguments: str, timeout: float | None = None) -> str:
     return run([sys.executable, "-m", "dvc", *arguments], root, timeout)
 
 
-def git_files(root: Path, wanted: Iterable[tuple[str, str]]) -> list[bytes | None]:
+def git_files(root: Path, files: Iterable[tuple[str, str]]) -> list[bytes | None]:
     """Return files, each named by commit and path from `root`, by one process; None for what is not there."""
-    names = "".join(f"{commit}:./{path}\n" for commit, path in wanted).encode()
-    done = subprocess.run(["git", "cat-file", "--batch"], cwd=root, input=names, capture_output=True, check=True)
-    listing = BytesIO(done.stdout)
+    names = "".join(f"{commit}:./{path}\n" for commit, path in files).encode()
+    process = subprocess.run(["git", "cat-file", "--batch"], cwd=root, input=names, capture_output=True, check=True)
+    listing = BytesIO(process.stdout)
     contents: list[bytes | None] = []
     while head := listing.readline():
         *_, kind, size = head.split()  # or "NAME missing"

@@ -97,8 +97,8 @@ def problems(name: str, remote: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 
 def _service_account(modify: str, name: str, remote: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     key = remote.get("gdrive_service_account_json_file_path")
-    lacking = f"the service account has no key: there is neither a key file nor {GDRIVE}"
-    if problem := _unreadable(Path(key)) if key else "" if os.environ.get(GDRIVE) else lacking:
+    no_key = f"the service account has no key: there is neither a key file nor {GDRIVE}"
+    if problem := _unreadable(Path(key)) if key else "" if os.environ.get(GDRIVE) else no_key:
         yield problem, f"{modify} gdrive_service_account_json_file_path FILE"
     if urlsplit(remote["url"]).netloc in ("root", "appDataFolder"):
         no_storage = "a service account has no storage of its own (`do not have storage quota`)"
@@ -150,7 +150,7 @@ def ask(root: Path, name: str, remote: Mapping[str, Any], md5s: Iterable[str]) -
     """
     for problem, command in problems(name, remote):
         raise UserError(f"remote {name}: {problem}; run `{command}`")
-    wanted, present, failure = set(md5s), set[str](), ""
+    objects, present, failure = set(md5s), set[str](), ""
     # nothing limits the time in which a host's name is looked up: this thread may be left behind
     reasons: list[str] = []
     connection = Thread(target=lambda: reasons.append(_unreachable(remote)), daemon=True)
@@ -159,10 +159,10 @@ def ask(root: Path, name: str, remote: Mapping[str, Any], md5s: Iterable[str]) -
     try:
         # by the code that runs now, not by that of the commit in `root`
         program = [sys.executable, "-m", __name__, str(root), name]
-        present = set(run(program, root, ANSWER, {"PYTHONSAFEPATH": "1"}, "\n".join(wanted)).split())
+        present = set(run(program, root, ANSWER, {"PYTHONSAFEPATH": "1"}, "\n".join(objects)).split())
     except UserError as error:
         failure = plain_words(str(error))
-    if wanted - present:  # DVC takes a dead HTTP server for an empty one
+    if objects - present:  # DVC takes a dead HTTP server for an empty one
         connection.join(max(0.0, until - time.monotonic()))
         if any(reasons):
             raise UserError(f"{named(name, remote)}: {reasons[0]}")

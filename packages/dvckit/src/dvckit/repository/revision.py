@@ -144,11 +144,11 @@ class Revision:
     @cached_property
     def added(self) -> list[Output]:
         """The data that `dvc add` tracks; a .dvc file that cannot be read is left out."""
-        found: list[Output] = []
+        outputs: list[Output] = []
         for name in self.added_files:
             with suppress(UserError, OSError):
-                found += locks.read_added(name, self.file(name) or b"")
-        return found
+                outputs += locks.read_added(name, self.file(name) or b"")
+        return outputs
 
     @property
     def added_files(self) -> list[str]:

@@ -27,16 +27,16 @@ class Index(NamedTuple):
     copy: Path
     before: bytes
 
-    def git(self, *arguments: str, given: str = "") -> str:
+    def git(self, *arguments: str, stdin: str = "") -> str:
         """Run git on the copy, paths taken as they are."""
         literal = {"GIT_LITERAL_PATHSPECS": "1"}
-        return git(self.root, *arguments, index=self.copy, given=given, environment=literal)
+        return git(self.root, *arguments, index=self.copy, stdin=stdin, environment=literal)
 
     def add(self, files: list[str]) -> None:
         """Stage everything tracked, as `git commit --all` does, and these new files."""
         self.git("add", "--update", ".")
         if files:
-            self.git("add", "--pathspec-from-file=-", "--pathspec-file-nul", given="\0".join(files))
+            self.git("add", "--pathspec-from-file=-", "--pathspec-file-nul", stdin="\0".join(files))
 
     def replace(self) -> None:
         """Put the copy in the place of git's index, at once; UserError where somebody has changed that."""
@@ -82,7 +82,7 @@ def check_branch(root: Path) -> None:
 def commit(index: Index, message: str) -> str:
     """Make a commit of what is staged, which no branch has yet, and return its hash; git's hooks are asked first."""
     root, message_file = index.root, _git_path(index.root, "COMMIT_EDITMSG")
-    message_file.write_text(git(root, "stripspace", given=message), encoding="utf-8")
+    message_file.write_text(git(root, "stripspace", stdin=message), encoding="utf-8")
     for name, *arguments in (
         ("pre-commit",),
         ("prepare-commit-msg", str(message_file), "message"),
@@ -102,7 +102,7 @@ def tag_object(root: Path, tag: str, target: str, message: str) -> str:
     when = {"GIT_COMMITTER_DATE": f"{due(root, tag.partition('@')[0])} +0000"}
     tagger = git(root, "var", "GIT_COMMITTER_IDENT", environment=when).strip()
     text = f"object {target}\ntype commit\ntag {tag}\ntagger {tagger}\n\n{message.strip()}\n"
-    return git(root, "mktag", given=text).strip()
+    return git(root, "mktag", stdin=text).strip()
 
 
 def publish(index: Index, head: str, new: str, tags: dict[str, str], message: str) -> None:
@@ -111,6 +111,6 @@ def publish(index: Index, head: str, new: str, tags: dict[str, str], message: st
     if moved:
         # before the branch: a kill between the two leaves everything staged, and the next commit takes it
         index.replace()
-    steps = ["start", *moved, *(f"create refs/tags/{tag} {made}" for tag, made in tags.items()), "prepare", "commit"]
+    steps = ["start", *moved, *(f"create refs/tags/{tag} {sha}" for tag, sha in tags.items()), "prepare", "commit"]
     reason = f"commit: {message.strip().splitlines()[0]}"
-    git(index.root, "update-ref", "-m", reason, "--stdin", given="\n".join([*steps, ""]))
+    git(index.root, "update-ref", "-m", reason, "--stdin", stdin="\n".join([*steps, ""]))

@@ -42,12 +42,12 @@ def snapshot(root: Path, message: str, say: Say, bump: Bump | None = None) -> No
         stack.enter_context(_ended_by_sigterm())
         _check(root, say)
         _reproduce(root, say)
-        _see_that_all_is_kept(root)
+        _check_all_is_stored(root)
         _push(root)
         new, others = _new_files(root)
         index = stack.enter_context(copied_index(root))
         index.add(new)
-        _see_that_nothing_moved(root)
+        _check_nothing_moved(root)
         if others:
             say(f"untracked, and no stage names them: {some(others)}")
         _commit_and_tag(index, message, say, bump)
@@ -112,20 +112,20 @@ def _reproduce(root: Path, say: Say) -> None:
                 say(f"look at this: {check} in {report}: {'; '.join(result['found'])}")
 
 
-def _see_that_all_is_kept(root: Path) -> None:
+def _check_all_is_stored(root: Path) -> None:
     """UserError where a stage reads what neither git nor DVC keeps."""
     workspace = Revision(root)
     deps, outs = (paths_of(workspace.stages, kind) for kind in ("deps", "outs"))
     if not deps:
         return
-    kept = {Path(path) for path in outs | {output.path for output in workspace.added}}
+    stored = {Path(path) for path in outs | {output.path for output in workspace.added}}
     # of a folder that a stage reads, DVC leaves out what .dvcignore names, such as bytecode
     gits, dvcs = (
         tracked(root, "--others", "--ignored", rule, "--", *deps)
         for rule in ("--exclude-standard", "--exclude-from=.dvcignore")
     )
     ignored = [name for name in gits if name not in dvcs]
-    if lost := [name for name in ignored if not kept & {Path(name), *Path(name).parents}]:
+    if lost := [name for name in ignored if not stored & {Path(name), *Path(name).parents}]:
         raise UserError(f"a stage reads {some(lost)}, which neither git nor DVC keeps; add it with `dvckit data add`")
 
 
@@ -147,20 +147,20 @@ def _belongs(file: Path, needed: set[Path]) -> bool:
 def _push(root: Path) -> None:
     """Push, also what DVC wrongly believes to be pushed, as after a kill; UserError where the remote lacks something."""
     dvc(root, "push")
-    for finding in _lacking(root):
+    for finding in _object_problems(root):
         if finding.fix:
             finding.fix()
-    if lacking := _lacking(root):
-        raise UserError(f"the push is not complete, nothing was committed: {lacking[0].what}")
+    if problems := _object_problems(root):
+        raise UserError(f"the push is not complete, nothing was committed: {problems[0].what}")
 
 
-def _lacking(root: Path) -> list[Finding]:
+def _object_problems(root: Path) -> list[Finding]:
     """Return what is wrong with the objects of the default remote, the cache and the folders of this machine."""
     checks, clone = (remotes.default, objects.objects), Clone(root)
     return [finding for check in checks for finding in check(clone) if finding.level != OK]
 
 
-def _see_that_nothing_moved(root: Path) -> None:
+def _check_nothing_moved(root: Path) -> None:
     """UserError where a file is no longer what the stages read or wrote: somebody has gone on working."""
     if stages := json.loads(dvc(root, "status", "--json")):
         raise UserError(f"files of {some(stages)} have changed in the meantime; run the same command again")

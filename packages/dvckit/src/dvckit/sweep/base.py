@@ -89,16 +89,16 @@ class Base:
     def _start(self) -> Start:
         """Keep those of dvc.lock's stages whose outs are in the cache or in git."""
         lock: dict[str, Entry] = load_yaml(self.copy / LOCK).get("stages", {}) if (self.copy / LOCK).is_file() else {}
-        kept: dict[str, Entry] = {}
+        reusable: dict[str, Entry] = {}
         files: dict[str, File] = {}
         for stage in self.stages(()):
             entries = {entry["path"]: entry for entry in lock.get(stage.name, {}).get("outs", ())}
             outs = {out.path: self._file(out.path, entries.get(out.name, {})) for out in stage.outs}
             if stage.name in lock and all(outs.values()):
-                kept[stage.name] = lock[stage.name]
+                reusable[stage.name] = lock[stage.name]
                 files |= {path: file for path, file in outs.items() if file}
         imports = [os.path.relpath(path, self.root) for path in sys.path if Path(path).is_relative_to(self.root)]
-        return Start(kept, files, imports)
+        return Start(reusable, files, imports)
 
     def _file(self, path: str, entry: Entry) -> File | None:
         """Return the out that dvc.lock describes, if its content is in the cache or in git."""
@@ -144,7 +144,7 @@ def _write_tree(root: Path, index: Path, repo: Any) -> str:
     deps = sorted({dep.fs_path for stage in stages for dep in stage.deps if dep.is_in_repo})
     listed = git(root, "ls-files", "-z", "--others", "--exclude-standard", "--", *deps, index=index) if deps else ""
     if listed:
-        git(root, "add", "--pathspec-from-file=-", "--pathspec-file-nul", index=index, given=listed)
+        git(root, "add", "--pathspec-from-file=-", "--pathspec-file-nul", index=index, stdin=listed)
     return git(root, "write-tree", index=index).strip()
 
 

@@ -55,8 +55,8 @@ def run(root: Path, options: Options) -> bool:
             existing = recorder.existing()
             for configuration in grid(axes):
                 name = base.name(configuration)
-                done = f"  ({STATES['done']})" if name in existing else ""
-                print(f"{name}  {' '.join(configuration)}{done}")
+                note = f"  ({STATES['done']})" if name in existing else ""
+                print(f"{name}  {' '.join(configuration)}{note}")
             return True
         search = _search(base, axes, aim, options)
         if included := base.included():
@@ -132,17 +132,17 @@ def _keep(written: str) -> int | None:
     return int(best[1]) if best else None
 
 
-def _aim(base: Base, known: list[str], metric: str | None) -> Aim:
+def _aim(base: Base, metrics: list[str], metric: str | None) -> Aim:
     """Check a metric against those of reports/metrics.json; the project's task has the default."""
-    if not known:
+    if not metrics:
         raise UserError(f"git has no {METRICS}, so no metric is known; run `dvc repro` and commit it")
     if metric is None and base.project:
         metric = f"cv.{base.project.task.decides}"
     if metric is None:
-        names = ", ".join(known)
+        names = ", ".join(metrics)
         raise UserError(f"dvc.yaml names no project, so name the metric that decides: --metric with one of {names}")
-    if metric not in known:
-        raise UserError(f"there is no metric {metric!r} in {METRICS}; it has {', '.join(known)}")
+    if metric not in metrics:
+        raise UserError(f"there is no metric {metric!r} in {METRICS}; it has {', '.join(metrics)}")
     return Aim(metric)
 
 

@@ -109,10 +109,10 @@ class Values:
         return {key: new for key, new in values.items() if repr(self.start.get(key, ...)) != repr(new)}
 
     def _check_key(self, key: str) -> None:
-        known = {".".join(name.split(".")[:depth]) for name in self.start for depth in range(1, name.count(".") + 2)}
-        if key not in known:
-            near = difflib.get_close_matches(key, sorted(known), n=1, cutoff=0.5)
-            near += [name for name in sorted(known) if name.endswith(f".{key}")]
+        keys = {".".join(name.split(".")[:depth]) for name in self.start for depth in range(1, name.count(".") + 2)}
+        if key not in keys:
+            near = difflib.get_close_matches(key, sorted(keys), n=1, cutoff=0.5)
+            near += [name for name in sorted(keys) if name.endswith(f".{key}")]
             hint = f"did you mean {near[0]}?" if near else f"{PARAMS} has {', '.join(sorted(self.start))}"
             raise UserError(f"unknown key {key}; {hint}")
 

@@ -75,7 +75,7 @@ class Recorder:
         objects = [_store(self.cache, result.files[path]) for path in result.cached]
         with self._busy:
             self._git("read-tree", self.base.tree)
-            self._git("update-index", "--add", "-z", "--stdin", given="\0".join(self._written(trial, result)))
+            self._git("update-index", "--add", "-z", "--stdin", stdin="\0".join(self._written(trial, result)))
             tree = self._git("write-tree").strip()
         return Unrecorded(trial.name, self.head, tree, dvc_internals.dict_sha256(result.ran), objects)
 
@@ -90,7 +90,7 @@ class Recorder:
     def commit(self, result: Unrecorded) -> str:
         """Make the experiment, unless another sweep has just made it; return its commit."""
         message = f"dvc: commit experiment {result.exp_hash}"
-        commit = git(self.root, *self.identity, "commit-tree", result.tree, "-p", result.head, given=message).strip()
+        commit = git(self.root, *self.identity, "commit-tree", result.tree, "-p", result.head, stdin=message).strip()
         try:
             git(self.root, "update-ref", str(dvc_internals.ExpRefInfo(self.head, result.name)), commit, "")
         except UserError:
@@ -140,7 +140,7 @@ class Recorder:
             with suppress(ValueError, TypeError):  # where a kill has cut it
                 results.append(Unrecorded(*json.loads(line)))
         trees = "".join(f"{result.tree}\n" for result in results)
-        kinds = git(self.root, "cat-file", "--batch-check=%(objecttype)", given=trees).splitlines()
+        kinds = git(self.root, "cat-file", "--batch-check=%(objecttype)", stdin=trees).splitlines()
         return {
             result.name: result
             for result, kind in zip(results, kinds, strict=True)

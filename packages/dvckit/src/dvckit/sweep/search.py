@@ -80,13 +80,13 @@ class Search:
 
     def _trial(self, number: int) -> Trial:
         trials = self.study.get_trials(deepcopy=False)
-        known = trials[number] if number < len(trials) else None
-        if known and known.state.is_finished():
+        stored = trials[number] if number < len(trials) else None
+        if stored and stored.state.is_finished():
             self._waiting.append(None)
-            pruned = tuple(known.intermediate_values.values()) if known.state == TrialState.PRUNED else ()
-            return Trial(self._configuration(known.params), pruned=pruned)
+            pruned = tuple(stored.intermediate_values.values()) if stored.state == TrialState.PRUNED else ()
+            return Trial(self._configuration(stored.params), pruned=pruned)
         # of a trial that was left open Optuna gives the handle by its private number alone
-        trial = optuna.Trial(self.study, known._trial_id) if known else self.study.ask()  # noqa: SLF001
+        trial = optuna.Trial(self.study, stored._trial_id) if stored else self.study.ask()  # noqa: SLF001
         for key, drawn_from in self.distributions.items():
             seed = random.Random(f"{self.seed} {number} {key}").getrandbits(32)  # noqa: S311
             self.study.sampler = optuna.samplers.TPESampler(seed=seed)

@@ -80,8 +80,8 @@ class Trials:
         ran: dict[str, Entry] = {}
         written: list[Out] = []
         for stage in trial.stages:
-            entry, known = _entry(stage, params, files), self.start.lock.get(stage.name)
-            if known and _is_unchanged(known, entry, stage):
+            entry, old = _entry(stage, params, files), self.start.lock.get(stage.name)
+            if old and _is_unchanged(old, entry, stage):
                 outs = {out.path: self.start.files[out.path] for out in stage.outs}
             else:
                 outs = self._outs(stage, entry, files)
@@ -148,11 +148,11 @@ def _entry(stage: Stage, params: dict[str, Any], files: dict[str, File]) -> Entr
     return entry
 
 
-def _is_unchanged(known: Entry, entry: Entry, stage: Stage) -> bool:
+def _is_unchanged(old: Entry, entry: Entry, stage: Stage) -> bool:
     was, is_now = (
-        (of["cmd"], of.get("params"), {dep["path"]: dep["md5"] for dep in of.get("deps", ())}) for of in (known, entry)
+        (of["cmd"], of.get("params"), {dep["path"]: dep["md5"] for dep in of.get("deps", ())}) for of in (old, entry)
     )
-    return was == is_now and {out["path"] for out in known.get("outs", ())} == {out.name for out in stage.outs}
+    return was == is_now and {out["path"] for out in old.get("outs", ())} == {out.name for out in stage.outs}
 
 
 def _call(stage: Stage, watcher: Watcher) -> None:
@@ -163,10 +163,10 @@ def _call(stage: Stage, watcher: Watcher) -> None:
         watched = watcher.threshold and "watcher" in inspect.signature(main).parameters
         main(**({"watcher": watcher} if watched else {}))
         return
-    done = subprocess.run(stage.cmd, shell=True, cwd=stage.folder, capture_output=True, text=True, check=False)  # noqa: S602 - as DVC does
-    if done.returncode:
-        last = (done.stderr or done.stdout).strip().splitlines() or ["no output"]
-        raise UserError(f"the stage {stage.name} ended with exit code {done.returncode}: {last[-1]}")
+    process = subprocess.run(stage.cmd, shell=True, cwd=stage.folder, capture_output=True, text=True, check=False)  # noqa: S602 - as DVC does
+    if process.returncode:
+        last = (process.stderr or process.stdout).strip().splitlines() or ["no output"]
+        raise UserError(f"the stage {stage.name} ended with exit code {process.returncode}: {last[-1]}")
 
 
 def _copy(source: Path, target: Path) -> None:

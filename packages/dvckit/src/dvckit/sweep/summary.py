@@ -25,16 +25,16 @@ BY_INTERVALS = "by both intervals where folds hold other rows"
 def line(aim: Aim, outcome: Outcome) -> str:
     """Return a trial in one line."""
     score = f"{outcome.scores[aim.metric]:.6f}" if outcome.scores else outcome.reason
-    done = f" ({STATES['done']})" if outcome.state == "done" else ""
-    return f"{outcome.name}  {' '.join(outcome.configuration)}  {score}{done}"
+    note = f" ({STATES['done']})" if outcome.state == "done" else ""
+    return f"{outcome.name}  {' '.join(outcome.configuration)}  {score}{note}"
 
 
-def verdict(aim: Aim, outcomes: list[Outcome], kept: int, start: Outcome) -> list[str]:
+def verdict(aim: Aim, outcomes: list[Outcome], count: int, start: Outcome) -> list[str]:
     """Return the last lines of a sweep that kept so many experiments; `start` is what it started from."""
     ranked = aim.ranked(outcomes)
     lines = [f"{len(outcomes)} trials: {counts(outcomes)}"]
-    if kept < len(ranked):
-        lines.append(f"kept as experiments: the best {kept}, and those that were already done")
+    if count < len(ranked):
+        lines.append(f"kept as experiments: the best {count}, and those that were already done")
     if not ranked:
         return [*lines, "no trial has a score"]
     best, *others = ranked
@@ -61,8 +61,8 @@ def is_rival(aim: Aim, best: Outcome, other: Outcome) -> tuple[bool, str] | None
     """
     from dvckit.tasks.significance import SIGNIFICANT
 
-    if found := difference(aim, best, other):
-        return found.p_value >= SIGNIFICANT, FOLD_BY_FOLD
+    if gap := difference(aim, best, other):
+        return gap.p_value >= SIGNIFICANT, FOLD_BY_FOLD
     (one, *ends), (another, *others) = _score(aim.metric, best), _score(aim.metric, other)
     if None in ends or None in others:
         return None

@@ -34,10 +34,10 @@ STREAM = {"use_threads": False, "batch_readahead": 1, "fragment_readahead": 1}  
 
 def counted(values: "pd.Series[Any]", labels: "pd.Series[Any]") -> pd.DataFrame:
     """Count the rows of each value with each label: the index has the values, numbers sorted, the columns are the labels."""
-    codes, found = pd.factorize(values, sort=is_numeric_dtype(values), use_na_sentinel=False)
+    codes, index = pd.factorize(values, sort=is_numeric_dtype(values), use_na_sentinel=False)
     places, kinds = pd.factorize(labels)
-    counts = np.bincount(codes * len(kinds) + places, minlength=len(found) * len(kinds))
-    return pd.DataFrame(counts.reshape(len(found), len(kinds)), found, kinds)
+    counts = np.bincount(codes * len(kinds) + places, minlength=len(index) * len(kinds))
+    return pd.DataFrame(counts.reshape(len(index), len(kinds)), index, kinds)
 
 
 def quality(tables: "Mapping[str, Checked]", rules: Rules, task: "Task") -> dict[str, Any]:
@@ -80,7 +80,7 @@ def quality(tables: "Mapping[str, Checked]", rules: Rules, task: "Task") -> dict
         **({"shared_keys": list(_shared_keys(rows, schema))} if len(rows) > 1 else {}),
         **({rules.entity.check: repeated.result()} if rules.entity else {}),
     }
-    return {**report, "checks": {name: {"ok": not found, "found": found} for name, found in checks.items()}}
+    return {**report, "checks": {name: {"ok": not findings, "found": findings} for name, findings in checks.items()}}
 
 
 def _profile(table: Dataset, name: str, schema: Schema) -> tuple[dict[str, Any], bool]:
@@ -105,13 +105,13 @@ def _profile(table: Dataset, name: str, schema: Schema) -> tuple[dict[str, Any],
 
 def _counts(table: Dataset, name: str, label: pc.Expression, *, is_text: bool) -> "tuple[pd.DataFrame, pd.Series[int]]":
     """Count a column's values by label, and apart the rows of texts that no other row has: there are many names."""
-    kept, alone = [], []
+    common, alone = [], []
     for part in _parts(table, {"value": pc.field(name), "label": label}, name if is_text else None):
         counts = counted(part["value"], part["label"])
         single = (counts.sum(axis=1) == 1) & pd.notna(counts.index) & is_text & (len(counts) > TOP)
-        kept.append(counts[~single])
+        common.append(counts[~single])
         alone.append(counts[single].sum())
-    return pd.concat(kept).fillna(0).astype(int), pd.DataFrame(alone).fillna(0).sum().astype(int)
+    return pd.concat(common).fillna(0).astype(int), pd.DataFrame(alone).fillna(0).sum().astype(int)
 
 
 def _parts(
@@ -154,12 +154,12 @@ def gives_away(counts: pd.DataFrame, alone: "pd.Series[int] | int" = 0, *, numer
     the majority class: if 99 % of the rows have one class, an uninformative column is right in 99 %, too.
     """
     present = pd.notna(counts.index)
-    known = pd.DataFrame([counts[present].sum() + alone, counts[~present].sum()]).to_numpy()
-    total = int(known.sum())
-    guess = known.sum(axis=0).max() / total if total else 1.0
+    by_presence = pd.DataFrame([counts[present].sum() + alone, counts[~present].sum()]).to_numpy()
+    total = int(by_presence.sum())
+    guess = by_presence.sum(axis=0).max() / total if total else 1.0
     if total < FEW or guess == 1:
         return False
-    ways = [_by_others(counts.to_numpy()), _by_others(known)]
+    ways = [_by_others(counts.to_numpy()), _by_others(by_presence)]
     if numeric:
         ways.append(_by_threshold(counts[present].to_numpy()))
     needed = max(LEAK, 1 - (1 - guess) / 10)

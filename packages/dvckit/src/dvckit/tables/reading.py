@@ -150,10 +150,10 @@ def read_header(path: Path) -> list[str]:
 
 def check_header(path: Path, columns: list[str]) -> None:
     """Refuse (UserError) a header that is not exactly these columns in this order, and say what differs."""
-    found = read_header(path)
-    if found == columns:
+    header = read_header(path)
+    if header == columns:
         return
-    counts = Counter(found)
+    counts = Counter(header)
     faults = {
         "missing": [name for name in columns if name not in counts],
         "unknown": [name for name in counts if name not in columns],

@@ -154,20 +154,20 @@ class Schema:
         checks = []
         for limit, (check, argument, error) in LIMITS.items():
             if (value := self.about[name].get(limit)) is not None:
-                given = _whole(value) if limit == "pattern" else value
-                checks.append(getattr(pa.Check, check)(**{argument: given}, error=error.format(value)))
-        if known := self.values(name):
-            checks.append(pa.Check.isin(known, error=_one_of(known)))
+                bound = _whole(value) if limit == "pattern" else value
+                checks.append(getattr(pa.Check, check)(**{argument: bound}, error=error.format(value)))
+        if values := self.values(name):
+            checks.append(pa.Check.isin(values, error=_one_of(values)))
         return checks
 
     def _written(self, name: str) -> "list[pa.Check]":
         import pandera.pandas as pa
 
-        kind, known = self.kind(name), self.values(name)
+        kind, values = self.kind(name), self.values(name)
         if kind is str:
             return self._checks(name)
-        if known:
-            return [pa.Check.isin([str(value) for value in known], error=_one_of(known))]
+        if values:
+            return [pa.Check.isin([str(value) for value in values], error=_one_of(values))]
         return [pa.Check.str_matches(_whole(GRAMMAR[kind]), error=f"must be {NOUN[kind]}")]
 
 

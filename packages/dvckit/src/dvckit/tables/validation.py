@@ -99,12 +99,12 @@ def _pass(
             faults += schema_faults(typed, typed_schema)
             again = pc.is_in(typed[schema.key], pa.array(twice))
             faults += [(int(row), schema.key, "must be unique") for row in np.flatnonzero(again)]
-            found = reasons(text, faults)
+            by_row = reasons(text, faults)
             good = np.ones(len(text), dtype=bool)
-            good[list(found)] = False
+            good[list(by_row)] = False
             writer.write_batch(typed.filter(pa.array(good)))
             keys.append(typed[schema.key].drop_null().to_numpy())
-            bad |= {rows + row: sentences for row, sentences in found.items()}
+            bad |= {rows + row: sentences for row, sentences in by_row.items()}
             rows += len(text)
     numbers = row_numbers(np.array(list(bad), dtype=np.int64), ragged).tolist()
     rejected = dict(zip(numbers, bad.values(), strict=True)) | {number: [fault] for number, fault in ragged.items()}
@@ -158,7 +158,7 @@ def refusal(checked: Checked, max_rejected_share: float, cure: str = "") -> str:
     bad = checked.rejected
     if len(bad) <= max_rejected_share * checked.rows:
         return ""
-    lines = [f"  row {number}: {'; '.join(found)}" for number, found in list(bad.items())[:SHOWN]]
+    lines = [f"  row {number}: {'; '.join(reasons)}" for number, reasons in list(bad.items())[:SHOWN]]
     if len(bad) > SHOWN:
         lines.append(f"  and {len(bad) - SHOWN} more")
     share = f" ({len(bad) / checked.rows:.2%}, at most {max_rejected_share:.2%} may be)" if max_rejected_share else ""
@@ -187,11 +187,11 @@ def judge(
     cures = {TRAIN: raise_share, TEST: ": each must get its prediction"}
     checked: dict[str, Checked] = {}
     problems: list[str] = []
-    for name, done in running.items():
+    for name, future in running.items():
         if name == rules.submission and problems:
             continue  # it may have been derived from what is bad
         try:
-            checked[name] = done.result()
+            checked[name] = future.result()
         except UserError as error:
             problems.append(str(error))
             continue
@@ -200,11 +200,11 @@ def judge(
     tables = {name: checked[name] for name in (TRAIN, TEST) if name in checked}
     report = quality(tables, rules, task) if tables else {}
     if report:
-        problems += [f"{files[TRAIN]}: {found}" for found in report["checks"][task.target_check]["found"]]
+        problems += [f"{files[TRAIN]}: {finding}" for finding in report["checks"][task.target_check]["found"]]
     submission = rules.submission or ""
     if {TEST, submission} <= set(checked) and _keys(folder, TEST, schema) != _keys(folder, submission, schema):
-        found = f"{files[submission]}: the {schema.key}s are not those of {files[TEST]}"
-        problems.append(f"{found}; use files of one source")
+        mismatch = f"{files[submission]}: the {schema.key}s are not those of {files[TEST]}"
+        problems.append(f"{mismatch}; use files of one source")
     return Verdict(checked, problems, report)
 
 
@@ -215,5 +215,5 @@ def _keys(folder: Path, name: str, schema: Schema) -> pa.ChunkedArray:
 def rejected_rows(checked: Checked) -> pd.DataFrame:
     """Return a table with the file, the number, every reason and the text of each rejected row."""
     written = rows_as_written(checked.path, set(checked.rejected)) if checked.rejected else {}
-    rows = [(checked.path.name, row, "; ".join(found), written[row]) for row, found in checked.rejected.items()]
+    rows = [(checked.path.name, row, "; ".join(reasons), written[row]) for row, reasons in checked.rejected.items()]
     return pd.DataFrame(rows, columns=["file", "row", "reasons", "content"])

@@ -36,8 +36,8 @@ def roc_auc(truth: Labels, predictions: Floats) -> float:
 def losses(truth: Labels, predictions: Floats) -> Floats:
     """Return the log loss of each row; like scikit-learn, clip probabilities of 0 to the smallest positive one."""
     probability = np.where(truth == 1, predictions, 1 - predictions)
-    found: Floats = -np.log(np.clip(probability, np.finfo(float).eps, 1.0))
-    return found
+    values: Floats = -np.log(np.clip(probability, np.finfo(float).eps, 1.0))
+    return values
 
 
 class Binary(Task):

@@ -57,14 +57,14 @@ def _text(cell: object) -> str:
 
 def check_predictions(table: pd.DataFrame, shown: str) -> Task:
     """Return the task of a table of predictions; UserError, naming it `shown`, if it is not such a table."""
-    if lacking := [name for name in COLUMNS if name not in table]:
-        raise UserError(f"{shown} is not a table of predictions: it has no column {', '.join(lacking)}")
+    if missing := [name for name in COLUMNS if name not in table]:
+        raise UserError(f"{shown} is not a table of predictions: it has no column {', '.join(missing)}")
     binary, names = task("binary"), [str(name) for name in table]
-    found = [name for name in names if name.startswith("probability_")]
-    if sorted(found) != sorted(binary.columns(np.empty(0))):
+    probabilities = [name for name in names if name.startswith("probability_")]
+    if sorted(probabilities) != sorted(binary.columns(np.empty(0))):
         raise UserError(f"{shown} is not a table of predictions of two classes: its columns are {', '.join(names)}")
     if table["row"].duplicated().any():
         raise UserError(f"{shown} is not a table of predictions: several of its rows have the same `row`")
-    if table[found].isna().to_numpy().any() or not table[found].to_numpy().min(initial=0.0) >= 0:
+    if table[probabilities].isna().to_numpy().any() or not table[probabilities].to_numpy().min(initial=0.0) >= 0:
         raise UserError(f"{shown} is not a table of predictions: a probability in it is missing or below 0")
     return binary

@@ -129,11 +129,11 @@ def refused(ingest, capfd):
     def run():
         with pytest.raises(UserError) as raised:
             ingest()
-        said = str(raised.value)
-        assert "\n" not in said
-        assert SECRET not in said
+        message = str(raised.value)
+        assert "\n" not in message
+        assert SECRET not in message
         assert capfd.readouterr() == ("", "")
-        return said
+        return message
 
     return run
 
@@ -150,25 +150,25 @@ def test_a_token_in_a_file_is_used_and_stays_the_only_thing_there(server, home, 
     assert [path.name for path in home.rglob("*") if path.is_file()] == ["access_token"]
 
 
-def test_without_the_client_the_sentence_says_how_to_install_it(monkeypatch, refused):
+def test_without_the_client_the_error_names_the_command_to_install_it(monkeypatch, refused):
     monkeypatch.setitem(sys.modules, "kaggle", None)
 
     assert refused() == "dataset.source is kaggle, and Kaggle's client is not installed; run: uv sync --extra kaggle"
 
 
-def test_without_a_token_the_sentence_says_where_to_get_one(server, refused):
+def test_without_a_token_the_error_names_where_to_get_one(server, refused):
     assert refused() == f"Kaggle needs a token, and there is none; {module.HOW_TO}"
     assert server.tokens == []
 
 
-def test_a_refused_key_is_told_from_none(server, token, refused):
+def test_a_refused_key_and_a_missing_key_differ(server, token, refused):
     server.answers[CALL] = (401, {"code": 401, "message": "Unauthenticated"})
 
     assert refused() == f"Kaggle does not accept the token that it finds; {module.HOW_TO}"
 
 
 @pytest.mark.parametrize("answer", [(401, b""), (403, b""), (200, {"active": False})])
-def test_a_refused_token_is_told_from_none(server, home, monkeypatch, refused, answer):
+def test_a_refused_token_and_a_missing_token_differ(server, home, monkeypatch, refused, answer):
     monkeypatch.setenv("KAGGLE_API_TOKEN", SECRET)
     server.answers[WHO] = answer
 
@@ -179,7 +179,7 @@ def test_a_refused_token_is_told_from_none(server, home, monkeypatch, refused, a
     ("body", "reason"),
     [({"code": 403, "message": RULES}, RULES), (b"", f"403 Client Error: Forbidden for url: {CALL}")],
 )
-def test_rules_not_accepted_are_named_with_their_page(server, token, refused, body, reason):
+def test_unaccepted_rules_are_reported_with_their_page(server, token, refused, body, reason):
     server.answers[CALL] = (403, body)
 
     assert refused() == (
@@ -188,17 +188,17 @@ def test_rules_not_accepted_are_named_with_their_page(server, token, refused, bo
     )
 
 
-def test_no_network_is_one_sentence(home, token, refused):
+def test_no_network_gives_one_error(home, token, refused):
     assert refused() == ("Kaggle cannot be reached; check the network, or use another dataset.source")
 
 
-def test_another_failure_is_told_in_the_clients_last_line(server, token, refused):
+def test_another_failure_is_reported_by_the_clients_last_line(server, token, refused):
     server.answers[CALL] = (500, b"")
 
     assert refused() == f"Kaggle's client failed: 500 Server Error: Internal Server Error for url: {CALL}"
 
 
-def test_the_client_is_not_waited_for_for_ever(server, token, refused, monkeypatch):
+def test_the_client_has_a_timeout(server, token, refused, monkeypatch):
     server.answers[CALL] = (200, "hang")
     monkeypatch.setattr(module, "TIMEOUT", 2)
 

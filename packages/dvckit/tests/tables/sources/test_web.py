@@ -163,7 +163,7 @@ def test_a_damaged_file_in_the_cache_is_downloaded_again(serve, ingest, cache):
     assert mirror.asked == [("train.csv", None)]
 
 
-def test_the_next_mirror_serves_when_the_first_refuses_or_lacks_the_file(serve, ingest, closed):
+def test_the_next_mirror_is_used_when_the_first_refuses_or_lacks_the_file(serve, ingest, closed):
     assert ingest(closed, serve(files={}).url, serve().url) == FILES
 
 
@@ -225,7 +225,7 @@ def test_a_good_mirror_is_not_blamed_for_the_wrong_half_of_another(serve, ingest
     assert ingest(wrong.url, serve().url) == FILES
 
 
-def test_a_slow_mirror_that_lives_is_waited_for(serve, ingest):
+def test_a_slow_mirror_is_waited_for(serve, ingest):
     mirror = serve("slow")  # the whole takes longer than TIMEOUT, a piece does not
 
     assert ingest(mirror.url) == FILES
@@ -233,18 +233,18 @@ def test_a_slow_mirror_that_lives_is_waited_for(serve, ingest):
 
 
 @pytest.mark.parametrize("how", ["stall", "stall halfway"])
-def test_a_mirror_that_stalls_is_left(serve, ingest, how):
+def test_a_stalled_mirror_is_abandoned(serve, ingest, how):
     mirror = serve(how, how)
 
     assert ingest(mirror.url, serve().url) == FILES
     assert [name for name, _ in mirror.asked] == ["train.csv", "test.csv"]
 
 
-def test_a_server_error_may_pass(serve, ingest):
+def test_a_server_error_is_retried(serve, ingest):
     assert ingest(serve(503, 503).url) == FILES
 
 
-def test_attempts_end(serve, ingest):
+def test_attempts_are_limited(serve, ingest):
     mirror = serve(*[503] * 99)
 
     with pytest.raises(UserError, match="503"):
@@ -252,7 +252,7 @@ def test_attempts_end(serve, ingest):
     assert len(mirror.asked) == module.ATTEMPTS
 
 
-def test_when_all_fail_the_sentence_names_each_mirror_with_its_reason(serve, ingest, closed, monkeypatch):
+def test_when_all_fail_the_error_names_each_mirror_and_its_reason(serve, ingest, closed, monkeypatch):
     monkeypatch.setattr(module, "ATTEMPTS", 1)
     wrong = b"<html>"
     faulty = {

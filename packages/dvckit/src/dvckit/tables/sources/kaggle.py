@@ -44,7 +44,7 @@ def download(competition: str, files: Sequence[str], folder: Path) -> None:
 def _download(competition: str, folder: str) -> None:
     command = ["--no-warn", "competitions", "download", "-c", competition, "-p", folder, "--quiet"]
     try:
-        done = subprocess.run(
+        process = subprocess.run(
             [sys.executable, "-m", "kaggle", *command],
             stdin=subprocess.DEVNULL,
             capture_output=True,
@@ -55,8 +55,8 @@ def _download(competition: str, folder: str) -> None:
         )
     except subprocess.TimeoutExpired:
         raise UserError(f"Kaggle did not finish within {TIMEOUT} s; check the network and try again") from None
-    if done.returncode:
-        raise UserError(_problem(done.stdout + done.stderr, competition))
+    if process.returncode:
+        raise UserError(_problem(process.stdout + process.stderr, competition))
 
 
 def _problem(output: str, competition: str) -> str:
@@ -64,8 +64,8 @@ def _problem(output: str, competition: str) -> str:
     last = _without_secrets(output.strip().rpartition("\n")[2])
     if "Authentication required" in output or "401 Client Error" in output:
         # the client says the same in both cases
-        found = "does not accept the token that it finds" if _has_token() else "needs a token, and there is none"
-        return f"Kaggle {found}; {HOW_TO}"
+        reason = "does not accept the token that it finds" if _has_token() else "needs a token, and there is none"
+        return f"Kaggle {reason}; {HOW_TO}"
     if re.search("Max retries exceeded|Connection aborted|Connection broken|timed out", output):
         return "Kaggle cannot be reached; check the network, or use another dataset.source"
     if re.search("403 Client Error|rules|[Pp]ermission", last):
