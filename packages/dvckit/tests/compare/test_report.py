@@ -35,7 +35,7 @@ def comparison(*verdicts):
     candidates = [
         Candidate(
             Named(name=f"[red]{place}|", commit="2" * 40),
-            [judged(verdict, metric) for verdict, metric in zip(of_one, TASK.metrics, strict=True)],
+            [judged(verdict, metric) for verdict, metric in zip(of_one, TASK.metrics[:3], strict=True)],
             {"params": {f"key{n}": {"new": None} for n in range(30)}, "code": {}},
         )
         for place, of_one in enumerate(verdicts)

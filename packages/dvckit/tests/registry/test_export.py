@@ -108,19 +108,19 @@ def recomputed(root):
     recipe = Recipe(FEATURES, task(TASK), model)
     train, holdout = (pd.read_parquet(root / f"data/processed/{part}.parquet") for part in ("train", "holdout"))
     params = YAML(typ="safe").load(root / "params.yaml")
-    truth, chance = holdout[TARGET], recipe.predict(holdout)
-    predicted = recipe.task.labels(chance)
+    truth, probability = holdout[TARGET], recipe.predict(holdout)
+    predicted = recipe.task.labels(probability)
     scores = {
         "accuracy": sklearn_metrics.accuracy_score(truth, predicted),
-        "roc_auc": sklearn_metrics.roc_auc_score(truth, chance),
+        "roc_auc": sklearn_metrics.roc_auc_score(truth, probability),
         "f1": sklearn_metrics.f1_score(truth, predicted),
         "precision": sklearn_metrics.precision_score(truth, predicted),
         "recall": sklearn_metrics.recall_score(truth, predicted),
-        "log_loss": sklearn_metrics.log_loss(truth, chance),
+        "log_loss": sklearn_metrics.log_loss(truth, probability),
     }
     intervals = {
         "accuracy": wilson(int((truth == predicted).sum()), len(truth)),
-        "roc_auc": roc_auc_interval(truth, chance),
+        "roc_auc": roc_auc_interval(truth, probability),
     }
     rows = {("hold-out", name): (value, *intervals.get(name, ())) for name, value in scores.items()}
     folds = params["evaluate"]["folds"]
@@ -150,7 +150,7 @@ def test_every_score_of_the_model_card_is_that_of_the_model(project, exported):
     for key, numbers in shown.items():
         assert [float(number) for number in numbers if number] == pytest.approx(expected[key], abs=6e-7), key
     results = front_matter(exported)["model-index"][0]["results"][0]["metrics"]
-    assert [result["type"] for result in results] == ["accuracy", "roc_auc", "f1", "precision", "recall", "log_loss"]
+    assert [result["type"] for result in results] == ["accuracy", "roc_auc", "log_loss", "f1", "precision", "recall"]
     assert [[r["value"]] for r in results] == [
         pytest.approx(expected["hold-out", r["type"]][:1], abs=6e-7) for r in results
     ]
