@@ -7,8 +7,10 @@ from cyclonedx.schema import SchemaVersion
 from cyclonedx.validation.json import JsonStrictValidator
 from ruamel.yaml import YAML
 
+from dvckit.core.errors import UserError
 from dvckit.registry.export import export
-from dvckit.registry.facts import differing
+from dvckit.registry.facts import differing, facts
+from dvckit.registry.tags import model_version
 from dvckit.repository.revision import Revision
 
 
@@ -72,6 +74,21 @@ def test_the_card_describes_the_data_and_their_source(export_version, source, wo
     folder = export_version({"dataset": source})
 
     assert f"Beams of a warehouse ({words}" in (folder / "README.md").read_text()
+
+
+@pytest.mark.parametrize("content", ["stages: {}", None])
+def test_a_version_whose_lock_lacks_the_model_is_incomplete(tiny, content):
+    """The tag was made by hand: `dvckit models register` refuses such a commit."""
+    project = tiny()
+    (project.root / "dvc.lock").unlink()
+    if content:
+        (project.root / "dvc.lock").write_text(content)
+    project.commit("without the model")
+    project.ok("git", "tag", "-a", "-m", "by hand", "grades@v1.1.0")
+
+    expected = r"grades@v1\.1\.0 is incomplete: no dvc\.lock of its commit names fitted/model\.skops; register one that"
+    with pytest.raises(UserError, match=expected):
+        facts(model_version(project.root, "v1.1.0"))
 
 
 @pytest.fixture

@@ -67,6 +67,8 @@ def facts(version: Version) -> dict[str, Any]:
     revision = version.revision
     results = {path: _result(version, path) for path in required(revision)[1:]}
     card, evaluation = results[revision.model.card], results[EVALUATION.as_posix()]
+    if revision.model.path not in revision.md5s:  # the tag was made by hand
+        raise _incomplete(version, f"no dvc.lock of its commit names {revision.model.path}")
     model = _outputs(revision.stages)[revision.model.path]
     code = {"commit": revision.commit, "repository": revision.repository}
     differs, source, licence = differing(revision), _source(revision), revision.about.get("license")
@@ -95,9 +97,11 @@ def _result(version: Version, path: str) -> Any:
     try:
         return json.loads(version.revision.file(path) or b"")
     except ValueError:
-        raise UserError(
-            f"{version.tag} is incomplete: its commit has no {path}; register one that `dvc repro -P` made"
-        ) from None
+        raise _incomplete(version, f"its commit has no {path}") from None
+
+
+def _incomplete(version: Version, fault: str) -> UserError:
+    return UserError(f"{version.tag} is incomplete: {fault}; register one that `dvc repro -P` made")
 
 
 def _outputs(stages: Stages) -> dict[str, dict[str, Any]]:
