@@ -8,9 +8,9 @@ def test_help_names_every_command(fresh):
         assert command in output
 
 
-def test_check_finds_the_key_that_no_stage_reads(fresh):
+def test_check_finds_the_key_that_no_stage_reads(fresh, write_params):
     """DVC itself never looks at a top-level key that no stage names."""
-    fresh.edit("params.yaml", ("dataset:  ", "sede: 1\ndataset:  "))
+    write_params(fresh.root, ("dataset:  ", "sede: 1\ndataset:  "))
 
     result = fresh.run("dvckit", "check")
 

@@ -54,24 +54,24 @@ def test_another_python_is_reported(fresh):
         ("rows: 1309", "rows: [", "WRONG   params.yaml is not valid YAML: "),
     ],
 )
-def test_params_that_dvc_never_reads_are_reported(fresh, old, new, line):
-    fresh.edit("params.yaml", (old, new))
+def test_params_that_dvc_never_reads_are_reported(fresh, write_params, old, new, line):
+    write_params(fresh.root, (old, new))
 
     (finding,) = params(Clone(fresh.root))
 
     assert str(finding).startswith(line)
 
 
-def test_a_section_that_dvc_yaml_itself_reads_is_known(fresh):
-    fresh.edit("params.yaml", ("dataset:  ", "sizes: {big: 1}\ndataset:  "))
+def test_a_section_that_dvc_yaml_itself_reads_is_known(fresh, write_params):
+    write_params(fresh.root, ("dataset:  ", "sizes: {big: 1}\ndataset:  "))
     fresh.edit("dvc.yaml", ("metrics:\n", "  later:\n    cmd: echo ${sizes.big}\nmetrics:\n"))
 
     assert [finding.level for finding in params(Clone(fresh.root))] == ["ok"]
 
 
-def test_without_the_libraries_of_a_project_params_are_still_read(fresh, monkeypatch):
+def test_without_the_libraries_of_a_project_params_are_still_read(fresh, write_params, monkeypatch):
     monkeypatch.setitem(sys.modules, "dvckit.core.params", None)
-    fresh.edit("params.yaml", ("rows: 1309", "rows: ["))
+    write_params(fresh.root, ("rows: 1309", "rows: ["))
 
     assert wrong(params, fresh)[0].startswith("WRONG   params.yaml cannot be read in the workspace: ")
 
