@@ -8,7 +8,8 @@ import codecs
 import csv
 import stat
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from contextlib import closing
 from itertools import accumulate, takewhile
 from pathlib import Path
 from typing import Any, NoReturn
@@ -119,12 +120,13 @@ def _check_quotes(path: Path, offset: int, block: bytes, opened: int) -> int:
 
 def _refuse(path: Path, offset: int, fault: str) -> NoReturn:
     """Raise UserError with the row of a byte; the quotes before that byte are well formed."""
-    ends = accumulate(map(len, _rows(path, "latin-1")))  # a character a byte
-    row = sum(1 for _ in takewhile(lambda end: end <= min(offset, path.stat().st_size - 1), ends))
+    last = min(offset, path.stat().st_size - 1)
+    with closing(_rows(path, "latin-1")) as rows:  # a character a byte
+        row = sum(1 for _ in takewhile(lambda end: end <= last, accumulate(map(len, rows))))
     raise UserError(f"{path}: {f'row {row}' if row else 'the header'} {fault} (byte {offset})")
 
 
-def _rows(path: Path, encoding: str) -> Iterator[str]:
+def _rows(path: Path, encoding: str) -> Generator[str]:
     """Yield the text of each row, the header first, with its line end and the empty lines before it."""
     row: list[str] = []
     inside = False  # a quote is open at the end of the line
