@@ -10,6 +10,7 @@ from ruamel.yaml import YAML
 from dvckit.core.errors import UserError
 from dvckit.registry.export import export
 from dvckit.registry.facts import differing, facts
+from dvckit.registry.registry import models
 from dvckit.registry.tags import model_version
 from dvckit.repository.revision import Revision
 
@@ -89,6 +90,16 @@ def test_a_version_whose_lock_lacks_the_model_is_incomplete(tiny, content):
     expected = r"grades@v1\.1\.0 is incomplete: no dvc\.lock of its commit names fitted/model\.skops; register one that"
     with pytest.raises(UserError, match=expected):
         facts(model_version(project.root, "v1.1.0"))
+
+
+@pytest.mark.parametrize("content", ["[]", '{"holdout": 0.8}', '{"holdout": {"f1": null, "auc": "x"}}', "{"])
+def test_metrics_of_another_form_are_no_scores_in_the_list(tiny, content):
+    project = tiny()
+    (project.root / "reports/metrics.json").write_text(content)
+    project.commit("other metrics")
+    project.ok("git", "tag", "-a", "-m", "by hand", "grades@v1.1.0")
+
+    assert [scores for _, scores in models(project.root)] == [{}, {"accuracy": 0.5}]
 
 
 @pytest.fixture

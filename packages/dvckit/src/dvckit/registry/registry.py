@@ -1,11 +1,14 @@
 """`dvckit models`: the versions of the model, and which of them are in which stage."""
 
 import json
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 from dvckit.core.errors import UserError
 from dvckit.core.grid import Grid, terminal
 from dvckit.core.layout import METRICS, PARAMS
+from dvckit.core.mappings import leaves
 from dvckit.registry.facts import differing, required
 from dvckit.registry.tags import STAGE, Bump, Version, assign, model_version, tag_version, versions
 from dvckit.repository.locks import paths_of
@@ -15,6 +18,7 @@ from dvckit.repository.programs import git, git_files
 from dvckit.repository.remotes import cloned, missing_in_remote
 from dvckit.repository.revision import Revision
 
+PREFIX = "holdout."
 SHOWN = 2  # scores of the hold-out that the list of versions shows
 
 
@@ -29,10 +33,11 @@ def _holdout(root: Path, history: list[Version]) -> list[dict[str, float]]:
     """Return the hold-out scores of each version; none where its commit has none in git."""
     scores = []
     for content in git_files(root, [(str(version.revision.commit), METRICS.as_posix()) for version in history]):
-        try:
-            scores.append(dict(json.loads(content or b"{}").get("holdout", {})))
-        except ValueError:
-            scores.append({})
+        metrics: dict[str, Any] = {}
+        with suppress(ValueError):
+            metrics = dict(leaves(json.loads(content or b"{}")))
+        numbers = {key: value for key, value in metrics.items() if isinstance(value, int | float)}
+        scores.append({key.removeprefix(PREFIX): value for key, value in numbers.items() if key.startswith(PREFIX)})
     return scores
 
 
