@@ -1,10 +1,12 @@
 import re
+import shutil
 
 import pytest
 
 from dvckit.core.errors import UserError
 from dvckit.core.params import read
 from dvckit.repository.dvc_internals import apply_overrides
+from dvckit.testing import Repository
 from titanic.modeling.pipelines import Train
 from titanic.project import PROJECT
 
@@ -160,11 +162,11 @@ OVERRIDES = [
 
 
 @pytest.fixture(scope="module")
-def reproduced(_source, tmp_path_factory):
-    """The project with its real parameters, reproduced and committed; its outputs beside it."""
-    project = _source.clone(tmp_path_factory.mktemp("wrong") / "titanic")
-    project.ok("dvc", "repro", "--all-pipelines")
-    project.commit("reproduced")
+def reproduced(_small, tmp_path_factory):
+    """The project with the parameters of the tests, reproduced and committed; its outputs beside it."""
+    root = tmp_path_factory.mktemp("wrong") / "titanic"
+    shutil.copytree(_small.root, root, symlinks=True)
+    project = Repository(root)
     return project, project.outputs()
 
 
