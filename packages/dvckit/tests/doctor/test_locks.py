@@ -10,7 +10,6 @@ from dvc.utils.serialize import parse_yaml
 
 from dvckit.core.errors import UserError
 from dvckit.doctor.clone import Clone
-from dvckit.doctor.doctor import doctor, fix
 from dvckit.doctor.locks import of_dvc, pipelines
 from dvckit.repository.dvc_internals import check_lock
 from dvckit.repository.locks import read_lock
@@ -22,20 +21,6 @@ def lines(look, project):
 
 def wrong(look, project):
     return [line for line in lines(look, project) if line.startswith("WRONG")]
-
-
-def fixed(project):
-    """The lines of what was fixed; nothing is left to fix."""
-    lines = []
-    fix(project.root, lines.append)
-    assert [line for line in lines if not line.startswith("fixed")] == []
-    return "\n".join(lines)
-
-
-def examined(project, *, fix_first=False):
-    """Whether nothing is wrong, and the lines that say it."""
-    lines = []
-    return doctor(project.root, lines.append, fix_first=fix_first), "\n".join(lines)
 
 
 def hold(project, pid, age=0.0):
@@ -55,7 +40,7 @@ def ended():
 
 
 @pytest.mark.parametrize("content", [b"", b'{"write": {"a', b'{"write": 3}'])
-def test_an_unreadable_rwlock_stops_dvc_until_it_is_fixed(toy, content):
+def test_an_unreadable_rwlock_stops_dvc_until_it_is_fixed(toy, content, examined):
     (toy.root / ".dvc/tmp/rwlock").write_bytes(content)
     assert toy.run("dvc", "repro").code != 0
 
@@ -74,7 +59,7 @@ def test_an_rwlock_of_ended_processes_is_reported(toy, ended):
     assert f"names processes that have ended ({ended})" in wrong(of_dvc, toy)[0]
 
 
-def test_a_zombie_process_holds_no_lock(toy):
+def test_a_zombie_process_holds_no_lock(toy, fixed):
     """DVC waits for that one, too: it keeps its number until its parent has asked how it ended."""
     with subprocess.Popen(["sleep", "60"]) as process:
         process.kill()
@@ -85,7 +70,7 @@ def test_a_zombie_process_holds_no_lock(toy):
         assert not path.exists()
 
 
-def test_a_reused_process_id_holds_no_lock(toy):
+def test_a_reused_process_id_holds_no_lock(toy, fixed):
     """DVC itself waits for that process: it only asks whether there is one."""
     path = hold(toy, os.getpid(), age=10_000_000)
 
@@ -94,7 +79,7 @@ def test_a_reused_process_id_holds_no_lock(toy):
     assert not path.exists()
 
 
-def test_a_lock_of_a_living_process_is_left(toy):
+def test_a_lock_of_a_living_process_is_left(toy, fixed):
     path = hold(toy, os.getpid())
 
     assert wrong(of_dvc, toy) == []
@@ -110,7 +95,7 @@ def leave_locks(project):
     return locks
 
 
-def test_locks_of_a_killed_git_are_removed(toy):
+def test_locks_of_a_killed_git_are_removed(toy, fixed):
     locks = leave_locks(toy)
     assert toy.run("git", "add", "--all").code != 0
 
@@ -143,7 +128,7 @@ def test_a_running_dvc_is_not_disturbed(toy):
     assert (toy.root / ".dvc/tmp/rwlock").exists()
 
 
-def test_the_lock_of_an_ended_process_is_removed_where_locks_are_links(toy, ended):
+def test_the_lock_of_an_ended_process_is_removed_where_locks_are_links(toy, ended, fixed):
     toy.ok("dvc", "config", "--local", "core.hardlink_lock", "true")
     lock = toy.root / ".dvc/tmp/lock"
     lock.write_text(f"{lock}|{os.uname().nodename}|{ended}|12345")
@@ -211,7 +196,7 @@ def test_an_empty_lock_is_reported_in_plain_words(toy):
     assert "dvc.lock cannot be read: it is not what DVC writes; run `git" in wrong(pipelines, toy)[0]
 
 
-def test_a_cut_lock_is_that_of_head_again(toy):
+def test_a_cut_lock_is_that_of_head_again(toy, examined):
     before = toy.outputs()
     whole = cut(toy, 0.5)
     left = (toy.root / "dvc.lock").read_bytes()
@@ -226,7 +211,7 @@ def test_a_cut_lock_is_that_of_head_again(toy):
     assert toy.outputs() == before
 
 
-def test_a_lock_that_git_does_not_have_is_rebuilt(toy):
+def test_a_lock_that_git_does_not_have_is_rebuilt(toy, fixed):
     before = toy.outputs()
     toy.ok("git", "rm", "--quiet", "--cached", "dvc.lock")
     toy.ok("git", "commit", "--quiet", "--message", "no lock")
@@ -239,7 +224,7 @@ def test_a_lock_that_git_does_not_have_is_rebuilt(toy):
     assert toy.outputs() == before
 
 
-def test_a_lock_that_is_a_folder_is_set_aside(toy):
+def test_a_lock_that_is_a_folder_is_set_aside(toy, fixed):
     (toy.root / "reports/dvc.lock").unlink()
     (toy.root / "reports/dvc.lock").mkdir()
 
@@ -248,7 +233,7 @@ def test_a_lock_that_is_a_folder_is_set_aside(toy):
     assert "fixed   reports/dvc.lock is that of HEAD again" in output
 
 
-def test_the_command_for_conflict_markers_works_as_it_is(toy):
+def test_the_command_for_conflict_markers_works_as_it_is(toy, fixed):
     for branch, bands in {"left": "20, 35", "right": "21, 35"}.items():
         toy.ok("git", "checkout", "--quiet", "-b", branch, "main")
         toy.edit("params.yaml", ("18, 35", bands))

@@ -6,7 +6,6 @@ from itertools import cycle, product
 import pytest
 
 from dvckit.doctor.clone import Clone
-from dvckit.doctor.doctor import doctor, fix
 from dvckit.doctor.objects import external, objects, outputs
 from dvckit.repository.objects import file_md5, folder_object, object_path
 from dvckit.repository.revision import Revision
@@ -39,20 +38,6 @@ def lines(look, project):
     return [str(finding) for finding in look(Clone(project.root))]
 
 
-def fixed(project):
-    """The lines of what was fixed; nothing is left to fix."""
-    lines = []
-    fix(project.root, lines.append)
-    assert [line for line in lines if not line.startswith("fixed")] == []
-    return "\n".join(lines)
-
-
-def examined(project, *, fix_first=False):
-    """Whether nothing is wrong, and the lines that say it."""
-    lines = []
-    return doctor(project.root, lines.append, fix_first=fix_first), "\n".join(lines)
-
-
 def object_of(project, path, store=".dvc/cache"):
     return object_path(project.root / store, Revision(project.root).md5s[path])
 
@@ -69,7 +54,7 @@ def added(toy):
 
 
 @pytest.mark.parametrize("store", STORES)
-def test_every_damaged_object_is_found_and_repaired(toy, store):
+def test_every_damaged_object_is_found_and_repaired(toy, store, examined):
     before = toy.outputs()
     every = sorted((toy.root / STORES[store]).glob("files/md5/??/*"))
     for path, (how, mode) in zip(every, cycle(product([truncate, flip], [0o444, 0o644])), strict=False):
@@ -100,7 +85,7 @@ def test_dvc_trusts_what_doctor_finds(toy):
 
 
 @pytest.mark.parametrize("link", ["copy", "hardlink", "symlink"])
-def test_an_object_that_is_intact_nowhere_is_set_aside_and_rebuilt(toy, link):
+def test_an_object_that_is_intact_nowhere_is_set_aside_and_rebuilt(toy, link, fixed):
     toy.ok("dvc", "config", "--local", "cache.type", link)
     toy.edit("params.yaml", ("18, 35", "20, 35"))
     toy.ok("dvc", "repro", "featurize")
@@ -119,7 +104,7 @@ def test_an_object_that_is_intact_nowhere_is_set_aside_and_rebuilt(toy, link):
     assert toy.outputs() == before
 
 
-def test_links_to_a_damaged_object_are_repaired(toy):
+def test_links_to_a_damaged_object_are_repaired(toy, fixed):
     toy.ok("dvc", "config", "--local", "cache.type", "hardlink")
     toy.ok("dvc", "checkout", "--relink")
     before = toy.outputs()
@@ -131,7 +116,7 @@ def test_links_to_a_damaged_object_are_repaired(toy):
     assert toy.outputs() == before
 
 
-def test_an_edited_file_is_not_used_as_a_copy(toy):
+def test_an_edited_file_is_not_used_as_a_copy(toy, fixed):
     damaged(object_of(toy, FEATURES), truncate)
     (toy.root / FEATURES).write_bytes(b"mine")
 
@@ -141,7 +126,7 @@ def test_an_edited_file_is_not_used_as_a_copy(toy):
     assert (toy.root / FEATURES).read_bytes() == b"mine"
 
 
-def test_the_object_of_a_folder_is_rebuilt_from_the_folder(added):
+def test_the_object_of_a_folder_is_rebuilt_from_the_folder(added, fixed):
     folder = next((added.root / ".dvc/cache").rglob("*.dir"))
     whole = folder.read_bytes()
     assert folder_object(added.root / "data/external/mine") == whole
@@ -153,7 +138,7 @@ def test_the_object_of_a_folder_is_rebuilt_from_the_folder(added):
     assert folder.read_bytes() == whole
 
 
-def test_a_member_of_a_folder_is_a_copy_too(added):
+def test_a_member_of_a_folder_is_a_copy_too(added, fixed):
     content = file_md5(added.root / "data/external/mine/b.csv")
     damaged(object_path(added.root / ".dvc/cache", content), truncate)
 
