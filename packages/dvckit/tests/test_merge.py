@@ -1,6 +1,8 @@
 import json
 import re
 import shutil
+import subprocess
+import sys
 
 import pytest
 from dvc.schema import COMPILED_LOCKFILE_SCHEMA
@@ -304,6 +306,27 @@ def test_stages_that_a_branch_turned_round_are_merged():
     ours = {"clean": cleaning("1"), "fit": entry(trees=2)}
 
     assert merge_stages({"clean": cleaning("1"), "fit": entry()}, ours, turned) == {"clean": turned["clean"]}
+
+
+IN_CIRCLES = """
+from dvckit.merge import merge_stages
+
+def entry(deps, out, md5):
+    return {"cmd": "run", "deps": [{"path": dep, "md5": "1"} for dep in deps], "outs": [{"path": out, "md5": md5}]}
+
+ours = {"a": entry("ab", "a", "1")}
+theirs = {"a": entry("a", "a", "1"), "b": entry("b", "a", "1"), "c": entry("a", "b", "2")}
+print(list(merge_stages({}, ours, theirs)), list(merge_stages({}, theirs, ours)))
+"""
+
+
+@pytest.mark.parametrize("seed", ["0", "4", "5"])
+def test_stages_in_circles_are_merged_alike_in_every_process(seed):
+    command = [sys.executable, "-c", IN_CIRCLES]
+
+    output = subprocess.run(command, env={"PYTHONHASHSEED": seed}, capture_output=True, text=True, check=True).stdout
+
+    assert output == "['c'] ['c']\n"
 
 
 ENTRIES = st.builds(

@@ -84,7 +84,8 @@ def _upstream_first(locks: list[Stages]) -> list[str]:
         needs[name].update(*(makers.get(path, ()) for path in _digests(entry, "deps")))
     while True:
         try:
-            return list(TopologicalSorter(needs).static_order())
+            # sorted: the order of a set is another in each process, and where a cycle is cut would depend on it
+            return list(TopologicalSorter({name: sorted(of) for name, of in needs.items()}).static_order())
         except CycleError as error:  # one branch turned two stages round, or paths are of different working folders
             first, second = error.args[1][:2]
             needs[second].remove(first)
