@@ -15,6 +15,7 @@ from secrets import token_hex
 from typing import NamedTuple
 
 from distributed import Client, Future, get_worker
+from distributed.client import FutureCancelledError
 
 from dvckit.core.errors import UserError, one_line
 from dvckit.sweep.base import Base
@@ -24,6 +25,7 @@ from dvckit.sweep.trial import Outcome, Result, Trial
 from dvckit.sweep.worker import Worker, Workers
 
 CONNECT = 10  # seconds
+ATTEMPTS = 3  # at a trial whose data a worker took with it
 _WORKERS: dict[str, Workers] = {}  # of this process, which is a Dask worker, by what they start from
 
 
@@ -78,18 +80,24 @@ def runner(base: Base, address: str) -> Iterator[Runner]:
         if not (threads := sum(client.nthreads().values())):
             raise UserError(f"--scheduler {address} has no workers; start some: dask worker {address}")
         shipment = pack(base)
-        sent = client.scatter(shipment, broadcast=True, hash=False)
+        sent = [client.scatter(shipment, broadcast=True, hash=False)]
         futures: list[Future[Result | Outcome]] = []
 
         def answer(trial: Trial) -> Result | Outcome:
-            futures.append(future := client.submit(run, sent, trial, pure=False))
-            try:
-                result: Result | Outcome = future.result()
-            except Exception as error:  # noqa: BLE001 - Dask gives up a trial that has cost it several workers
-                return trial.failed(f"{type(error).__name__}: {one_line(error)}")
-            finally:
-                futures.remove(future)
-            return result
+            for attempt in range(ATTEMPTS):
+                futures.append(future := client.submit(run, sent[-1], trial, pure=False))
+                try:
+                    result: Result | Outcome = future.result()
+                except Exception as error:  # noqa: BLE001 - Dask gives up a trial that has cost it several workers
+                    if not isinstance(error, FutureCancelledError) or attempt + 1 == ATTEMPTS:
+                        return trial.failed(f"{type(error).__name__}: {one_line(error)}")
+                    # a worker that died had the only copy of what trials start from
+                    sent.append(client.scatter(shipment, broadcast=True, hash=False))
+                else:
+                    return result
+                finally:
+                    futures.remove(future)
+            raise AssertionError
 
         def end() -> None:
             if client.status == "running":
