@@ -31,7 +31,7 @@ def passengers(tmp_path_factory: pytest.TempPathFactory) -> Callable[[int, int],
     def passengers(seed: int, rows: int) -> pd.DataFrame:
         folder = tmp_path_factory.mktemp("made-up")
         write_passengers(seed, 2 * rows, folder / "train.csv", folder / "test.csv")
-        check(folder / "train.csv", folder / "train.parquet", RULES.schema, RULES.columns("train"))
+        check(folder / "train.csv", folder / "train.parquet", RULES.schema, RULES.fields("train"))
         return pd.read_parquet(folder / "train.parquet").head(rows)
 
     return passengers

@@ -21,7 +21,7 @@ from dvckit.tasks import task
 from titanic.dataset.synthetic import write_passengers
 from titanic.schema import RULES, TASK, Clean
 
-COLUMNS = {name: RULES.columns(name) for name in RULES.names()}
+COLUMNS = {name: RULES.fields(name) for name in RULES.names}
 
 HEADER = ",".join(COLUMNS["train"])
 AT = {name: place for place, name in enumerate(COLUMNS["train"])}

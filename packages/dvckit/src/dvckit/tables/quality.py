@@ -16,7 +16,7 @@ from pandas.api.types import is_numeric_dtype
 from pyarrow.dataset import Dataset, dataset
 
 from dvckit.core.layout import TEST, TRAIN
-from dvckit.tables.schema import Entity, Rules, Schema
+from dvckit.tables.schema import ROW, Entity, Rules, Schema
 
 if TYPE_CHECKING:
     from dvckit.tables.validation import Checked
@@ -77,7 +77,7 @@ def quality(tables: "Mapping[str, Checked]", rules: Rules, task: "Task") -> dict
             for (name, column), (_, leaks) in profiles.items()
             if leaks
         ],
-        **({"shared_keys": list(_shared_keys(rows, schema))} if len(rows) > 1 else {}),
+        **({"shared_keys": list(_shared_keys(rows, schema))} if len(rows) > 1 and schema.key != ROW else {}),
         **({rules.entity.check: repeated.result()} if rules.entity else {}),
     }
     return {**report, "checks": {name: {"ok": not findings, "found": findings} for name, findings in checks.items()}}
@@ -88,7 +88,7 @@ def _profile(table: Dataset, name: str, schema: Schema) -> tuple[dict[str, Any],
     profile: dict[str, Any] = {"type": schema.kind(name).__name__, "missing": 0}
     if name == schema.key:  # unique by now
         keys = table.to_table([name])[name].to_numpy()
-        return profile | {"distinct": len(keys)} | _range(keys), False
+        return profile | {"distinct": len(keys)} | (_range(keys) if schema.kind(name) is int else {}), False
     is_text, labelled = schema.kind(name) is str, name != schema.target and schema.target in table.schema.names
     counts, alone = _counts(table, name, pc.field(schema.target) if labelled else pc.scalar(0), is_text=is_text)
     rows, present = counts.sum(axis=1), pd.notna(counts.index)
@@ -130,9 +130,11 @@ def _parts(
 
 
 def _range(numbers: npt.NDArray[Any], rows: Counts | None = None) -> dict[str, Any]:
-    """Return minimum, maximum and mean of numbers, each weighted by `rows` if given."""
+    """Return minimum, maximum and mean of numbers, each weighted by `rows` if given; of dates the first two, as text."""
     if not len(numbers):
         return {}
+    if np.issubdtype(numbers.dtype, np.datetime64):
+        return {"min": str(pd.Timestamp(numbers.min())), "max": str(pd.Timestamp(numbers.max()))}
     mean = np.average(numbers, weights=rows)
     return {"min": numbers.min().item(), "max": numbers.max().item(), "mean": round(float(mean), 6)}
 
@@ -204,5 +206,5 @@ def _entity_twice(tables: "Mapping[str, Checked]", schema: Schema, entity: Entit
         )
 
 
-def _some(keys: list[int]) -> str:
+def _some(keys: list[Any]) -> str:
     return f"such as {', '.join(map(str, keys[:3]))}"
