@@ -62,7 +62,7 @@ Clean = Names(Passenger)
 
 KEY = Clean.PassengerId
 TARGET = Clean.Survived
-TASK = "binary"  # 1 survived, 0 died
+LABELS = (0, 1)  # 1 survived, 0 died
 
 # The tables of a source, in data/raw and data/interim; Kaggle's example submission is one of them.
 SUBMISSION = "gender_submission"

@@ -12,8 +12,8 @@ from dvckit.core.layout import DATA_QUALITY, INTERIM, RAW, REJECTED, TEST, TRAIN
 from dvckit.core.params import Section, read
 from dvckit.tables.summary import print_quality
 from dvckit.tables.validation import judge, rejected_rows
-from dvckit.tasks import task
-from titanic.schema import RULES, TASK
+from dvckit.tasks import task_of
+from titanic.schema import LABELS, RULES
 
 
 class Validate(Section):
@@ -26,7 +26,7 @@ def main() -> None:
     """Run the stage."""
     share = read("validate", Validate).max_rejected_share
     with scratch_folder(INTERIM / ".validate.tmp") as folder:
-        verdict = judge({name: RAW / f"{name}.csv" for name in RULES.names()}, folder, RULES, task(TASK), share)
+        verdict = judge({name: RAW / f"{name}.csv" for name in RULES.names()}, folder, RULES, task_of(LABELS), share)
         if verdict.problems:
             raise UserError("\n".join(verdict.problems))
         for name in (TRAIN, TEST):
