@@ -37,8 +37,7 @@ class Passenger(Record):
 PASSENGERS = Schema(Passenger)
 Clean = Names(PASSENGERS)
 
-KEY, TARGET = PASSENGERS.key, PASSENGERS.target
-TASK = "binary"  # 1 survived, 0 died
+KEY, TARGET, LABELS = PASSENGERS.key, PASSENGERS.target, PASSENGERS.labels
 
 # The tables of a source, in data/raw and data/interim; Kaggle's example submission is one of them.
 SUBMISSION = "gender_submission"

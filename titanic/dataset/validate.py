@@ -8,8 +8,8 @@ from pydantic import Field
 
 from dvckit.core.params import Section, read
 from dvckit.tables.validation import validate
-from dvckit.tasks import task
-from titanic.schema import RULES, TASK
+from dvckit.tasks import task_of
+from titanic.schema import LABELS, RULES
 
 
 class Validate(Section):
@@ -20,4 +20,4 @@ class Validate(Section):
 
 def main() -> None:
     """Run the stage."""
-    validate(RULES, task(TASK), read("validate", Validate).max_rejected_share)
+    validate(RULES, task_of(LABELS), read("validate", Validate).max_rejected_share)

@@ -11,9 +11,9 @@ from dvckit.core.layout import FEATURES as FOLDER
 from dvckit.core.layout import PROCESSED
 from dvckit.core.params import Section, Seed, read
 from dvckit.models.split import split
-from dvckit.tasks import task
+from dvckit.tasks import task_of
 from titanic.features import FEATURES
-from titanic.schema import TASK
+from titanic.schema import LABELS
 
 
 class Split(Section, extra="ignore"):
@@ -27,7 +27,7 @@ def main() -> None:
     """Run the stage."""
     params = read("train", Split)
     table = pd.read_parquet(FOLDER / "train.parquet")
-    train, holdout = split(table, FEATURES, task(TASK), test_size=params.test_size, seed=params.seed)
+    train, holdout = split(table, FEATURES, task_of(LABELS), test_size=params.test_size, seed=params.seed)
     write_table(PROCESSED / "train.parquet", train)
     write_table(PROCESSED / "holdout.parquet", holdout)
     write_table(PROCESSED / "test.parquet", pd.read_parquet(FOLDER / "test.parquet"))

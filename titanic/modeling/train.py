@@ -7,11 +7,11 @@ from dvckit.core.files import write_bytes, write_json
 from dvckit.core.layout import MODEL, MODEL_CARD, PROCESSED
 from dvckit.core.params import read
 from dvckit.models.stored import card, dump
-from dvckit.tasks import task
+from dvckit.tasks import task_of
 from dvckit.tasks.base import rounded
 from titanic.features import FEATURES
 from titanic.modeling.pipelines import PIPELINES, Train
-from titanic.schema import TARGET, TASK
+from titanic.schema import LABELS, TARGET
 
 
 def fit(table: pd.DataFrame, params: Train) -> Pipeline:
@@ -21,9 +21,9 @@ def fit(table: pd.DataFrame, params: Train) -> Pipeline:
 
 def main() -> None:
     """Run the stage."""
-    table, kind = pd.read_parquet(PROCESSED / "train.parquet"), task(TASK)
+    table, kind = pd.read_parquet(PROCESSED / "train.parquet"), task_of(LABELS)
     model = fit(table, read("train", Train))
     content = dump(model)
-    scores = kind.scores(table[TARGET].to_numpy(), kind.predict(model, table[list(FEATURES.inputs)]))
+    scores = kind.scores(kind.truth(table[TARGET]), kind.predict(model, table[list(FEATURES.inputs)]))
     write_bytes(MODEL, content)
     write_json(MODEL_CARD, card(content, FEATURES, rounded(scores)))

@@ -15,11 +15,11 @@ from dvckit.core.params import Section, Seed, read
 from dvckit.models import diagnostics
 from dvckit.models.folds import Recipe
 from dvckit.models.stored import load
-from dvckit.tasks import task
+from dvckit.tasks import task_of
 from titanic.features import FEATURES, Features, FeaturesParams, featurize
 from titanic.modeling.pipelines import gender_rule
 from titanic.modeling.transformers import TRUSTED
-from titanic.schema import TASK
+from titanic.schema import LABELS
 
 SLICES = (Features.Sex, Features.Pclass, Features.AgeBand, Features.Embarked)
 
@@ -37,7 +37,7 @@ def main() -> None:
     params, make = read("diagnose", Diagnose), partial(featurize, params=read("features", FeaturesParams))
     folds, repeats, seed = params.folds, params.repeats, params.seed
     model, _ = load(MODEL, MODEL_CARD, FEATURES, TRUSTED)
-    recipe = Recipe(FEATURES, task(TASK), model)
+    recipe = Recipe(FEATURES, task_of(LABELS), model)
     tables = {name: pd.read_parquet(PROCESSED / f"{name}.parquet") for name in ("train", "holdout")}
     tables |= {
         "clean": pd.read_parquet(INTERIM / "train.parquet"),

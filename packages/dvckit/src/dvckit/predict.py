@@ -33,9 +33,9 @@ def predict(revision: Revision, source: Path, target: Path) -> int:
         print(f"note: {shown} was trained with other versions of libraries: {card.get('libraries')}", file=sys.stderr)
     features = project.features_of(_read(source, project), revision.params)
     predictions = task.predict(model, features[list(schema.inputs)])
-    columns = {name: column.round(DIGITS) for name, column in task.columns(predictions).items()}
-    keys = features[schema.key]
-    write_table(target, pd.DataFrame({schema.key: keys, schema.target: task.labels(predictions), **columns}))
+    answers = pd.DataFrame(task.answer(schema.target, predictions)).round(DIGITS)
+    answers.insert(0, schema.key, features[schema.key].to_numpy())
+    write_table(target, answers)
     return len(features)
 
 

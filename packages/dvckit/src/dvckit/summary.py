@@ -9,6 +9,7 @@ from dvckit.core.grid import Grid, terminal
 from dvckit.core.layout import METRICS, REPORT
 from dvckit.project import load, project_of
 from dvckit.repository.revision import Revision
+from dvckit.tasks import BASELINES
 
 
 def print_summary(root: Path) -> None:
@@ -19,7 +20,7 @@ def print_summary(root: Path) -> None:
         headline = next(iter(holdout), None)
     except (FileNotFoundError, ValueError, KeyError):
         raise UserError(f"there are no scores in {METRICS}; run `dvc repro -P`") from None
-    titles = {"majority": "majority class"}
+    titles = dict(BASELINES)
     with suppress(UserError, ImportError, AttributeError):  # a project that cannot be imported has no titles
         titles |= load(project_of(Revision(root)).words).baselines
     header = ["score", "hold-out", "cross-validation", *(titles.get(name, name) for name in baselines)]

@@ -20,7 +20,7 @@ from dvckit.tasks.binary import Binary
 from dvckit.tasks.significance import SIGNIFICANT, Difference
 
 ROWS, NOISE, FOLDS = 891, 6, 5
-TASK = Binary()
+TASK = Binary((0, 1))
 RECIPES = {
     "logistic": lambda seed: LogisticRegression(max_iter=200, random_state=seed),
     "tree": lambda seed: DecisionTreeClassifier(max_depth=4, random_state=seed),

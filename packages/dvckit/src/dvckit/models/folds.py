@@ -59,17 +59,15 @@ class Recipe(NamedTuple):
         UserError if there are more folds than rows of the rarest part of the target.
         """
         truth = table[self.schema.target]
-        count, part = self.task.scarcity(truth)
+        count, rows = self.task.scarcity(truth)
         if count < folds:
-            raise UserError(
-                f"{folds} folds need {folds} training rows of each {part}, and one has {count}; lower `folds`"
-            )
+            raise UserError(f"{folds} folds need at least {folds} {rows}; there are {count}; lower `folds`")
         splits = RepeatedStratifiedKFold(n_splits=folds, n_repeats=repeats, random_state=seed)
         scores: list[dict[str, float]] = []
         parts = []
         for number, (inside, outside) in enumerate(splits.split(table, self.task.strata(truth)), 1):
             predictions = self.fit(self._share(table.iloc[inside], share, seed)).predict(table.iloc[outside])
-            scores.append(self.task.scores(truth.iloc[outside].to_numpy(), predictions))
+            scores.append(self.task.scores(self.task.truth(truth.iloc[outside]), predictions))
             parts.append(pd.DataFrame({"part": f"fold {number}", **self.task.columns(predictions)}, index=outside))
             if watcher:
                 watcher(scores)
@@ -86,7 +84,8 @@ def summary(task: Task, scores: pd.DataFrame, folds: int, *, difference: bool = 
     """Return the mean over folds of each metric, with its interval, clipped to the range of the score or of a difference."""
     means = {}
     for metric in task.metrics:
-        column, least = scores[metric.name], -metric.most if difference else 0.0
-        low, high = np.clip(folds_interval(column, folds), least, metric.most)
+        column, reach = scores[metric.name], metric.most - metric.least
+        least, most = (-reach, reach) if difference else (metric.least, metric.most)
+        low, high = np.clip(folds_interval(column, folds), least, most)
         means[metric.name] = with_interval(column.mean(), (low, high))
     return {"fits": len(scores), **means}
