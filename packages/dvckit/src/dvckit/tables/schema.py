@@ -78,11 +78,14 @@ class Schema:
     record: type[Record]
     key: str
     target: str
+    group: str | None = None  # its rows of one value stay on one side of every split
+    time: str | None = None  # its later rows are predicted from earlier ones
 
     @property
     def inputs(self) -> tuple[str, ...]:
-        """The columns that are neither key nor target, in the order of the table: a model's input."""
-        return tuple(name for name in self.record.model_fields if name not in (self.key, self.target))
+        """The columns without key, target, group and time, in the order of the table: a model's input."""
+        roles = (self.key, self.target, self.group, self.time)
+        return tuple(name for name in self.record.model_fields if name not in roles)
 
     def columns(self, *, labelled: bool) -> list[str]:
         """Return the columns in their order; without labels there is no target column."""
