@@ -1,6 +1,6 @@
 """The cells of a CSV file, column by column, every text of a column once: a rule looks at each text, and so at each cell."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,7 @@ class Cells:
     codes: npt.NDArray[np.int32]  # of each row, the place of its text; -1 where the cell is empty
     rows: int  # without those to predict
     other: str = ""  # the file to predict
+    known: dict[str, Any] = field(default_factory=dict, init=False)  # the numbers that the texts are, by decimal sign
 
     @cached_property
     def counts(self) -> npt.NDArray[np.int64]:

@@ -167,11 +167,8 @@ def _columns(source: Source, pairs: list[Pair], roles: list[Role], target: Targe
         found = _found(cells, kind, final, role.role)
         if role.role == "target":
             found = found._replace(values=target.labels)
-        why = [
-            role.why,
-            kind.why if kind.kind == final or kind.kind == "text" else "",
-            about_markers(cells, source.missing),
-        ]
+        of_type = kind.why if kind.kind == "text" or role.role in ("number", "date", "time") else ""
+        why = [role.why, of_type, about_markers(cells, source.missing)]
         told = "; ".join(dict.fromkeys(part for part in why if part))
         form = kind.format if final == "date" else ""
         columns.append(Column(cells.name, name.field, name.unit, final, role.role, told, found, form))
@@ -197,8 +194,8 @@ def _found(cells: Cells, kind: Typed, final: Kind, role: str) -> Found:
     if final == "text":
         longest = int(pc.max(pc.utf8_length(cells.texts)).as_py())
         return found._replace(longest=longest, one_line=bool(matches(cells.texts, ONE_LINE).all()))
-    lowest, highest = kind.values.min(), kind.values.max()
-    if isinstance(kind.values, pd.DatetimeIndex):
+    lowest, highest = kind.measures.min(), kind.measures.max()
+    if isinstance(kind.measures, pd.DatetimeIndex):
         return found._replace(minimum=lowest.to_pydatetime(), maximum=highest.to_pydatetime())
     return found._replace(minimum=lowest.item(), maximum=highest.item())
 
@@ -214,7 +211,7 @@ def table(examined: Examined) -> Grid:
 
 def _values(column: Column) -> str:
     found = column.found
-    if found.values:
+    if found.values:  # noqa: PD011
         return first(map(str, found.values), 5)
     if isinstance(found.minimum, datetime) and isinstance(found.maximum, datetime):
         return f"{found.minimum:{column.format}} to {found.maximum:{column.format}}"

@@ -1,8 +1,12 @@
 """The decimal sign of a file: a point, or a comma in the whole file."""
 
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
 from dvckit.core.grid import first
 from dvckit.new.cells import Cells, matches
-from dvckit.new.grammar import no_numbers, with_points
+from dvckit.new.grammar import numbers, with_points
 from dvckit.new.options import Choice, Question
 
 GROUPED = r"^-?[1-9][0-9]{0,2}\.[0-9]{3}$"  # 1.234, which may be a thousand and more
@@ -15,7 +19,7 @@ def decide(columns: list[Cells]) -> tuple[str, Question | None]:
     point_sure, comma_sure = any(point.values()), any(comma.values())
     if point_sure != comma_sure:
         return "," if comma_sure else ".", None
-    grouped = any(matches(cells.texts, MILLIONS).any() for cells in columns)
+    grouped = any(matches(cells.texts, MILLIONS).any() for cells in columns if not numbers(cells, ".").all)
     if point_sure or (not grouped and (comma or not all(point.values()))):
         return "," if comma_sure else ".", _question(point, comma)
     return ".", None
@@ -28,10 +32,10 @@ def _columns(columns: list[Cells], decimal: str) -> dict[str, bool]:
     """
     sure = {}
     for cells in columns:
-        texts = with_points(cells.texts, decimal)
-        signed = matches(texts, "[.]")
-        if signed.any() and not no_numbers(texts).any():
-            grouped = bool(matches(texts, GROUPED)[signed].all())
+        signed = np.asarray(pc.match_substring(cells.texts, decimal), dtype=bool)
+        if signed.any() and numbers(cells, decimal).all:
+            texts = with_points(cells.texts.filter(pa.array(signed)), decimal)
+            grouped = bool(matches(texts[:1], GROUPED).all() and matches(texts, GROUPED).all())
             sure[cells.name] = not grouped or (decimal == "." and (bool(signed.all()) or int(signed.sum()) == 1))
     return sure
 

@@ -16,7 +16,13 @@ Kind = Literal["whole number", "number", "text", "date"]
 
 ZERO = "^-?0[0-9]"  # a code: 007
 LONG = "^-?[0-9]{16,}"  # more digits than a float keeps
+# The grammar of numbers, without these two.
+NUMBER = GRAMMAR[float].replace(r"[0-9]+\.?[0-9]*", r"(?:0|[1-9][0-9]{0,14})(?:\.[0-9]*)?")
 DRESSED = r"^[ +-]*[$€£¥]? ?[+-]?[0-9][0-9.,' ]*(?: ?[%$€£¥]| ?[A-Z]{3})? *$"  # +5, 1,234, $ 5, 12 %, a blank before it
+
+
+WHOLE: tuple[Kind, str] = ("whole number", "every cell is a whole number")
+ANY: tuple[Kind, str] = ("number", "every cell is a number")
 
 
 class Typed(NamedTuple):
@@ -29,6 +35,38 @@ class Typed(NamedTuple):
     open: tuple[str, ...] = ()  # other formats that fit all dates
 
 
+class Numbers(NamedTuple):
+    """For each text whether it is no number; where all are, their values, int64 if all are whole."""
+
+    wrong: npt.NDArray[np.bool_]
+    measures: Any = None
+
+    @property
+    def all(self) -> bool:
+        """Whether every text is a number; there is at least one."""
+        return self.measures is not None and len(self.measures) > 0
+
+
+def numbers(cells: Cells, decimal: str) -> Numbers:
+    """Return what the texts of a column are as numbers with this decimal sign; it is found once."""
+    if decimal not in cells.known:
+        cells.known[decimal] = _read_numbers(cells.texts, decimal)
+    return cells.known[decimal]
+
+
+def _read_numbers(texts: Any, decimal: str) -> Numbers:
+    """Return texts as numbers, by the grammar, and as no number where that would lose a digit."""
+    texts = with_points(texts, decimal)
+    wrong = ~matches(texts, GRAMMAR[int])
+    if not wrong.any():
+        return Numbers(wrong, np.asarray(texts.cast(pa.int64())))
+    wrong = ~matches(texts, NUMBER)
+    if wrong.any():
+        return Numbers(wrong)
+    values = np.asarray(texts.cast(pa.float64()))
+    return Numbers(~np.isfinite(values), values if np.isfinite(values).all() else None)
+
+
 def with_points(texts: Any, decimal: str) -> Any:
     """Return texts with a decimal point; of a decimal comma, points become commas, which no number has."""
     if decimal == ".":
@@ -38,32 +76,18 @@ def with_points(texts: Any, decimal: str) -> Any:
     return texts
 
 
-def no_numbers(texts: Any) -> npt.NDArray[np.bool_]:
-    """Return for each text whether it is no number, by the grammar or because a number would lose a digit of it."""
-    wrong = ~matches(texts, GRAMMAR[float]) | matches(texts, ZERO)
-    if not wrong.any() and not matches(texts, GRAMMAR[int]).all():
-        wrong = matches(texts, LONG) | ~np.isfinite(_floats(texts))
-    return wrong
-
-
-def _floats(texts: Any) -> npt.NDArray[np.float64]:
-    return np.asarray(texts.cast(pa.float64()), dtype=np.float64)
-
-
 def typed(cells: Cells, decimal: str = ".", order: str = "") -> Typed:
     """Return the type that every cell of a column has; text, and the first row that decides, where none has."""
     if not len(cells.texts):
         return Typed("text", "empty in every row")
-    texts = with_points(cells.texts, decimal)
-    wrong = no_numbers(texts)
-    if not wrong.any():
-        if matches(texts, GRAMMAR[int]).all():
-            return Typed("whole number", "every cell is a whole number", np.asarray(texts.cast(pa.int64())))
-        return Typed("number", "every cell is a number", _floats(texts))
+    read = numbers(cells, decimal)
+    if read.all:
+        whole = read.measures.dtype == np.int64
+        return Typed(*WHOLE if whole else ANY, read.measures)
     dates = read_dates(cells, order)
     if dates.format:
         return Typed("date", dates.why, dates.values, dates.format, dates.open)
-    return Typed("text", dates.why or _no_number(cells, texts, wrong))
+    return Typed("text", dates.why or _no_number(cells, with_points(cells.texts, decimal), read.wrong))
 
 
 def _no_number(cells: Cells, texts: Any, wrong: npt.NDArray[np.bool_]) -> str:

@@ -1,14 +1,12 @@
 """Texts that stand for a missing value, in the whole file where one column shows it."""
 
-from typing import Any
-
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from dvckit.new.cells import Cells
 from dvckit.new.dates import is_date
-from dvckit.new.grammar import no_numbers, with_points
+from dvckit.new.grammar import numbers
 
 MARKERS = ("NA", "N/A", "n/a", "NaN", "nan", "NULL", "null", "None", "?", "-", "--", ".")
 
@@ -20,10 +18,9 @@ def found_markers(columns: list[Cells]) -> dict[str, str]:
     """
     shown_by: dict[str, str] = {}
     for cells in columns:
-        if seen := markers_in(cells):
-            others = cells.texts.filter(pc.invert(pc.is_in(cells.texts, pa.array(MARKERS))))
-            if len(others) and _measured(others):
-                shown_by |= {token: shown_by.get(token, cells.name) for token in seen}
+        seen = markers_in(cells)
+        if seen and is_measured(cells):
+            shown_by |= {token: shown_by.get(token, cells.name) for token in seen}
     return shown_by
 
 
@@ -32,8 +29,10 @@ def markers_in(cells: Cells) -> list[str]:
     return list(cells.texts.filter(pc.is_in(cells.texts, pa.array(MARKERS))).to_pylist())
 
 
-def _measured(texts: Any) -> bool:
-    return any(not no_numbers(with_points(texts, decimal)).any() for decimal in ".,") or is_date(texts)
+def is_measured(cells: Cells) -> bool:
+    """Return whether all texts of a column but markers are numbers or dates, and there are some."""
+    bare = cells.without(MARKERS)
+    return bool(len(bare.texts)) and (any(numbers(bare, decimal).all for decimal in ".,") or is_date(bare.texts))
 
 
 def about_markers(cells: Cells, missing: dict[str, str]) -> str:

@@ -50,7 +50,7 @@ def assign(pairs: list[Pair], target: int | None, chosen: dict[int, str]) -> lis
             roles.append(Role("target", ""))
         elif place in chosen:
             roles.append(_chosen(pair, chosen[place]))
-        elif place in copies:
+        elif place in copies and not _useless(pair, ""):
             roles.append(Role("ignore", f"equal to {pairs[copies[place]].cells.name} in every row"))
         elif place == key:
             roles.append(Role("id", _id_reason(pair.cells)))

@@ -10,9 +10,7 @@ import pyarrow.compute as pc
 from dvckit.core.errors import UserError
 from dvckit.core.grid import first
 from dvckit.new.cells import Cells, encoded, matches, read
-from dvckit.new.dates import is_date
-from dvckit.new.grammar import no_numbers, with_points
-from dvckit.new.missing import MARKERS
+from dvckit.new.missing import MARKERS, is_measured
 from dvckit.new.options import Choice, Options, Question
 from dvckit.tables.dialect import check_encoding, named
 from dvckit.tables.reading import SEPARATORS, EncodingError, check_bytes, first_line, read_header, shown
@@ -29,12 +27,13 @@ class Form(NamedTuple):
     encoding: str
     header: bool
     columns: list[pa.ChunkedArray]
+    below: list[Cells]  # the columns without the first line
     questions: list[Question]
 
     @property
     def line(self) -> list[str]:
         """The cells of the first line."""
-        return [column[0].as_py() or "" for column in self.columns]
+        return _line(self.columns)
 
     @property
     def names(self) -> list[str]:
@@ -61,10 +60,16 @@ def sniff(path: Path, options: Options) -> Form:
     questions = [_which_separator(rivals)] if len(rivals) > 1 else []
     if not len(forms[best][0]):
         raise UserError(f"{path} is empty")
-    header, question = _header(forms[best]) if options.header is None else (options.header, None)
+    below = [
+        encoded(name, [column.slice(1)]) for name, column in zip(named(_line(forms[best])), forms[best], strict=True)
+    ]
+    question = _header_question(_line(forms[best]), below) if options.header is None else None
+    header = options.header is not False
     if len(forms[best][0]) == 1 and header:
         raise UserError(f"{path} has a header and no rows")
-    return Form(best, options.encoding or "utf-8", header, forms[best], [*questions, *([question] if question else [])])
+    return Form(
+        best, options.encoding or "utf-8", header, forms[best], below, [*questions, *([question] if question else [])]
+    )
 
 
 def _candidates(path: Path, separator: str | None) -> list[str]:
@@ -98,16 +103,7 @@ def _fitting(path: Path, encoding: str, separators: list[str], *, header: bool) 
 
 def _measured(columns: list[pa.ChunkedArray]) -> float:
     """Return the share of the columns whose cells, but the first, are numbers or dates."""
-    return float(np.mean([_is_measured(encoded("", [column.slice(1)])) for column in columns]))
-
-
-def _is_measured(cells: Cells) -> bool:
-    bare = cells.without(MARKERS)
-    return bool(len(bare.texts)) and (_all_numbers(bare.texts) or is_date(bare.texts))
-
-
-def _all_numbers(texts: pa.Array) -> bool:
-    return any(not no_numbers(with_points(texts, decimal)).any() for decimal in ".,")
+    return float(np.mean([is_measured(encoded("", [column.slice(1)])) for column in columns]))
 
 
 def _which_separator(separators: list[str]) -> Question:
@@ -122,23 +118,24 @@ def _which_separator(separators: list[str]) -> Question:
     )
 
 
-def _header(columns: list[pa.ChunkedArray]) -> tuple[bool, Question | None]:
-    """Return whether the first line is a header, and the question where it looks like data."""
-    line = [column[0].as_py() or "" for column in columns]
-    below = [encoded("", [column.slice(1)]) for column in columns]
-    why = _like_data(line, below) or _bad_names(line, below)
-    if not why:
-        return True, None
+def _line(columns: list[pa.ChunkedArray]) -> list[str]:
+    return [column[0].as_py() or "" for column in columns]
+
+
+def _header_question(line: list[str], below: list[Cells]) -> Question | None:
+    """Return the question whether the first line is a header, where it looks like data."""
+    if not (why := _like_data(line, below) or _bad_names(line, below)):
+        return None
     choices = (
         Choice("it has the names of the columns", "--header", {"header": True}),
         Choice("it is a row of data; the columns are named column_1, column_2 …", "--no-header", {"header": False}),
     )
-    return True, Question("header", "Does the first line have the names of the columns?", why, choices)
+    return Question("header", "Does the first line have the names of the columns?", why, choices)
 
 
 def _like_data(line: list[str], below: list[Cells]) -> str:
     measured = [
-        cell for cell, cells in zip(line, below, strict=True) if cell not in ("", *MARKERS) and _is_measured(cells)
+        cell for cell, cells in zip(line, below, strict=True) if cell not in ("", *MARKERS) and is_measured(cells)
     ]
     values = [cell for cell in measured if _is_value(cell)]
     if measured:
@@ -152,8 +149,7 @@ def _has(cells: Cells, text: str) -> bool:
 
 
 def _is_value(cell: str) -> bool:
-    one = pa.array([cell])
-    return _all_numbers(one) or is_date(one)
+    return is_measured(encoded("", [pa.chunked_array([[cell]])]))
 
 
 def _bad_names(line: list[str], below: list[Cells]) -> str:

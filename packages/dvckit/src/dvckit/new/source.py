@@ -78,6 +78,8 @@ def _to_predict(predict: Path, path: Path, form: Form, target: int) -> list[pa.C
 
 
 def _cells(form: Form, other: list[pa.ChunkedArray | None], predict: Path | None) -> list[Cells]:
+    if form.header and not other:
+        return form.below
     own = form.rows
     length = next((len(column) for column in other if column is not None), 0)
     nulls = pa.chunked_array([pa.nulls(length, pa.string())])
