@@ -17,6 +17,7 @@ The role of a column says what it is used for:
 | `ignore` | in the clean table only |
 """
 
+import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -29,7 +30,6 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from dvckit.core.errors import UserError
 from dvckit.core.layout import TEST, TRAIN
-from dvckit.tables.dialect import PLAIN, Dialect, plain
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -165,14 +165,15 @@ class Schema:
         return [name for name in self.names if labelled or name != self.target]
 
     def arranged(self, table: "pd.DataFrame") -> "pd.DataFrame":
-        """Return the schema's columns of a table in their order, whole numbers as int64; the target may be missing.
+        """Return the schema's columns of a table in their order, whole numbers as int64 if none can be missing; the target may be.
 
         UserError where another column is.
         """
         columns = self.columns(labelled=self.target in table)
         if missing := [name for name in columns if name not in table]:
             raise UserError(f"the table has no column {', '.join(missing)}, which {self.record.__name__} names")
-        return table[columns].astype({name: "int64" for name in columns if self.kind(name) is int})
+        whole = [name for name in columns if self.kind(name) is int]
+        return table[columns].astype({name: "float64" if self.nullable(name) else "int64" for name in whole})
 
     @cached_property
     def about(self) -> dict[str, dict[str, Any]]:
@@ -278,6 +279,20 @@ class Entity(NamedTuple):
 
 
 @dataclass(frozen=True)
+class Dialect:
+    """How a source writes CSV; `missing` are the texts that stand for a missing value, beside an empty cell."""
+
+    separator: str = ","
+    decimal: str = "."
+    encoding: str = "utf-8"
+    header: bool = True
+    missing: tuple[str, ...] = ()
+
+
+PLAIN = Dialect()  # what stages and commands read
+
+
+@dataclass(frozen=True)
 class Rules:
     """Rules for the tables of a source: the schema of a row, and what goes beyond it."""
 
@@ -312,7 +327,15 @@ class Rules:
         return self.dialect == PLAIN and self.header(name) == self.fields(name)
 
     def decode(self, name: str, source: Path, target: Path) -> None:
-        """Write a table of the source as plain CSV; UserError where it is not in the dialect of the source."""
+        """Write a table of the source as plain CSV; UserError where it is not in the dialect of the source.
+
+        A file that should be plain is copied as it is: stage validate reports all that is wrong with it.
+        """
+        if self.is_plain(name):
+            shutil.copyfile(source, target)
+            return
+        from dvckit.tables.dialect import plain
+
         fields = self.fields(name)
         header = self.header(name) if self.dialect.header else None
         decimals = {field for field in fields if self.schema.kind(field) is float}

@@ -105,8 +105,9 @@ def check_source(path: Path, clean: Path, rules: Rules, name: str) -> Checked:
 
 def table_in(rules: Rules, path: Path) -> str:
     """Return which table of the source a CSV file is, by its columns; UserError where it is no CSV file."""
-    check_bytes(path)
-    header = read_header(path)
+    dialect = rules.dialect
+    check_bytes(path, dialect.separator, dialect.encoding, header=dialect.header)
+    header = read_header(path, dialect.separator, dialect.encoding)
     if not rules.dialect.header:
         return TRAIN if len(header) == len(rules.fields(TRAIN)) else TEST
     if rules.submission and set(header) == set(rules.header(rules.submission)):
