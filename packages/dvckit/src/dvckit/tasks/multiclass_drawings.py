@@ -19,8 +19,9 @@ DASHES = ("-", "--", ":", "-.")
 MOST_CURVES = 10  # a figure with more is a tangle
 MOST_COUNTS = 12  # classes up to which the counts fit into the cells
 MOST_NAMES = 15  # names that fit beside the cells
-LONGEST = 16  # characters of a name in a figure
-LINE = 0.2  # inches, of a legend
+LONGEST = 14  # characters of a name in a figure
+BESIDE = 30  # characters that fit below the cells, one name beside the other
+LINE, UPRIGHT = 0.2, 0.07  # inches: the height of a line of a legend, and of a character that stands upright
 
 
 def short(name: str, most: int = LONGEST) -> str:
@@ -42,10 +43,14 @@ def roc(axes: "Axes", curve: pd.DataFrame, names: Mapping[str, str]) -> None:
         x, y = curves[label]["false_positive_rate"], curves[label]["true_positive_rate"]
         axes.plot(x, y, color=colour, linestyle=dash, linewidth=1.2, label=short(names[label]))
     axes.set(xlabel="false positive rate", ylabel="true positive rate", title="ROC, each class against the others")
+    axes.figure.legend(loc="outside lower center", ncols=2, frameon=False, columnspacing=1.0)
+    _heighten(axes, LINE * (1 + len(chosen) // 2))
+
+
+def _heighten(axes: "Axes", inches: float) -> None:
     figure = axes.get_figure(root=True)
-    if figure is not None and chosen:
-        figure.set_figheight(figure.get_figheight() + LINE * (1 + len(chosen) // 2))
-        figure.legend(loc="outside lower center", ncols=2, frameon=False, columnspacing=1.0)
+    if figure is not None:
+        figure.set_figheight(figure.get_figheight() + inches)
 
 
 def confusion(axes: "Axes", rows: pd.DataFrame, names: Mapping[str, str]) -> None:
@@ -60,8 +65,11 @@ def confusion(axes: "Axes", rows: pd.DataFrame, names: Mapping[str, str]) -> Non
     step = -(-count // MOST_NAMES)
     shown = [short(name) for name in names.values()][::step]
     axes.set(xlabel="predicted", ylabel="actual", title="Confusion", xticks=places[::step], yticks=places[::step])
-    axes.set_xticklabels(shown, rotation=90 if max(map(len, shown)) * count > 30 else 0)
+    long = max(map(len, shown))
+    upright = long * len(shown) > BESIDE
+    axes.set_xticklabels(shown, rotation=90 if upright else 0)
     axes.set_yticklabels(shown)
+    _heighten(axes, UPRIGHT * long if upright else 0.0)
     axes.invert_yaxis()
 
 
