@@ -23,7 +23,7 @@ from dvckit.new.options import Options, Question
 from dvckit.new.roles import Pair, Role, assign, date_question, leak_question
 from dvckit.new.source import Source, load
 from dvckit.new.target import Target, decide, truth
-from dvckit.tables.dialect import Dialect
+from dvckit.tables.schema import Dialect
 from dvckit.tables.schema import ONE_LINE
 
 INPUTS = ("number", "category", "text")
