@@ -17,7 +17,6 @@ from dvckit.new.cells import Cells, matches
 from dvckit.new.grammar import Kind, Typed, typed
 from dvckit.new.leaks import tells
 from dvckit.new.limits import Found
-from dvckit.new.missing import about_markers
 from dvckit.new.names import as_fields, place_of
 from dvckit.new.options import Options, Question
 from dvckit.new.roles import Pair, Role, assign, date_question, leak_question
@@ -68,7 +67,11 @@ class Examined:
     @property
     def groups(self) -> list[str]:
         """The columns whose values are entities, or may be, by name."""
-        asked = {one.about for one in self.questions if any("group" in choice.flag for choice in one.choices)}
+        asked = {
+            one.about
+            for one in self.questions
+            if any("group" in choice.changes.get("roles", {}).values() for choice in one.choices)
+        }
         return [column.name for column in self.columns if column.role == "group" or column.name in asked]
 
     @property
@@ -96,7 +99,7 @@ def examine(path: Path, options: Options, predict: Path | None = None) -> Examin
     roles = _asked(pairs, roles, source, target, options)
     return replace(
         empty,
-        questions=tuple(role.question for role in roles if role.question),
+        questions=tuple(role.question for role in sorted(roles, key=lambda one: one.role != "target") if role.question),
         columns=_columns(source, pairs, roles, target),
         rows=cells.rows,
         unlabelled=cells.missing,
@@ -162,13 +165,13 @@ def _asked(pairs: list[Pair], roles: list[Role], source: Source, target: Target,
 def _columns(source: Source, pairs: list[Pair], roles: list[Role], target: Target) -> tuple[Column, ...]:
     columns = []
     names = as_fields([cells.name for cells in source.cells])
-    for (cells, kind), role, name in zip(pairs, roles, names, strict=True):
+    for (cells, kind), role, name, markers in zip(pairs, roles, names, source.markers, strict=True):
         final = _kind(kind, role.role, target)
         found = _found(cells, kind, final, role.role)
         if role.role == "target":
             found = found._replace(values=target.labels)
         of_type = kind.why if kind.kind == "text" or role.role in ("number", "date", "time") else ""
-        why = [role.why, of_type, about_markers(cells, source.missing)]
+        why = [role.why, of_type, markers]
         told = "; ".join(dict.fromkeys(part for part in why if part))
         form = kind.format if final == "date" else ""
         columns.append(Column(cells.name, name.field, name.unit, final, role.role, told, found, form))

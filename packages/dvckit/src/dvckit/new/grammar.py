@@ -15,9 +15,9 @@ from dvckit.tables.schema import GRAMMAR, NOUN
 Kind = Literal["whole number", "number", "text", "date"]
 
 ZERO = "^-?0[0-9]"  # a code: 007
-LONG = "^-?[0-9]{16,}"  # more digits than a float keeps
+LONG = "^-?[0-9]{16,}$"  # more digits than a float keeps
 # The grammar of numbers, without these two.
-NUMBER = GRAMMAR[float].replace(r"[0-9]+\.?[0-9]*", r"(?:0|[1-9][0-9]{0,14})(?:\.[0-9]*)?")
+NUMBER = GRAMMAR[float].replace(r"[0-9]+\.?[0-9]*", r"(?:0|[1-9][0-9]{0,14})(?:\.[0-9]*)?|[1-9][0-9]{15,}\.[0-9]*")
 DRESSED = r"^[ +-]*[$€£¥]? ?[+-]?[0-9][0-9.,' ]*(?: ?[%$€£¥]| ?[A-Z]{3})? *$"  # +5, 1,234, $ 5, 12 %, a blank before it
 
 
@@ -51,7 +51,8 @@ def numbers(cells: Cells, decimal: str) -> Numbers:
     """Return what the texts of a column are as numbers with this decimal sign; it is found once."""
     if decimal not in cells.known:
         cells.known[decimal] = _read_numbers(cells.texts, decimal)
-    return cells.known[decimal]
+    known: Numbers = cells.known[decimal]
+    return known
 
 
 def _read_numbers(texts: Any, decimal: str) -> Numbers:
@@ -99,7 +100,7 @@ def _no_number(cells: Cells, texts: Any, wrong: npt.NDArray[np.bool_]) -> str:
         return f"{where}, with more digits than a number keeps"
     if matches(texts, DRESSED).all():
         return f"{where}; a number has digits, one sign - and one decimal sign"
-    return where if wrong.mean() < 0.5 else ""
+    return where if wrong.mean() <= 0.5 else ""
 
 
 def must_be(role: str) -> str:

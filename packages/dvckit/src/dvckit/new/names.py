@@ -62,9 +62,9 @@ def _identifier(name: str) -> str:
     """Return a name as an ASCII identifier; empty if nothing of it is left."""
     latin = unicodedata.normalize("NFKD", unicodedata.normalize("NFC", name).translate(LETTERS))
     word = re.sub(r"[^A-Za-z0-9]+", "_", "".join(sign for sign in latin if not unicodedata.combining(sign))).strip("_")
-    if word[:1].isdigit():
+    if word[:1].isdigit() or word.startswith(("model_dump", "model_validate")):  # pydantic keeps these names for itself
         word = f"column_{word}"
-    return f"{word}_" if word in RESERVED or word.startswith(("model_", "probability_")) else word
+    return f"{word}_" if word in RESERVED else word
 
 
 def place_of(names: list[str], wanted: str, flag: str) -> int:

@@ -8,7 +8,7 @@ import pyarrow as pa
 from dvckit.core.errors import UserError
 from dvckit.new.cells import Cells, encoded
 from dvckit.new.decimals import decide
-from dvckit.new.missing import found_markers
+from dvckit.new.missing import about_markers, found_markers
 from dvckit.new.names import place_of
 from dvckit.new.options import Choice, Options, Question
 from dvckit.new.sniffing import Form, sniff
@@ -25,7 +25,7 @@ class Source:
     questions: tuple[Question, ...] = ()
     cells: list[Cells] = field(default_factory=list)
     place: int = 0  # of the target
-    missing: dict[str, str] = field(default_factory=dict)  # by text: the column that shows it
+    markers: list[str] = field(default_factory=list)  # what is done with the missing markers of each column, in words
     predict_has_target: bool = False
 
 
@@ -40,6 +40,7 @@ def load(path: Path, options: Options, predict: Path | None) -> Source:
     other = _to_predict(predict, path, form, place) if predict else []
     cells = _cells(form, other, predict)
     missing = found_markers(cells) if options.missing is None else dict.fromkeys(options.missing, "")
+    markers = [about_markers(one, missing) for one in cells]
     cells = [one.without(tuple(missing)) for one in cells]
     decimal, question = (options.decimal, None) if options.decimal else decide(cells)
     if decimal not in (".", ","):
@@ -50,7 +51,7 @@ def load(path: Path, options: Options, predict: Path | None) -> Source:
     if question:
         return Source(dialect, header, (question,))
     has_target = bool(predict) and all(column is not None for column in other)
-    return Source(dialect, header, (), cells, place, missing, has_target)
+    return Source(dialect, header, (), cells, place, markers, has_target)
 
 
 def _which_target(names: list[str]) -> Question:
