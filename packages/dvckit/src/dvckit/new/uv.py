@@ -13,9 +13,9 @@ from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 
 from dvckit.core.errors import UserError, one_line
+from dvckit.new.shared import UV_VERSION
 from dvckit.repository.packages import UV_LOCK
 
-UV_VERSION = "0.13.8"  # the one that the Makefile installs
 UV_LEAST = "0.8"  # as `required-version` in pyproject.toml
 
 # What belongs to the project around this process, and what uv would write into the lock or look for in later runs.
@@ -34,7 +34,7 @@ _CAUSE = re.compile(r"^\s*(?:error:|cause:|Caused by:|×|╰─▶)", re.MULTILI
 def uv_program() -> list[str]:
     """Return the command of uv: on PATH, that of `make`, or a module; UserError where there is none or it is too old."""
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    program = shutil.which("uv") or shutil.which(cache / f"dvckit/uv-{UV_VERSION}/bin/uv")
+    program = shutil.which("uv") or shutil.which(f"{cache}/dvckit/uv-{UV_VERSION}/bin/uv")
     module = [sys.executable, "-m", "uv"] if importlib.util.find_spec("uv") else []
     command = [program] if program else module
     if not command:
