@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 import sys
+from contextlib import suppress
 from importlib.metadata import distributions
 from pathlib import Path
 
@@ -63,10 +64,21 @@ def lock(root: Path, *arguments: str) -> None:
     try:
         if first:
             path.write_text(_preferences())
-        run_uv(root, "lock", "--quiet", *arguments)  # or it lists the preferences that were not needed
+        _resolve(root, *arguments)
     except BaseException:
         if first:
             path.unlink(missing_ok=True)
+        raise
+
+
+def _resolve(root: Path, *arguments: str) -> None:
+    """Run `uv lock`, without a network from uv's cache; quiet, or it lists the preferences that were not needed."""
+    try:
+        run_uv(root, "lock", "--quiet", *arguments)
+    except UserError:
+        with suppress(UserError):
+            run_uv(root, "lock", "--quiet", "--offline", *arguments)
+            return
         raise
 
 
