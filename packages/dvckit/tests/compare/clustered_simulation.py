@@ -4,7 +4,7 @@ The rows of a group have alike columns and, beyond them, a label in common that 
 of a group. Hold-out and folds keep groups together, as the stages do. Run as a program, it prints false alarms and power.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -14,14 +14,12 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.tree import DecisionTreeClassifier
 
-from dvckit.compare.compare import SHARED_TRAINING
 from dvckit.models.folds import Recipe
 from dvckit.models.split import split
 from dvckit.tables.schema import Record, Schema
 from dvckit.tasks import task
-from dvckit.tasks.binary import losses, right
-from dvckit.tasks.clustered import Groups, mcnemar_clustered, mean_clustered, roc_auc_clustered
-from dvckit.tasks.significance import SIGNIFICANT, Difference, resampled_t
+from dvckit.tasks.clustered import Groups
+from dvckit.tasks.significance import SHARED_TRAINING, SIGNIFICANT, Difference, resampled_t
 
 GROUPS, FOLDS = 150, 5
 
@@ -68,7 +66,7 @@ class Pair(NamedTuple):
     """Labels, groups, and what two models say of the same rows."""
 
     truth: np.ndarray
-    groups: Groups
+    groups: Groups | None
     reference: np.ndarray
     new: np.ndarray
     stored: bool
@@ -76,19 +74,9 @@ class Pair(NamedTuple):
     def tests(self) -> dict[str, Difference]:
         """Test every metric as `compare` does."""
         tests = {
-            "accuracy": mcnemar_clustered(*self._of_rows(right), self.groups),
-            "roc_auc": roc_auc_clustered(self.truth, self.reference, self.new, self.groups),
-            "log_loss": mean_clustered(*self._of_rows(losses), self.groups),
+            metric.name: metric.compare(self.truth, self.reference, self.new, self.groups) for metric in TASK.metrics
         }
         return tests if self.stored else {name: test.widened(SHARED_TRAINING) for name, test in tests.items()}
-
-    def plain_tests(self) -> dict[str, Difference]:
-        """Test every metric as if the rows were independent."""
-        tests = {metric.name: metric.test(self.truth, self.reference, self.new) for metric in TASK.metrics}
-        return tests if self.stored else {name: test.widened(SHARED_TRAINING) for name, test in tests.items()}
-
-    def _of_rows(self, per_row: Callable[..., np.ndarray]) -> list[np.ndarray]:
-        return [per_row(self.truth, model) for model in (self.reference, self.new)]
 
 
 def out_of_sample(recipe: Recipe, table: pd.DataFrame, seed: int) -> np.ndarray:
@@ -120,7 +108,8 @@ def pairs(kind: str, model: str, count: int, extra: float | None = None) -> Iter
 
 def alarms(kind: str, model: str, count: int, extra: float | None = None, *, plain: bool = False) -> dict[str, int]:
     """Count the pairs that each test tells apart, or each test of independent rows."""
-    tests = [pair.plain_tests() if plain else pair.tests() for pair in pairs(kind, model, count, extra)]
+    drawn = pairs(kind, model, count, extra)
+    tests = [(pair._replace(groups=None) if plain else pair).tests() for pair in drawn]
     return {metric.name: sum(test[metric.name].p_value < SIGNIFICANT for test in tests) for metric in TASK.metrics}
 
 

@@ -15,9 +15,8 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedKFold
 from sklearn.tree import DecisionTreeClassifier
 
-from dvckit.compare.compare import SHARED_TRAINING
 from dvckit.tasks.binary import Binary
-from dvckit.tasks.significance import SIGNIFICANT, Difference
+from dvckit.tasks.significance import SHARED_TRAINING, SIGNIFICANT, Difference
 
 ROWS, NOISE, FOLDS = 891, 6, 5
 TASK = Binary()

@@ -8,8 +8,9 @@ import numpy.typing as npt
 import pandas as pd
 from scipy import special
 
-from dvckit.tasks.base import Labels, Metric, Task, mean, paired
+from dvckit.tasks.base import Labels, Metric, Task, mean, paired, paired_clustered
 from dvckit.tasks.binary_drawings import DRAWINGS
+from dvckit.tasks.clustered import mcnemar_clustered, mean_clustered, roc_auc_clustered
 from dvckit.tasks.significance import bootstrap_paired, delong_paired, mcnemar
 from dvckit.tasks.uncertainty import Floats, Interval, calibration, calibration_error, delong, roc_auc_interval, wilson
 
@@ -45,9 +46,28 @@ class Binary(Task):
 
     name = "tabular-classification"
     metrics = (
-        Metric("accuracy", "accuracy", 1, 1.0, mean(right), paired(mcnemar, right), "McNemar, mid-p", _interval),
-        Metric("roc_auc", "ROC AUC", 1, 1.0, roc_auc, delong_paired, "DeLong", roc_auc_interval),
-        Metric("log_loss", "log loss", -1, np.inf, mean(losses), paired(bootstrap_paired, losses), "paired bootstrap"),
+        Metric(
+            "accuracy",
+            "accuracy",
+            1,
+            1.0,
+            mean(right),
+            paired(mcnemar, right),
+            "McNemar, mid-p",
+            paired_clustered(mcnemar_clustered, right),
+            _interval,
+        ),
+        Metric("roc_auc", "ROC AUC", 1, 1.0, roc_auc, delong_paired, "DeLong", roc_auc_clustered, roc_auc_interval),
+        Metric(
+            "log_loss",
+            "log loss",
+            -1,
+            np.inf,
+            mean(losses),
+            paired(bootstrap_paired, losses),
+            "paired bootstrap",
+            paired_clustered(mean_clustered, losses),
+        ),
     )
     decides = "roc_auc"
     target_check = "both_labels"

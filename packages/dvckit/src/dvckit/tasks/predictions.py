@@ -8,6 +8,7 @@ It has one row for each labelled row of the data, predicted by a model that had 
 | `key` | the key of the row |
 | `part` | `holdout`, predicted by the stored model; or `fold N`, predicted by a model fitted on the other folds |
 | `truth` | the target |
+| `group` | where rows come in groups: the text of the group, so that models are compared by whole groups |
 | `probability_CLASS` | the predicted probability of each class |
 
 Any program can write such a table; the library needs nothing else of a model.
@@ -25,6 +26,7 @@ from dvckit.tasks.base import Task
 
 HOLDOUT = "holdout"
 COLUMNS = ("row", "key", "part", "truth")
+GROUP = "group"
 _SEPARATOR = "\x1f"
 
 
@@ -33,7 +35,7 @@ def row_hashes(table: pd.DataFrame, columns: Iterable[str]) -> pd.Series:
 
     Equal rows are numbered by appearance, so that no two rows of a table have the same hash.
     """
-    cells = [_texts(table[name]) for name in sorted(columns)]
+    cells = [as_texts(table[name]) for name in sorted(columns)]
     names = _SEPARATOR.join(sorted(columns))
     texts = pd.Series([_SEPARATOR.join(row) for row in zip(*cells, strict=True)], dtype="str")
     numbers = texts.groupby(texts).cumcount()
@@ -44,7 +46,7 @@ def row_hashes(table: pd.DataFrame, columns: Iterable[str]) -> pd.Series:
     return pd.Series(hashes, index=table.index, dtype="str")
 
 
-def _texts(column: pd.Series) -> list[str]:
+def as_texts(column: pd.Series) -> list[str]:
     """Return cells as text: equal numbers give equal text whatever their type, a missing cell gives ""."""
     return ["" if missing else _text(cell) for cell, missing in zip(column, column.isna(), strict=True)]
 
@@ -67,4 +69,6 @@ def check_predictions(table: pd.DataFrame, shown: str) -> Task:
         raise UserError(f"{shown} is not a table of predictions: several of its rows have the same `row`")
     if table[probabilities].isna().to_numpy().any() or not table[probabilities].to_numpy().min(initial=0.0) >= 0:
         raise UserError(f"{shown} is not a table of predictions: a probability in it is missing or below 0")
+    if GROUP in table and table[GROUP].isna().any():
+        raise UserError(f"{shown} is not a table of predictions: a group in it is missing")
     return binary
