@@ -17,10 +17,9 @@ from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.model_selection import GroupKFold, StratifiedKFold
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
-from dvckit.compare.compare import SHARED_TRAINING
 from dvckit.tasks import task_of
 from dvckit.tasks.base import Task
-from dvckit.tasks.significance import SIGNIFICANT, Difference
+from dvckit.tasks.significance import SHARED_TRAINING, SIGNIFICANT, Difference
 
 ROWS, NOISE, FOLDS = 891, 6, 5
 COMMON = list(range(2, 2 + NOISE))

@@ -12,26 +12,36 @@ from sklearn.dummy import DummyClassifier
 from dvckit.core.errors import UserError
 from dvckit.models import leaks
 from dvckit.models.divisions import divisions
+from dvckit.models.evaluation import _predictions
 from dvckit.models.folds import Recipe, summary
 from dvckit.models.roles import Roles
 from dvckit.models.split import split
-from dvckit.tables.schema import Record, Schema
-from dvckit.tasks import task
+from dvckit.tables.schema import Record, Schema, column
+from dvckit.tasks import task_of
 
 
 class Visit(Record):
-    Key: int
-    Ill: Literal[0, 1]
-    Patient: str
-    Day: int
-    Dose: float
+    Key: int = column("id")
+    Ill: Literal[0, 1] = column("target")
+    Patient: str = column("ignore")
+    Day: int = column("ignore")
+    Dose: float = column("number")
 
 
-BINARY = task("binary")
-PLAIN = Schema(Visit, key="Key", target="Ill")
-BY_GROUP = Schema(Visit, key="Key", target="Ill", group="Patient")
-BY_TIME = Schema(Visit, key="Key", target="Ill", time="Day")
-BY_BOTH = Schema(Visit, key="Key", target="Ill", group="Patient", time="Day")
+class OfPatient(Visit):
+    Patient: str = column("group")
+
+
+class OfDay(Visit):
+    Day: int = column("time")
+
+
+class OfBoth(OfPatient, OfDay):
+    pass
+
+
+BINARY = task_of((0, 1))
+PLAIN, BY_GROUP, BY_TIME, BY_BOTH = map(Schema, (Visit, OfPatient, OfDay, OfBoth))
 
 
 def visits(patients, days, labels=(0, 1)):
@@ -265,6 +275,40 @@ def test_a_share_has_every_class(fits):
     recipe(BY_TIME).folds(visits(range(12), range(12), [0, 1, 1, 0, 0, 0]), folds=2, seed=1, share=0.1)
 
     assert all(inside["Ill"].nunique() == 2 for inside in fits)
+
+
+# --- the table of predictions
+
+
+def table_of_predictions(schema, table):
+    train, holdout = halves(table, schema)
+    folds = recipe(schema).folds(train, folds=3, seed=1)
+    tables = {"clean": table, "train": train, "holdout": holdout}
+    return _predictions(recipe(schema), tables, folds.predictions, np.full(len(holdout), 0.5))
+
+
+@pytest.mark.parametrize("schema", [BY_TIME, BY_BOTH])
+def test_rows_that_are_never_outside_are_not_in_the_table(schema):
+    table = drawn(patients=150)
+
+    predictions = table_of_predictions(schema, table).set_index("key")
+
+    train, holdout = halves(table, schema)
+    assert predictions.index[predictions["part"] == "holdout"].tolist() == holdout["Key"].tolist()
+    of_folds = predictions[predictions["part"] != "holdout"]
+    assert set(of_folds.index) < set(train["Key"])
+    assert table["Day"][of_folds.index].groupby(of_folds["part"]).max().is_monotonic_increasing
+    assert (predictions["truth"] == table["Ill"][predictions.index]).all()
+
+
+def test_the_table_names_the_group_of_each_row_where_rows_have_groups():
+    table = drawn()
+
+    predictions = table_of_predictions(BY_GROUP, table)
+
+    assert predictions["key"].tolist() == list(range(200))
+    assert predictions["group"].tolist() == table["Patient"].tolist()
+    assert "group" not in table_of_predictions(PLAIN, table)
 
 
 # --- the leak checks

@@ -38,9 +38,8 @@ def repeated(
 
 def learning_curve(recipe: Recipe, table: pd.DataFrame, *, folds: int, seed: int) -> list[dict[str, Any]]:
     """Return the scores over folds of the recipe, fitted on increasing shares of the training rows of each fold."""
-    rows = len(table) * (folds - 1) / folds
-    points = {share: recipe.folds(table, folds=folds, seed=seed, share=share).scores for share in SHARES}
-    return [{"rows": round(share * rows), **summary(recipe.task, of, folds)} for share, of in points.items()]
+    points = {share: recipe.folds(table, folds=folds, seed=seed, share=share) for share in SHARES}
+    return [{"rows": round(share * of.rows), **summary(recipe.task, of.scores, folds)} for share, of in points.items()]
 
 
 def slices(

@@ -23,7 +23,10 @@ class Roles(NamedTuple):
     @classmethod
     def of(cls, table: pd.DataFrame, schema: Schema) -> Self:
         """Read them; UserError if a row has no group or no time."""
-        return cls(_complete(table, schema.group, "group"), _complete(table, schema.time, "time"))
+        return cls(
+            complete(table, schema.group, "group") if schema.group else None,
+            complete(table, schema.time, "time") if schema.time else None,
+        )
 
     @property
     def given(self) -> list[pd.Series]:
@@ -42,9 +45,8 @@ class Roles(NamedTuple):
         return np.random.default_rng(seed).permutation(len(values))[codes] + 1
 
 
-def _complete(table: pd.DataFrame, name: str | None, role: str) -> pd.Series | None:
-    if name is None:
-        return None
+def complete(table: pd.DataFrame, name: str, role: str) -> pd.Series:
+    """Return a column; UserError if a value is missing."""
     if missing := int(table[name].isna().sum()):
         raise UserError(
             f"{name} is missing in {missing} of {len(table)} rows, and the role {role} needs it in each; "

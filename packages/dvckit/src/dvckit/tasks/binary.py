@@ -7,9 +7,10 @@ import numpy.typing as npt
 import pandas as pd
 from scipy import special
 
-from dvckit.tasks.base import Labels, Metric, Plot, mean, paired
+from dvckit.tasks.base import Labels, Metric, Plot, mean, paired, paired_clustered
 from dvckit.tasks.binary_drawings import DRAWINGS
 from dvckit.tasks.classes import CALIBRATION_BINS, CHANCE, Classes, log_losses
+from dvckit.tasks.clustered import mcnemar_clustered, mean_clustered, roc_auc_clustered
 from dvckit.tasks.significance import bootstrap_paired, delong_paired, mcnemar
 from dvckit.tasks.uncertainty import (
     Floats,
@@ -49,9 +50,18 @@ def _log_loss_interval(truth: Labels, predictions: Floats) -> Interval:
 
 METRICS = (
     Metric(
-        "accuracy", "accuracy", 1, 0.0, 1.0, mean(right), paired(mcnemar, right), "McNemar, mid-p", _accuracy_interval
+        "accuracy",
+        "accuracy",
+        1,
+        0.0,
+        1.0,
+        mean(right),
+        paired(mcnemar, right),
+        "McNemar, mid-p",
+        paired_clustered(mcnemar_clustered, right),
+        _accuracy_interval,
     ),
-    Metric("roc_auc", "ROC AUC", 1, 0.0, 1.0, roc_auc, delong_paired, "DeLong", roc_auc_interval),
+    Metric("roc_auc", "ROC AUC", 1, 0.0, 1.0, roc_auc, delong_paired, "DeLong", roc_auc_clustered, roc_auc_interval),
     Metric(
         "log_loss",
         "log loss",
@@ -61,6 +71,7 @@ METRICS = (
         mean(losses),
         paired(bootstrap_paired, losses),
         "paired bootstrap",
+        paired_clustered(mean_clustered, losses),
         _log_loss_interval,
     ),
 )

@@ -6,6 +6,7 @@ Only classes that have rows count, so that two models are always scored on the s
 import numpy as np
 import numpy.typing as npt
 
+from dvckit.tasks.clustered import Groups, swapped
 from dvckit.tasks.significance import RESAMPLES, SEED, Difference
 from dvckit.tasks.uncertainty import LEVEL, NORMAL, Floats, Interval
 
@@ -80,3 +81,16 @@ def macro_f1_paired(truth: Places, reference: Places, new: Places, kinds: int) -
     reach = float(np.quantile(drawn, LEVEL))
     beyond = int((drawn >= abs(value) - 1e-12).sum())
     return Difference(value, value - reach, value + reach, (beyond + 1) / (RESAMPLES + 1))
+
+
+def macro_f1_clustered(truth: Places, reference: Places, new: Places, kinds: int, groups: Groups) -> Difference:
+    """Compare two models on rows that come in groups, by swaps of whole groups: `dvckit.tasks.clustered`."""
+    actual, kind = np.bincount(truth, minlength=kinds).astype("float64"), np.eye(kinds)
+
+    def rows(answers: Places) -> Floats:
+        """Return the hits and the predictions of each class that a row adds."""
+        return np.hstack([kind[answers] * (answers == truth)[:, np.newaxis], kind[answers]])
+
+    return swapped(
+        rows(reference), rows(new), groups, score=lambda sums: _mean(sums[..., :kinds], sums[..., kinds:], actual)
+    )
