@@ -1,4 +1,4 @@
-"""How a source writes CSV, and its files as plain CSV.
+"""Files in the dialect of a source as plain CSV.
 
 Plain CSV is what everything after ingest reads: UTF-8, commas, LF, a header of field names, an empty cell for a missing
 value, and a decimal point.
@@ -8,7 +8,6 @@ import codecs
 import csv
 import shutil
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from itertools import chain, count
 from pathlib import Path
 from typing import IO, Any
@@ -16,24 +15,11 @@ from typing import IO, Any
 from dvckit.core.errors import UserError
 from dvckit.core.files import replacing
 from dvckit.tables.reading import check_bytes, check_header, python_codec, read_header
+from dvckit.tables.schema import PLAIN, Dialect
 
 # Of a decimal comma: a point becomes a comma, so that a cell with a point is not read as another number.
 SWAPPED = str.maketrans(",.", ".,")
 ASCII = bytes(range(128))
-
-
-@dataclass(frozen=True)
-class Dialect:
-    """A form of CSV; `missing` are the texts that stand for a missing value, beside an empty cell."""
-
-    separator: str = ","
-    decimal: str = "."
-    encoding: str = "utf-8"
-    header: bool = True
-    missing: tuple[str, ...] = ()
-
-
-PLAIN = Dialect()
 
 
 def check_encoding(encoding: str) -> str:
