@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from dvckit.tables.quality import counted, gives_away
 from dvckit.tables.schema import Schema
 from dvckit.tasks.base import Task
 from dvckit.tasks.uncertainty import Floats
@@ -23,7 +22,7 @@ PARTS = (slice(0, None, 2), slice(1, None, 2), slice(0, None, 7), slice(0, 20))
 
 
 def in_both(train: pd.DataFrame, holdout: pd.DataFrame, schema: Schema) -> Iterator[str]:
-    """Look for hold-out rows in the training rows, by their key and by all other columns."""
+    """Look for hold-out rows in the training rows, by their key and by all other columns, and for broken roles."""
     key = schema.key
     if shared := int(holdout[key].isin(train[key]).sum()):
         yield f"{shared} hold-out rows are in the training rows as well ({key})"
@@ -31,20 +30,22 @@ def in_both(train: pd.DataFrame, holdout: pd.DataFrame, schema: Schema) -> Itera
     equal = int(outside.isin(inside).sum())
     if equal > TWINS * len(holdout):
         yield f"{equal} of {len(holdout)} hold-out rows equal a training row in every column but {key}"
+    if schema.group and (shared := int(holdout[schema.group].isin(train[schema.group]).sum())):
+        yield f"{shared} hold-out rows have a training row of the same {schema.group}"
+    if schema.time and (late := int((train[schema.time] >= holdout[schema.time].min()).sum())):
+        yield f"{late} training rows are not earlier than the first hold-out row ({schema.time})"
 
 
-def tells(table: pd.DataFrame, schema: Schema) -> Iterator[str]:
+def tells(table: pd.DataFrame, schema: Schema, task: Task) -> Iterator[str]:
     """Look for features that give the target away, like `dvckit.tables.quality` for the raw columns."""
     for name in schema.inputs:
-        if gives_away(counted(table[name], table[schema.target]), numeric=schema.kind(name) is not str):
+        if task.gives_away(table[name], table[schema.target], numeric=schema.kind(name) is not str):
             yield f"{name} alone predicts {schema.target} nearly always; is it known before that?"
 
 
 def too_good(holdout: dict[str, Any], folds: dict[str, Any], task: Task) -> Iterator[str]:
     """Look for hold-out scores far above those of cross-validation: 95 % intervals that do not overlap."""
     for metric in task.metrics:
-        if not metric.interval:
-            continue
         seen, expected = holdout[metric.name], folds[metric.name]
         better = seen["low"] > expected["high"] if metric.sign > 0 else seen["high"] < expected["low"]
         if better:
