@@ -26,14 +26,14 @@ from sklearn.model_selection import RepeatedStratifiedKFold
 from dvckit.core.layout import INTERIM, PROCESSED
 from dvckit.core.params import read
 from dvckit.models.folds import Recipe, summary
-from dvckit.tasks import task
+from dvckit.tasks import task_of
 from titanic import features
 from titanic.dataset import ingest, validate
 from titanic.features import FEATURES
 from titanic.modeling import evaluate, split, train
 from titanic.modeling.evaluate import Evaluate
 from titanic.modeling.pipelines import PIPELINES, Train
-from titanic.schema import TARGET, TASK
+from titanic.schema import LABELS, TARGET
 
 SOURCE = Path(__file__).parents[1]
 KAGGLE = Path(os.environ.get("TITANIC_KAGGLE", SOURCE.parent / "shared" / "titanic"))
@@ -61,7 +61,7 @@ def fits() -> None:
     """Fit what the stage evaluate fits, and nothing else."""
     params, evaluation = read("train", Train), read("evaluate", Evaluate)
     table = pd.read_parquet(PROCESSED / "train.parquet")
-    recipe = Recipe(FEATURES, task(TASK), PIPELINES[params.pipeline](params))
+    recipe = Recipe(FEATURES, task_of(LABELS), PIPELINES[params.pipeline](params))
     folds = RepeatedStratifiedKFold(n_splits=evaluation.folds, n_repeats=1, random_state=evaluation.seed)
     for inside, _ in folds.split(table, table[TARGET]):
         recipe.fit(table.iloc[inside])
@@ -86,7 +86,7 @@ def score_pipelines(repeats: int) -> None:
     table = features.featurize(clean, read("features", features.FeaturesParams))
     print(f"\n| {len(table)} rows, {repeats} x {FOLDS} folds | accuracy | ROC AUC | log loss |\n|---|---|---|---|")
     for name, pipeline in PIPELINES.items():
-        recipe = Recipe(FEATURES, task(TASK), pipeline(read("train", Train)))
+        recipe = Recipe(FEATURES, task_of(LABELS), pipeline(read("train", Train)))
         scores = summary(recipe.task, recipe.folds(table, folds=FOLDS, repeats=repeats, seed=1).scores, FOLDS)
         cells = (scores[metric.name] for metric in recipe.task.metrics)
         text = (f"{cell['value']:.3f} ({cell['low']:.3f} to {cell['high']:.3f})" for cell in cells)

@@ -2,12 +2,11 @@
 
 from dvckit.project import Project
 from titanic.features import FEATURES
-from titanic.schema import RULES, TASK
+from titanic.schema import RULES
 
 PROJECT = Project(
     rules=RULES,
     features=FEATURES,
-    task_name=TASK,
     sections={
         "dataset": "titanic.dataset.ingest:Dataset",
         "validate": "titanic.dataset.validate:Validate",

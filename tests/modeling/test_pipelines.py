@@ -5,11 +5,11 @@ import pytest
 from pydantic import ValidationError
 
 from dvckit.models.folds import Recipe
-from dvckit.tasks import task
+from dvckit.tasks import task_of
+from tests.example import fit
 from titanic.features import FEATURES, Features
 from titanic.modeling.pipelines import CATEGORICAL, NAMES, NUMERIC, PIPELINES, READS
-from titanic.modeling.train import fit
-from titanic.schema import KEY, TARGET, TASK
+from titanic.schema import KEY, LABELS, TARGET
 
 SOURCE = Path(__file__).parents[2]
 
@@ -94,7 +94,7 @@ def test_a_row_has_the_same_probability_alone_and_among_others(table, params, na
 def test_uninformative_labels_teach_nothing(table, params, name):
     shuffled = table.assign(**{TARGET: table[TARGET].sample(frac=1, random_state=1).to_numpy()})
 
-    recipe = Recipe(FEATURES, task(TASK), PIPELINES[name](params(n_estimators=20)))
+    recipe = Recipe(FEATURES, task_of(LABELS), PIPELINES[name](params(n_estimators=20)))
     scores = recipe.folds(shuffled, folds=5, repeats=2, seed=1).scores
 
     assert scores["roc_auc"].mean() == pytest.approx(0.5, abs=0.1)

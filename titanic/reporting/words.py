@@ -5,6 +5,6 @@ from dvckit.tasks.base import Words
 WORDS = Words(
     title="Survival on the Titanic",
     rows="passengers",
-    labels=("died", "survived"),
+    labels={0: "died", 1: "survived"},
     baselines={"gender": "rule “women and girls survive”"},
 )

@@ -28,7 +28,7 @@ def test_the_project_that_dvc_yaml_names_is_imported(named):
         ("{}", "dvc.yaml in the workspace names no project; add `meta"),
         ("{project: gone.project:PROJECT}", "cannot be imported: No module named 'gone'; run `uv sync`"),
         ("{project: titanic.project:GONE}", "cannot be imported: .*GONE"),
-        ("{project: titanic.schema:TASK}", "titanic.schema:TASK of dvc.yaml is not a dvckit.Project, but a str"),
+        ("{project: titanic.schema:KEY}", "titanic.schema:KEY of dvc.yaml is not a dvckit.Project, but a str"),
     ],
 )
 def test_a_missing_project_gives_an_error(named, meta, message):

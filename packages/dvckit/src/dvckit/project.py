@@ -15,7 +15,7 @@ from dvckit.core.errors import UserError
 from dvckit.core.layout import PARAMS
 from dvckit.core.params import Section, check
 from dvckit.tables.schema import Rules, Schema
-from dvckit.tasks import task
+from dvckit.tasks import task_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -30,7 +30,6 @@ class Project:
 
     rules: Rules  # for the tables of the source
     features: Schema  # of a row as the model sees it
-    task_name: str  # the kind of answer: see `dvckit.tasks`
     sections: Mapping[str, str]  # of params.yaml, each with its class
     featurize: str  # (clean table, params of features) -> features table, row by row
     words: str  # the project's `Words`, for pages and summaries
@@ -43,8 +42,8 @@ class Project:
 
     @property
     def task(self) -> "Task":
-        """The kind of answer."""
-        return task(self.task_name)
+        """The kind of answer: it follows from the target's labels."""
+        return task_of(self.features.values(self.features.target))
 
     @property
     def trusted_types(self) -> tuple[str, ...]:

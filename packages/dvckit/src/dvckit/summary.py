@@ -7,8 +7,10 @@ from pathlib import Path
 from dvckit.core.errors import UserError
 from dvckit.core.grid import Grid, terminal
 from dvckit.core.layout import METRICS, REPORT
+from dvckit.core.numbers import digits, places
 from dvckit.project import load, project_of
 from dvckit.repository.revision import Revision
+from dvckit.tasks import BASELINES
 
 
 def print_summary(root: Path) -> None:
@@ -19,16 +21,16 @@ def print_summary(root: Path) -> None:
         headline = next(iter(holdout), None)
     except (FileNotFoundError, ValueError, KeyError):
         raise UserError(f"there are no scores in {METRICS}; run `dvc repro -P`") from None
-    titles = {"majority": "majority class"}
+    titles = dict(BASELINES)
     with suppress(UserError, ImportError, AttributeError):  # a project that cannot be imported has no titles
         titles |= load(project_of(Revision(root)).words).baselines
     header = ["score", "hold-out", "cross-validation", *(titles.get(name, name) for name in baselines)]
     rows = []
     for name, value in holdout.items():
-        spread = f" ± {folds[f'{name}_sd']:.3f}" if f"{name}_sd" in folds else ""
-        over_folds = f"{folds[name]:.3f}{spread}" if name in folds else ""
-        of_rules = [f"{score:.3f}" if name == headline else "" for score in baselines.values()]
-        rows.append([name, f"{value:.3f}", over_folds, *of_rules])
+        spread = f" ± {folds[f'{name}_sd']:.{places(folds[name])}f}" if f"{name}_sd" in folds else ""
+        over_folds = f"{digits(folds[name])}{spread}" if name in folds else ""
+        of_rules = [digits(score) if name == headline else "" for score in baselines.values()]
+        rows.append([name, digits(value), over_folds, *of_rules])
     console = terminal()
     Grid("", header, rows, numeric=header[1:]).print(console)
     console.print(f"report: {root / REPORT}", soft_wrap=True)

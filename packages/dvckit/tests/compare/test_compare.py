@@ -309,7 +309,7 @@ def test_predictions_of_an_earlier_model_are_refused(project):
         (lambda table: table.drop(columns="part"), "it has no column part"),
         (
             lambda table: table.rename(columns={"probability_1": "probability_yes"}),
-            "of two classes: its columns are row",
+            "it has a truth of 1, and no column probability_1",
         ),
         (lambda table: pd.concat([table, table]), "several of its rows have the same `row`"),
         (lambda table: table.assign(probability_1=None), "a probability in it is missing or below 0"),

@@ -11,7 +11,7 @@ from dvckit.compare.report import print_comparison, render_md
 from dvckit.tasks.binary import Binary
 from dvckit.tasks.significance import Difference
 
-TASK = Binary()
+TASK = Binary((0, 1))
 SAME = "indistinguishable"
 P_VALUES = {"better": 0.0001, "worse": 0.0001, SAME: 0.5}
 

@@ -8,14 +8,14 @@ from dvckit.core.layout import EVALUATION, METRICS, PREDICTIONS
 from dvckit.models.evaluation import evaluate
 from dvckit.models.folds import Recipe, summary
 from dvckit.models.split import split
-from dvckit.tasks import task
+from dvckit.tasks import task_of
 from dvckit.tasks.base import rounded
+from tests.example import fit
 from titanic.features import FEATURES, Features, FeaturesParams, featurize
-from titanic.modeling.evaluate import gender_rule
-from titanic.modeling.train import fit
-from titanic.schema import KEY, TARGET, TASK
+from titanic.modeling.pipelines import gender_rule
+from titanic.schema import KEY, LABELS, TARGET
 
-BINARY = task(TASK)
+BINARY = task_of(LABELS)
 TRUTH = np.array([0, 0, 1, 1])
 PROBABILITIES = np.array([0.1, 0.6, 0.4, 0.9])
 
@@ -43,9 +43,9 @@ def evaluated(stage, training_scores=None):
     tables, model = stage
     truth = tables["train"][TARGET].to_numpy()
     training_scores = training_scores or rounded(BINARY.scores(truth, predictions(model, tables["train"])))
-    rules = {"gender": gender_rule(tables["holdout"])}
+    baselines = {"gender": gender_rule()}
     recipe = Recipe(FEATURES, BINARY, model)
-    return evaluate(recipe, {"training": training_scores}, tables, baselines=rules, folds=3, seed=1)
+    return evaluate(recipe, {"training": training_scores}, tables, baselines=baselines, folds=3, seed=1)
 
 
 def test_scores_are_as_computed_by_hand():
@@ -121,7 +121,7 @@ def test_the_evaluation_has_the_scores_with_their_intervals(stage):
 
     holdout = files[EVALUATION]["holdout"]
     assert holdout["rows"] == 60
-    for name in ("accuracy", "roc_auc"):
+    for name in ("accuracy", "roc_auc", "log_loss"):
         assert holdout[name]["low"] < holdout[name]["value"] == files[METRICS]["holdout"][name] < holdout[name]["high"]
     assert BINARY.details(TRUTH, PROBABILITIES)["brier"] == pytest.approx(np.mean([0.1**2, 0.6**2, 0.6**2, 0.1**2]))
 

@@ -5,30 +5,31 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 import pytest
-from sklearn.compose import make_column_transformer
 from sklearn.ensemble import RandomForestClassifier
-from sklearn.pipeline import make_pipeline
 
 from dvckit.core.errors import UserError
 from dvckit.models.folds import Recipe
 from dvckit.models.inflation import inflation
 from dvckit.models.split import split
-from dvckit.tables.schema import Record, Schema
-from dvckit.tasks import task
+from dvckit.tables.schema import Record, Schema, column
+from dvckit.tasks import task_of
 
 
 class Recording(Record):
-    Key: int
-    Ill: Literal[0, 1]
-    Person: str
-    Height: float
-    Pitch: float
-    Loudness: float
+    Key: int = column("id")
+    Ill: Literal[0, 1] = column("target")
+    Person: str = column("ignore")
+    Height: float = column("number")
+    Pitch: float = column("number")
+    Loudness: float = column("number")
 
 
-BINARY = task("binary")
-RANDOM = Schema(Recording, key="Key", target="Ill")  # Person is ignored, as if its role were not known
-OURS = Schema(Recording, key="Key", target="Ill", group="Person")
+class OfPerson(Recording):
+    Person: str = column("group")
+
+
+BINARY = task_of((0, 1))
+RANDOM, OURS = Schema(Recording), Schema(OfPerson)
 
 
 def recordings(seed, people=60, each=8, *, known=True):
@@ -46,9 +47,7 @@ def recordings(seed, people=60, each=8, *, known=True):
 
 
 def recipe(schema):
-    """A forest that sees what was measured; a schema without the group would make a feature of it."""
-    measured = make_column_transformer(("passthrough", ["Height", "Pitch", "Loudness"]))
-    return Recipe(schema, BINARY, make_pipeline(measured, RandomForestClassifier(20, random_state=1)))
+    return Recipe(schema, BINARY, RandomForestClassifier(20, random_state=1))
 
 
 def holdout_accuracy(schema, seed):

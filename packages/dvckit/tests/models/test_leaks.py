@@ -10,14 +10,14 @@ from dvckit.models import leaks
 from dvckit.models.evaluation import holdout_evaluation
 from dvckit.models.folds import Recipe, summary
 from dvckit.models.split import split
-from dvckit.tasks import task
+from dvckit.tasks import task_of
+from tests.example import fit
 from titanic.features import FEATURES, Features, FeaturesParams, featurize
 from titanic.modeling.pipelines import PIPELINES
-from titanic.modeling.train import fit
-from titanic.schema import KEY, TARGET, TASK, Clean
+from titanic.schema import KEY, LABELS, TARGET, Clean
 
 make = partial(featurize, params=FeaturesParams(age_bands=(13, 18, 35, 60)))
-BINARY = task(TASK)
+BINARY = task_of(LABELS)
 
 
 def halves(table):
@@ -68,7 +68,7 @@ def test_twins_are_no_leak(parts):
 
 
 def test_honest_features_do_not_reveal_the_target(table):
-    assert message(leaks.tells(table, FEATURES)) == ""
+    assert message(leaks.tells(table, FEATURES, BINARY)) == ""
 
 
 @pytest.mark.parametrize(
@@ -85,7 +85,7 @@ def test_honest_features_do_not_reveal_the_target(table):
 def test_a_feature_that_encodes_the_target_is_found(table, column, code):
     planted = table.assign(**{column: code(table[TARGET])})
 
-    assert message(leaks.tells(planted, FEATURES)).startswith(f"{column} alone predicts {TARGET}")
+    assert message(leaks.tells(planted, FEATURES, BINARY)).startswith(f"{column} alone predicts {TARGET}")
 
 
 def evaluated(model, train, holdout):

@@ -16,11 +16,12 @@ from dvckit.core.errors import UserError
 from dvckit.models.folds import Recipe
 from dvckit.models.stored import load
 from dvckit.registry.export import export
-from dvckit.tasks import task
-from dvckit.tasks.uncertainty import folds_interval, roc_auc_interval, wilson
+from dvckit.tasks import task_of
+from dvckit.tasks.binary import losses
+from dvckit.tasks.uncertainty import folds_interval, positive_mean_interval, roc_auc_interval, wilson
 from titanic.features import FEATURES
 from titanic.modeling.transformers import TRUSTED
-from titanic.schema import TARGET, TASK
+from titanic.schema import LABELS, TARGET
 
 FILES = ["README.md", "bom.json", "metadata.json", "model.json", "model.skops", "model.skops.sha256"]
 
@@ -105,7 +106,7 @@ def test_nothing_is_left_of_an_export_that_fails(registered, tmp_path, monkeypat
 def recomputed(root):
     """Return every score that the model card may tell, from the model and the tables alone."""
     model, _ = load(root / "data/models/model.skops", root / "data/models/model.json", FEATURES, TRUSTED)
-    recipe = Recipe(FEATURES, task(TASK), model)
+    recipe = Recipe(FEATURES, task_of(LABELS), model)
     train, holdout = (pd.read_parquet(root / f"data/processed/{part}.parquet") for part in ("train", "holdout"))
     params = YAML(typ="safe").load(root / "params.yaml")
     truth, probability = holdout[TARGET], recipe.predict(holdout)
@@ -121,6 +122,7 @@ def recomputed(root):
     intervals = {
         "accuracy": wilson(int((truth == predicted).sum()), len(truth)),
         "roc_auc": roc_auc_interval(truth, probability),
+        "log_loss": positive_mean_interval(losses(truth.to_numpy(), probability)),
     }
     rows = {("hold-out", name): (value, *intervals.get(name, ())) for name, value in scores.items()}
     folds = params["evaluate"]["folds"]

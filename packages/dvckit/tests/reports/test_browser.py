@@ -14,10 +14,10 @@ from selenium import webdriver
 from selenium.webdriver.chrome.service import Service
 
 from dvckit.reports.plots import DIAGNOSTICS
-from dvckit.tasks import task
+from dvckit.tasks import task_of
 from titanic.reporting import report
 
-FIGURES = [*task("binary").drawings, *DIAGNOSTICS]
+FIGURES = [*task_of((0, 1)).drawings, *DIAGNOSTICS]
 
 pytestmark = [pytest.mark.system, pytest.mark.xdist_group("browser")]
 

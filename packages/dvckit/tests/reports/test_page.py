@@ -10,11 +10,11 @@ from dvckit.reports.page import page as render_page
 from dvckit.reports.page import verdict
 from dvckit.reports.plots import DIAGNOSTICS as OF_DIAGNOSTICS
 from dvckit.reports.templates import inline
-from dvckit.tasks import task
+from dvckit.tasks import task_of
 from titanic.reporting.report import SYNTHETIC_NOTE
 from titanic.reporting.words import WORDS
 
-TASK = task("binary")
+TASK = task_of((0, 1))
 DRAWINGS = [*TASK.drawings, *OF_DIAGNOSTICS]
 
 ANY = {metric.name: 0.5 for metric in TASK.metrics}  # so that another metric of the task needs no value here
@@ -57,6 +57,7 @@ EVALUATION = {
         "rows": 178,
         "accuracy": {"value": 0.804, "low": 0.735, "high": 0.852},
         "roc_auc": {"value": 0.83, "low": 0.76, "high": 0.89},
+        "log_loss": {"value": 0.46, "low": 0.4, "high": 0.54},
         "average_precision": 0.8,
         "brier": 0.14,
         "calibration_error": 0.05,

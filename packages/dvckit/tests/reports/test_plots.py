@@ -7,17 +7,17 @@ from matplotlib.figure import Figure
 
 from dvckit.reports.plots import draw as draw_one
 from dvckit.reports.plots import figures, importance, overlay, slices
-from dvckit.tasks import task
+from dvckit.tasks import task_of
 from dvckit.tasks.base import Words
 
-TASK = task("binary")
-WORDS = Words("Tests", "rows", labels=("no", "yes"))
+TASK = task_of((0, 1))
+WORDS = Words("Tests", "rows", labels={0: "no", 1: "yes"})
 
 DATA = {
     "roc": pd.DataFrame({"false_positive_rate": [0, 0.5, 1], "true_positive_rate": [0, 0.8, 1]}),
     "precision_recall": pd.DataFrame({"recall": [1, 0.5, 0], "precision": [0.4, 0.8, 1]}),
     "calibration": pd.DataFrame({"predicted": [0.1, 0.9], "observed": [0.2, 0.8], "rows": [30, 10]}),
-    "confusion": pd.DataFrame({"actual": [0, 0, 1], "predicted": [0, 1, 1]}),
+    "confusion": pd.DataFrame({"actual": ["0", "0", "1"], "predicted": ["0", "1", "1"]}),
     "learning_curve": pd.DataFrame(
         {"rows": [50, 100], "accuracy.value": [0.7, 0.8], "accuracy.low": [0.6, 0.75], "accuracy.high": [0.8, 0.85]}
     ),
@@ -68,14 +68,14 @@ def test_the_matplotlibrc_of_a_user_has_no_effect():
 
 
 def test_the_confusion_counts_are_in_the_picture():
-    svg = draw("confusion", pd.DataFrame({"actual": [0] * 23 + [1] * 17, "predicted": [0] * 23 + [1] * 17}))
+    svg = draw("confusion", pd.DataFrame({"actual": ["0"] * 23 + ["1"] * 17, "predicted": ["0"] * 23 + ["1"] * 17}))
 
     assert ">23<" in svg
     assert ">17<" in svg
 
 
 def test_one_label_alone_can_be_drawn():
-    assert ">3<" in draw("confusion", pd.DataFrame({"actual": [0] * 3, "predicted": [0] * 3}))
+    assert ">3<" in draw("confusion", pd.DataFrame({"actual": ["0"] * 3, "predicted": ["0"] * 3}))
 
 
 def test_the_most_important_columns_alone_are_drawn_the_first_on_top(axes):

@@ -17,11 +17,11 @@ import pandas as pd
 import pytest
 
 from dvckit.tables.validation import judge
-from dvckit.tasks import task
+from dvckit.tasks import task_of
 from titanic.dataset.synthetic import write_passengers
-from titanic.schema import RULES, TASK, Clean
+from titanic.schema import LABELS, RULES, Clean
 
-COLUMNS = {name: RULES.columns(name) for name in RULES.names()}
+COLUMNS = {name: RULES.fields(name) for name in RULES.names}
 
 HEADER = ",".join(COLUMNS["train"])
 AT = {name: place for place, name in enumerate(COLUMNS["train"])}
@@ -389,7 +389,7 @@ def write(tmp_path):
 
 def answer(path, tmp_path):
     """What a user is told of a file, or nothing where all of it is good."""
-    return "\n".join(judge({"train": path}, tmp_path, RULES, task(TASK)).problems)
+    return "\n".join(judge({"train": path}, tmp_path, RULES, task_of(LABELS)).problems)
 
 
 def test_the_corpus_is_large():

@@ -4,6 +4,7 @@ Keys repeat between data sets, so rows are matched by the hashes of their conten
 different labels in two revisions are left out.
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -50,7 +51,7 @@ class Evidence(NamedTuple):
 def gather(revisions: list[Revision]) -> Evidence:
     """Read the tables of predictions and match their rows; UserError if a table is missing or too few rows are shared."""
     tables, tasks = zip(*(_table(revision) for revision in revisions), strict=True)
-    task, places = tasks[0], range(len(revisions))
+    task, places = _common(revisions, tasks), range(len(revisions))
     indexed = [table.set_index("row") for table in _matched(revisions, list(tables))]
     shared = pd.concat(indexed, axis=1, join="inner", keys=places)  # in the order of the first
     truths = pd.DataFrame({place: shared[place]["truth"] for place in places})
@@ -60,16 +61,29 @@ def gather(revisions: list[Revision]) -> Evidence:
     stored = len(held_out) >= ENOUGH and task.scarcity(held_out[0]["truth"])[0] >= FEWEST
     chosen = held_out if stored else shared
     truth = chosen[0]["truth"]
-    rarest, part = task.scarcity(truth)
+    rarest, rows = task.scarcity(truth)
     if rarest < FEWEST:
         raise UserError(
             f"{' and '.join(map(str, revisions))} share only {len(shared)} labelled rows, too few to compare models on "
-            f"({FEWEST} of each {part} are needed); name revisions with the same data"
+            f"({FEWEST} {rows} are needed, there are {rarest}); name revisions with the same data"
         )
-    predictions = [task.from_columns(chosen[place]) for place in places]
+    predictions = [task.from_columns(pd.DataFrame(chosen[place])) for place in places]
     named = next((chosen[place][GROUP] for place in places if GROUP in chosen[place]), None)
     groups = None if named is None else pd.factorize(named)[0]
-    return Evidence(task, truth.to_numpy(), predictions, stored, len(held_out), groups)
+    return Evidence(task, task.truth(truth), predictions, stored, len(held_out), groups)
+
+
+def _common(revisions: list[Revision], tasks: Sequence[Task]) -> Task:
+    """Return the task of all revisions; UserError where they have different ones."""
+    first = tasks[0]
+    for revision, task in zip(revisions, tasks, strict=True):
+        if {*task.classes} != {*first.classes}:
+            kinds = [", ".join(map(repr, of.classes)) or "values" for of in (first, task)]
+            raise UserError(
+                f"{revisions[0]} predicts {kinds[0]}, and {revision} {kinds[1]}: models for different targets cannot be "
+                "compared; name revisions with the same labels"
+            )
+    return first
 
 
 def _table(revision: Revision) -> tuple[pd.DataFrame, Task]:

@@ -14,7 +14,7 @@ from sklearn.pipeline import Pipeline
 
 from dvckit.models import leaks
 from dvckit.models.folds import Recipe, Tables, summary
-from dvckit.tasks.base import DIGITS
+from dvckit.tasks.base import DIGITS, Labels
 from dvckit.tasks.predictions import HOLDOUT
 
 SHARES = (0.1, 0.25, 0.5, 0.75, 1.0)  # of a fold's training rows, on the learning curve
@@ -24,7 +24,7 @@ def repeated(
     recipe: Recipe, baselines: Mapping[str, Pipeline], table: pd.DataFrame, *, folds: int, repeats: int, seed: int
 ) -> dict[str, Any]:
     """Return the scores over repeated folds of the model and the baselines, and of the model minus each baseline."""
-    pipelines = {"model": recipe.pipeline, **baselines, "majority": recipe.task.majority_model()}
+    pipelines = {"model": recipe.pipeline, **baselines, **recipe.task.constant_models()}
     scores = {
         name: recipe._replace(pipeline=pipeline).folds(table, folds=folds, repeats=repeats, seed=seed).scores
         for name, pipeline in pipelines.items()
@@ -49,23 +49,22 @@ def slices(
 
     `predictions` is the table of that name, of which the hold-out rows are used.
     """
-    task, schema, headline = recipe.task, recipe.schema, recipe.task.metrics[0]
+    task, schema, headline, digits = recipe.task, recipe.schema, recipe.task.metrics[0], recipe.task.slice_digits
     by_key = predictions[predictions["part"] == HOLDOUT].set_index("key")
     rows = []
     for column in columns:
         parts = holdout.fillna({column: "missing"}).groupby(column)
         for value, part in sorted(parts, key=_in_order):
-            truth = part[schema.target].to_numpy()
+            truth = task.truth(part[schema.target])
             predicted = task.from_columns(by_key.loc[part[schema.key]])
-            interval = headline.interval(truth, predicted) if headline.interval else ()
             rows.append(
                 {
                     "column": column,
                     "value": str(value),
                     "rows": len(part),
-                    task.statistic: round(task.describe(truth), 3),
-                    headline.name: round(headline.score(truth, predicted), 3),
-                    "interval": [round(end, 3) for end in interval],
+                    task.statistic: round(task.describe(truth), digits),
+                    headline.name: round(headline.score(truth, predicted), digits),
+                    "interval": [round(end, digits) for end in headline.interval(truth, predicted)],
                 }
             )
     return rows
@@ -77,9 +76,16 @@ def _in_order(part: tuple[Any, pd.DataFrame]) -> list[str | int]:
 
 
 def importances(recipe: Recipe, table: pd.DataFrame, *, repeats: int, seed: int) -> list[dict[Any, Any]]:
-    """Return the loss of the hold-out's headline metric if a column is shuffled, the most important column first."""
-    inputs, truth = list(recipe.schema.inputs), table[recipe.schema.target]
-    importance = permutation_importance(recipe.pipeline, table[inputs], truth, n_repeats=repeats, random_state=seed)
+    """Return how much worse the hold-out's headline metric is if a column is shuffled, the most important column first."""
+    task, inputs, headline = recipe.task, list(recipe.schema.inputs), recipe.task.metrics[0]
+
+    def scorer(model: Pipeline, rows: pd.DataFrame, truth: Labels) -> float:
+        return headline.sign * headline.score(truth, task.predict(model, rows))
+
+    truth = task.truth(table[recipe.schema.target])
+    importance = permutation_importance(
+        recipe.pipeline, table[inputs], truth, scoring=scorer, n_repeats=repeats, random_state=seed
+    )
     losses = pd.DataFrame({"column": inputs, "mean": importance.importances_mean, "sd": importance.importances_std})
     return losses.sort_values("mean", ascending=False, kind="stable").round(DIGITS).to_dict("records")
 

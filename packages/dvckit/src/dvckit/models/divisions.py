@@ -16,9 +16,9 @@ Division = tuple[Numbers, Numbers]  # the places of the rows to learn from, and 
 
 def divisions(task: Task, truth: pd.Series, roles: Roles, *, folds: int, repeats: int, seed: int) -> list[Division]:
     """Return the divisions of (repeated) cross-validation in their order; UserError if a part would lack a class."""
-    count, noun = task.scarcity(truth)
+    count, rows_of = task.scarcity(truth)
     if count < folds:
-        raise UserError(f"{folds} folds need {folds} training rows of each {noun}, and one has {count}; lower `folds`")
+        raise UserError(f"{folds} folds need at least {folds} {rows_of}; there are {count}; lower `folds`")
     strata = task.strata(truth)
     if not roles.given:
         splits = RepeatedStratifiedKFold(n_splits=folds, n_repeats=repeats, random_state=seed)
@@ -26,10 +26,11 @@ def divisions(task: Task, truth: pd.Series, roles: Roles, *, folds: int, repeats
     for units in roles.given:
         check_count(units, folds + (units is roles.time), f"cross-validation with {folds} `folds`")
     divided = list(_later(roles, folds) if roles.time is not None else _apart(units, strata, folds, repeats, seed))
-    if any(task.scarcity(truth.iloc[rows])[0] < 1 for division in divided for rows in division):
+    scarce = (task.scarcity(truth.iloc[rows]) for division in divided for rows in division)
+    if lacking := [rows_of for fewest, rows_of in scarce if fewest < 1]:
         names = " and ".join(str(units.name) for units in roles.given)
         other = "bring more rows" if len(roles.given) == 1 else "keep one of these roles"
-        raise UserError(f"{folds} folds by {names} leave a part without a {noun}; lower `folds`, or {other}")
+        raise UserError(f"{folds} folds by {names} leave a part without {lacking[0]}; lower `folds`, or {other}")
     return divided
 
 

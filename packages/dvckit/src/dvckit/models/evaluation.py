@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from sklearn.pipeline import Pipeline
 
 from dvckit.core.errors import UserError
 from dvckit.core.files import write_json, write_table
@@ -29,25 +30,26 @@ def evaluate(
     card: dict[str, Any],
     tables: Tables,
     *,
-    baselines: Mapping[str, Floats],
+    baselines: Mapping[str, Pipeline],
     folds: int,
     seed: int,
     watcher: Watcher | None = None,
 ) -> dict[Path, Any]:
     """Score a stored model, that of `recipe`, on the hold-out, and its recipe on folds of the training rows.
 
-    `tables` are clean, train, holdout and test; `baselines` predictions of the hold-out rows by fixed rules. The result has
-    the content of each out, by its path. UserError if the scores of the model on its training rows differ from those that
+    `tables` are clean, train, holdout, and test where there are rows to predict; `baselines` unfitted pipelines, which are
+    fitted on the training rows. The result has the content of each out, by its path. UserError if the scores of the model on its training rows differ from those that
     stage train stored in model.json, its `card`. A watcher of the folds may end the evaluation.
     """
     schema, task = recipe.schema, recipe.task
-    train, holdout, test = (tables[name] for name in ("train", "holdout", "test"))
-    every = recipe.predict(pd.concat([train, holdout, test]))  # one call: a call costs more than its rows
+    train, holdout, *tests = (tables[name] for name in ("train", "holdout", "test") if name in tables)
+    every = recipe.predict(pd.concat([train, holdout, *tests]))  # one call: a call costs more than its rows
     of_train, of_holdout, of_test = np.split(every, [len(train), len(train) + len(holdout)])
-    _check_reproduced(rounded(task.scores(train[schema.target].to_numpy(), of_train)), card.get("training", {}))
-    truth = holdout[schema.target].to_numpy()
+    _check_reproduced(rounded(task.scores(task.truth(train[schema.target]), of_train)), card.get("training", {}))
+    truth = task.truth(holdout[schema.target])
     over_folds = recipe.folds(train, folds=folds, seed=seed, watcher=watcher)
-    rules = {"majority": recipe._replace(pipeline=task.majority_model()).fit(train).predict(holdout), **baselines}
+    models = {**task.constant_models(), **baselines}
+    rules = {name: recipe._replace(pipeline=one).fit(train).predict(holdout) for name, one in models.items()}
     evaluation: dict[str, Any] = {
         "holdout": holdout_evaluation(task, truth, of_holdout),
         "cv": summary(task, over_folds.scores, folds),
@@ -55,7 +57,7 @@ def evaluate(
     }
     evaluation["checks"] = leaks.report(
         holdout_rows_in_training=leaks.in_both(train, holdout, schema),
-        features_that_tell_the_target=leaks.tells(train, schema),
+        features_that_tell_the_target=leaks.tells(train, schema, task),
         holdout_above_cross_validation=leaks.too_good(evaluation["holdout"], evaluation["cv"], task),
     )
     return {
@@ -63,7 +65,7 @@ def evaluate(
         EVALUATION: evaluation,
         **{PLOTS / f"{name}.csv": curve.round(DIGITS) for name, curve in task.curves(truth, of_holdout).items()},
         PREDICTIONS: _predictions(recipe, tables, over_folds.predictions, of_holdout),
-        SUBMISSION: pd.DataFrame({schema.key: test[schema.key], schema.target: task.labels(of_test)}),
+        **({SUBMISSION: _submission(recipe, tables["test"], of_test)} if tests else {}),
     }
 
 
@@ -91,7 +93,6 @@ def holdout_evaluation(task: Task, truth: Labels, predictions: Floats) -> dict[s
     sure = {
         metric.name: with_interval(metric.score(truth, predictions), metric.interval(truth, predictions))
         for metric in task.metrics
-        if metric.interval
     }
     return {"rows": len(truth), **sure, **rounded(task.details(truth, predictions))}
 
@@ -117,6 +118,11 @@ def _predictions(recipe: Recipe, tables: Tables, of_folds: pd.DataFrame, of_hold
         predictions.insert(3, GROUP, as_texts(labelled[recipe.schema.group]))
     rows = pd.DataFrame({"row": row_hashes(clean, {*clean} - {key, target}), "key": clean[key]})
     return rows.merge(predictions.round(PRECISION), on="key")
+
+
+def _submission(recipe: Recipe, test: pd.DataFrame, of_test: Floats) -> pd.DataFrame:
+    schema = recipe.schema
+    return pd.DataFrame({schema.key: test[schema.key], schema.target: recipe.task.labels(of_test)}).round(DIGITS)
 
 
 def _check_reproduced(scores: dict[str, float], noted: dict[str, Any]) -> None:

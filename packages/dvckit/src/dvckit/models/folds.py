@@ -82,7 +82,7 @@ class Recipe(NamedTuple):
         parts, rows = [], []
         for number, (inside, outside) in enumerate(divided, 1):
             predictions = self.fit(keep(table.iloc[inside])).predict(table.iloc[outside])
-            scores.append(self.task.scores(truth.iloc[outside].to_numpy(), predictions))
+            scores.append(self.task.scores(self.task.truth(truth.iloc[outside]), predictions))
             parts.append(pd.DataFrame({"part": f"fold {number}", **self.task.columns(predictions)}, index=outside))
             rows.append(len(inside))
             if watcher:
@@ -90,7 +90,7 @@ class Recipe(NamedTuple):
         return Folds(pd.DataFrame(scores), pd.concat(parts[:folds]).sort_index(), float(np.mean(rows)))
 
     def _share(self, table: pd.DataFrame, share: float, seed: int) -> pd.DataFrame:
-        """Return a share of rows with every stratum: drawn by the seed, whole groups of them, or the latest of them."""
+        """Return a share of rows with every label: drawn by the seed, whole groups of them, or the latest of them."""
         if share >= 1:
             return table
         roles, strata = Roles.of(table, self.schema), self.task.strata(table[self.schema.target])
@@ -98,7 +98,7 @@ class Recipe(NamedTuple):
             rows = table.groupby(strata)
             return pd.concat([part.sample(max(1, round(share * len(part))), random_state=seed) for _, part in rows])
         turns = pd.Series(roles.turns(seed), index=table.index)
-        every = turns.groupby(strata).min().max()  # with this turn each stratum has had a row
+        every = turns.groupby(strata).min().max() if self.task.classes else 0  # with this turn each label has had a row
         last = int(max(np.quantile(turns, share, method="inverted_cdf"), every))
         return table[turns <= last]
 
@@ -107,7 +107,8 @@ def summary(task: Task, scores: pd.DataFrame, folds: int, *, difference: bool = 
     """Return the mean over folds of each metric, with its interval, clipped to the range of the score or of a difference."""
     means = {}
     for metric in task.metrics:
-        column, least = scores[metric.name], -metric.most if difference else 0.0
-        low, high = np.clip(folds_interval(column, folds), least, metric.most)
+        column, reach = scores[metric.name], metric.most - metric.least
+        least, most = (-reach, reach) if difference else (metric.least, metric.most)
+        low, high = np.clip(folds_interval(column, folds), least, most)
         means[metric.name] = with_interval(column.mean(), (low, high))
     return {"fits": len(scores), **means}

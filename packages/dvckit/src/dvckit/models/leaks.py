@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from dvckit.tables.quality import counted, gives_away
 from dvckit.tables.schema import Schema
 from dvckit.tasks.base import Task
 from dvckit.tasks.uncertainty import Floats
@@ -37,18 +36,16 @@ def in_both(train: pd.DataFrame, holdout: pd.DataFrame, schema: Schema) -> Itera
         yield f"{late} training rows are not earlier than the first hold-out row ({schema.time})"
 
 
-def tells(table: pd.DataFrame, schema: Schema) -> Iterator[str]:
+def tells(table: pd.DataFrame, schema: Schema, task: Task) -> Iterator[str]:
     """Look for features that give the target away, like `dvckit.tables.quality` for the raw columns."""
     for name in schema.inputs:
-        if gives_away(counted(table[name], table[schema.target]), numeric=schema.kind(name) is not str):
+        if task.gives_away(table[name], table[schema.target], numeric=schema.kind(name) is not str):
             yield f"{name} alone predicts {schema.target} nearly always; is it known before that?"
 
 
 def too_good(holdout: dict[str, Any], folds: dict[str, Any], task: Task) -> Iterator[str]:
     """Look for hold-out scores far above those of cross-validation: 95 % intervals that do not overlap."""
     for metric in task.metrics:
-        if not metric.interval:
-            continue
         seen, expected = holdout[metric.name], folds[metric.name]
         better = seen["low"] > expected["high"] if metric.sign > 0 else seen["high"] < expected["low"]
         if better:

@@ -6,7 +6,6 @@ from typing import NamedTuple, Self
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from sklearn.model_selection import StratifiedGroupKFold
 
 from dvckit.core.errors import UserError
 from dvckit.tables.schema import Schema
@@ -73,6 +72,8 @@ def whole_groups(strata: pd.Series, group: pd.Series, parts: int, random: int | 
     """
     codes = pd.factorize(strata)[0]
     numbers = np.empty(len(strata), dtype=np.int64)
+    from sklearn.model_selection import StratifiedGroupKFold
+
     folds = StratifiedGroupKFold(parts, shuffle=True, random_state=random)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # a stratum with fewer rows than parts: our callers look at that

@@ -15,7 +15,6 @@ import warnings
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
 from dvckit.core.errors import UserError
@@ -47,6 +46,7 @@ except ImportError:
 
 DATABASE, ARTIFACTS = "mlflow.db", "mlartifacts"  # in the project's root; `mlflow ui` started there finds them
 TYPES = {"int": "long", "float": "double", "str": "string"}  # of model.json, as MLflow has them
+KINDS = {"i": "long", "f": "double", "O": "string"}  # of numpy
 CONTEXTS = {PROCESSED / "train.parquet": "training", PROCESSED / "holdout.parquet": "evaluation"}
 LOADER = "dvckit.publish.mlflow_model"
 # What loading a model imports beside the libraries of its model.json.
@@ -149,8 +149,8 @@ def _log_model(client: MlflowClient, run_id: str, mirror: Mirror) -> None:
     """Log the model's own files with the code that loads them, and register it; nothing is pickled."""
     stored, project = mirror.model, project_of(mirror)
     inputs = Schema([ColSpec(TYPES[kind], name) for name, kind in mirror.card["input"].items()])
-    predictions = [ColSpec("double", name) for name in project.task.columns(np.empty(0))]
-    outputs = Schema([ColSpec("long", project.features.target), *predictions])
+    answer = project.task.answer(project.features.target, project.task.none())
+    outputs = Schema([ColSpec(KINDS[column.dtype.kind], name) for name, column in answer.items()])
     with tempfile.TemporaryDirectory(prefix="dvckit-") as folder, mlflow.start_run(run_id, log_system_metrics=False):
         (model := Path(folder) / "model").mkdir()
         (model / "model.skops").write_bytes(mirror.read(stored.path))

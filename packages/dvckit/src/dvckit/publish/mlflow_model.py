@@ -24,8 +24,7 @@ class LoadedModel:
         """Return label and predictions for each row of features, in their order."""
         task = self.project.task
         predictions = task.predict(self.pipeline, model_input)
-        columns = {self.project.features.target: task.labels(predictions), **task.columns(predictions)}
-        return pd.DataFrame(columns, index=model_input.index)
+        return pd.DataFrame(task.answer(self.project.features.target, predictions), index=model_input.index)
 
 
 def _load_pyfunc(folder: str) -> LoadedModel:

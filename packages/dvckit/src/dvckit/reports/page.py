@@ -34,6 +34,8 @@ def page(
         figures={name: inline(svg) for name, svg in figures.items()},
         task=task,
         words=words,
+        labels=list(task.names(words).values()),
+        baselines={**words.baselines, **task.baselines},
         intended_use=markdown(intended_use),
         notes=notes,
         verdict=verdict,

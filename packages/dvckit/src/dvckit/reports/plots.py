@@ -14,6 +14,7 @@ from matplotlib import style
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from dvckit.core.layout import PLOTS
 from dvckit.tasks.base import FAINT, INK, Task, Words
 
 WIDTH, HEIGHT, LINE = 3.6, 3.3, 0.19  # inches; a figure with a list at its left is higher where that is long
@@ -30,6 +31,8 @@ STYLE: dict[str, Any] = {
 }
 PALE = "#d5d5d5"
 MOST_IMPORTANT = 10  # columns that figure importance shows
+LABELS = {"confusion": ("actual", "predicted"), "roc": ("label",)}  # columns of curves
+TWICE = 2  # an axis ends at so many times the largest error of a slice
 
 
 def learning_curve(axes: Axes, curve: pd.DataFrame, task: Task) -> None:
@@ -43,11 +46,11 @@ def learning_curve(axes: Axes, curve: pd.DataFrame, task: Task) -> None:
 
 
 def importance(axes: Axes, columns: pd.DataFrame, task: Task) -> None:
-    """Draw what is lost of the headline metric without each of the most important columns, and its standard deviation."""
+    """Draw how much worse the headline metric is without each of the most important columns, and its standard deviation."""
     first = columns.head(MOST_IMPORTANT)
     axes.axvline(0, color=FAINT, linewidth=0.8)
     axes.barh(first["column"], first["mean"], xerr=first["sd"], color=PALE, edgecolor=INK, ecolor=INK, capsize=3)
-    axes.set(xlabel=f"{task.metrics[0].title} lost", title="Importance")
+    axes.set(xlabel=f"{task.metrics[0].title} {task.metrics[0].cost}", title="Importance")
     axes.invert_yaxis()
 
 
@@ -61,12 +64,14 @@ def slices(axes: Axes, parts: pd.DataFrame, task: Task) -> None:
         counts = zip(of_column["value"], of_column["rows"], strict=True)
         names += [str(column), *(f"{value} ({rows})" for value, rows in counts)]
     low, high = np.array(parts["interval"].to_list()).T
-    axes.axvline(np.average(parts[metric.name], weights=parts["rows"]), color=FAINT, linestyle="--")
+    axes.axvline(task.overall(parts[metric.name], parts["rows"]), color=FAINT, linestyle="--")
     axes.hlines(places, low, high, color=INK)
     axes.plot(parts[metric.name], places, "o", color=INK)
     axes.set(xlabel=metric.title, title="Slices of the hold-out", yticks=range(len(names)))
     if metric.most <= 1:
         axes.set_xlim(-0.03, 1.03)
+    else:  # an interval of few rows may be as wide as it likes
+        axes.set_xlim(0, 1.05 * min(high.max(), TWICE * parts[metric.name].max()))
     for place, label in enumerate(axes.set_yticklabels(names)):
         label.set_fontweight("normal" if place in places else "bold")
     axes.tick_params(axis="y", length=0)
@@ -77,9 +82,20 @@ def slices(axes: Axes, parts: pd.DataFrame, task: Task) -> None:
 DIAGNOSTICS = {"learning_curve": learning_curve, "importance": importance, "slices": slices}
 
 
+def read_curves(task: Task) -> dict[str, pd.DataFrame]:
+    """Read the data of the task's figures that stage evaluate has left; labels are text, whatever they look like."""
+    return {
+        name: pd.read_csv(
+            PLOTS / f"{name}.csv", dtype=dict.fromkeys(LABELS.get(name, ()), "str"), keep_default_na=False
+        )
+        for name in task.drawings
+    }
+
+
 def figures(task: Task, words: Words, curves: dict[str, pd.DataFrame], diagnostics: dict[str, Any]) -> dict[str, str]:
     """Return every figure as SVG by name: the task's, of `curves`, then those of `diagnostics`."""
-    return {name: draw(name, drawing, curves[name], words) for name, drawing in task.drawings.items()} | {
+    names = task.names(words)
+    return {name: draw(name, drawing, curves[name], names) for name, drawing in task.drawings.items()} | {
         name: draw(name, drawing, pd.json_normalize(diagnostics[name]), task) for name, drawing in DIAGNOSTICS.items()
     }
 
@@ -90,7 +106,7 @@ def draw(name: str, drawing: Callable[..., None], *about: object) -> str:
         figure = Figure(figsize=(WIDTH, HEIGHT), layout="constrained")
         axes = figure.add_subplot()
         drawing(axes, *about)
-        figure.set_figheight(max(HEIGHT, 1 + LINE * len(axes.get_yticks())))
+        figure.set_figheight(max(figure.get_figheight(), 1 + LINE * len(axes.get_yticks())))
         buffer = io.StringIO()
         figure.savefig(buffer, format="svg", metadata={"Date": None})
         return buffer.getvalue()

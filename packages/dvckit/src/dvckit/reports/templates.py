@@ -6,6 +6,8 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 from markupsafe import Markup
 
+from dvckit.core.numbers import digits
+
 
 def render(template: str, /, **values: Any) -> str:
     """Fill a template, named by its path from `dvckit`; values are escaped in HTML and not in Markdown."""
@@ -17,6 +19,7 @@ def render(template: str, /, **values: Any) -> str:
         lstrip_blocks=True,
         keep_trailing_newline=template.endswith(".md.jinja"),
     )
+    environment.filters["digits"] = digits
     return environment.get_template(template).render(**values)
 
 

@@ -12,32 +12,21 @@ import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
-from pandas.api.types import is_numeric_dtype
 from pyarrow.dataset import Dataset, dataset
 
 from dvckit.core.layout import TEST, TRAIN
-from dvckit.tables.schema import Entity, Rules, Schema
+from dvckit.tables.schema import ROW, Entity, Rules, Schema
 
 if TYPE_CHECKING:
     from dvckit.tables.validation import Checked
     from dvckit.tasks.base import Task
+    from dvckit.tasks.tells import Tell
 
 TOP = 5  # most frequent values in the profile of a column
 PART = 2_000_000  # rows of text that are grouped at once
-FEW = 50  # labelled rows below which a column may look like the target by chance
-LEAK = 0.98  # accuracy of a single column from which on it gives the target away
 
-Counts = npt.NDArray[np.int64]
 PANDAS = {pa.int64(): pd.Int64Dtype(), pa.string(): pd.StringDtype(na_value=np.nan)}
 STREAM = {"use_threads": False, "batch_readahead": 1, "fragment_readahead": 1}  # so that memory is bounded
-
-
-def counted(values: "pd.Series[Any]", labels: "pd.Series[Any]") -> pd.DataFrame:
-    """Count the rows of each value with each label: the index has the values, numbers sorted, the columns are the labels."""
-    codes, index = pd.factorize(values, sort=is_numeric_dtype(values), use_na_sentinel=False)
-    places, kinds = pd.factorize(labels)
-    counts = np.bincount(codes * len(kinds) + places, minlength=len(index) * len(kinds))
-    return pd.DataFrame(counts.reshape(len(index), len(kinds)), index, kinds)
 
 
 def quality(tables: "Mapping[str, Checked]", rules: Rules, task: "Task") -> dict[str, Any]:
@@ -50,7 +39,9 @@ def quality(tables: "Mapping[str, Checked]", rules: Rules, task: "Task") -> dict
     large = any(checked.accepted > PART for checked in tables.values())
     with ThreadPoolExecutor(1 if large else 2) as pool:
         repeated = pool.submit(lambda: list(_entity_twice(tables, schema, rules.entity)))
-        profiles = dict(zip(columns, pool.map(lambda at: _profile(rows[at[0]], at[1], schema), columns), strict=True))
+        profiles = dict(
+            zip(columns, pool.map(lambda at: _profile(rows[at[0]], at[1], schema, task), columns), strict=True)
+        )
     report: dict[str, Any] = {
         name: {
             "rows": {"read": checked.rows, "accepted": checked.accepted, "rejected": len(checked.rejected)},
@@ -77,41 +68,48 @@ def quality(tables: "Mapping[str, Checked]", rules: Rules, task: "Task") -> dict
             for (name, column), (_, leaks) in profiles.items()
             if leaks
         ],
-        **({"shared_keys": list(_shared_keys(rows, schema))} if len(rows) > 1 else {}),
+        **({"shared_keys": list(_shared_keys(rows, schema))} if len(rows) > 1 and schema.key != ROW else {}),
         **({rules.entity.check: repeated.result()} if rules.entity else {}),
     }
     return {**report, "checks": {name: {"ok": not findings, "found": findings} for name, findings in checks.items()}}
 
 
-def _profile(table: Dataset, name: str, schema: Schema) -> tuple[dict[str, Any], bool]:
+def _profile(table: Dataset, name: str, schema: Schema, task: "Task") -> tuple[dict[str, Any], bool]:
     """Return the profile of a column for the report, and whether it gives the target away."""
     profile: dict[str, Any] = {"type": schema.kind(name).__name__, "missing": 0}
     if name == schema.key:  # unique by now
         keys = table.to_table([name])[name].to_numpy()
-        return profile | {"distinct": len(keys)} | _range(keys), False
+        return profile | {"distinct": len(keys)} | (_range(keys) if schema.kind(name) is int else {}), False
     is_text, labelled = schema.kind(name) is str, name != schema.target and schema.target in table.schema.names
-    counts, alone = _counts(table, name, pc.field(schema.target) if labelled else pc.scalar(0), is_text=is_text)
-    rows, present = counts.sum(axis=1), pd.notna(counts.index)
+    tell = task.tell(numeric=not is_text) if labelled else None
+    rows, alone = _counts(table, name, schema.target, tell, is_text=is_text)
+    present = pd.notna(rows.index)
     profile["missing"] = int(rows[~present].sum())
-    profile["distinct"] = int(present.sum() + alone.sum())
+    profile["distinct"] = int(present.sum()) + alone
     rows = rows[present]
     if is_text or schema.values(name):
         top = rows.sort_index().sort_values(ascending=False, kind="stable").head(TOP)
         profile["top"] = {str(value): count for value, count in top.items() if count > 1 or profile["distinct"] <= TOP}
     else:
-        profile |= _range(rows.index.to_numpy(), rows.to_numpy())
-    return profile, labelled and gives_away(counts, alone, numeric=not is_text)
+        profile |= _range(rows.index.to_numpy(), rows.to_numpy(dtype="int64"))
+    return profile, tell is not None and tell.found()
 
 
-def _counts(table: Dataset, name: str, label: pc.Expression, *, is_text: bool) -> "tuple[pd.DataFrame, pd.Series[int]]":
-    """Count a column's values by label, and apart the rows of texts that no other row has: there are many names."""
-    common, alone = [], []
-    for part in _parts(table, {"value": pc.field(name), "label": label}, name if is_text else None):
-        counts = counted(part["value"], part["label"])
-        single = (counts.sum(axis=1) == 1) & pd.notna(counts.index) & is_text & (len(counts) > TOP)
-        common.append(counts[~single])
-        alone.append(counts[single].sum())
-    return pd.concat(common).fillna(0).astype(int), pd.DataFrame(alone).fillna(0).sum().astype(int)
+def _counts(
+    table: Dataset, name: str, target: str, tell: "Tell | None", *, is_text: bool
+) -> "tuple[pd.Series[int], int]":
+    """Count the rows of each value, and texts that no other row has: there are many names. Show all rows to `tell`."""
+    common, alone = [], 0
+    columns = {"value": pc.field(name), **({"target": pc.field(target)} if tell else {})}
+    for part in _parts(table, columns, name if is_text else None):
+        places, values = pd.factorize(part["value"], sort=not is_text, use_na_sentinel=False)
+        rows = pd.Series(np.bincount(places, minlength=len(values)), values, dtype="int64")
+        single = (rows == 1) & pd.notna(rows.index) & is_text & (len(rows) > TOP)
+        common.append(rows[~single])
+        alone += int(single.sum())
+        if tell:
+            tell.add(part["value"], part["target"])
+    return pd.concat(common), alone
 
 
 def _parts(
@@ -129,10 +127,12 @@ def _parts(
         yield table.to_table(columns, filter=mine, **STREAM).to_pandas(types_mapper=PANDAS.get)
 
 
-def _range(numbers: npt.NDArray[Any], rows: Counts | None = None) -> dict[str, Any]:
-    """Return minimum, maximum and mean of numbers, each weighted by `rows` if given."""
+def _range(numbers: npt.NDArray[Any], rows: npt.NDArray[Any] | None = None) -> dict[str, Any]:
+    """Return minimum, maximum and mean of numbers, each weighted by `rows` if given; of dates the first two, as text."""
     if not len(numbers):
         return {}
+    if np.issubdtype(numbers.dtype, np.datetime64):
+        return {"min": str(pd.Timestamp(numbers.min())), "max": str(pd.Timestamp(numbers.max()))}
     mean = np.average(numbers, weights=rows)
     return {"min": numbers.min().item(), "max": numbers.max().item(), "mean": round(float(mean), 6)}
 
@@ -143,44 +143,6 @@ def _constant(report: dict[str, Any], schema: Schema) -> Iterator[str]:
             same = profile["distinct"] + (profile["missing"] > 0) == 1  # a missing value is a value as well
             if same and about["rows"]["accepted"] > 1 and column != schema.target:
                 yield f"{name}: {column} is {'missing' if profile['missing'] else 'the same'} in every row"
-
-
-def gives_away(counts: pd.DataFrame, alone: "pd.Series[int] | int" = 0, *, numeric: bool) -> bool:
-    """Tell whether a column alone predicts the target, better than the majority class and in 98 % of the rows.
-
-    `counts` is of `counted`; `alone` has by label the rows whose text no other row has, where `counts` is without them.
-    There are three predictors: the majority class of the *other* rows with the same value; whether the value is missing;
-    and one threshold, for numbers. A predictor must cover at least half of the rows and remove nine in ten of the errors of
-    the majority class: if 99 % of the rows have one class, an uninformative column is right in 99 %, too.
-    """
-    present = pd.notna(counts.index)
-    by_presence = pd.DataFrame([counts[present].sum() + alone, counts[~present].sum()]).to_numpy()
-    total = int(by_presence.sum())
-    guess = by_presence.sum(axis=0).max() / total if total else 1.0
-    if total < FEW or guess == 1:
-        return False
-    ways = [_by_others(counts.to_numpy()), _by_others(by_presence)]
-    if numeric:
-        ways.append(_by_threshold(counts[present].to_numpy()))
-    needed = max(LEAK, 1 - (1 - guess) / 10)
-    return any(right >= needed * rows and rows >= total / 2 for right, rows in ways)
-
-
-def _by_others(counts: Counts) -> tuple[int, int]:
-    """Predict each row by the majority of the others of its group; return how many are right, and how many have others."""
-    right = 0
-    for label in range(counts.shape[1]):
-        own, others = counts[:, label], np.delete(counts, label, axis=1).max(axis=1)
-        right += int(own[own - 1 > others].sum())
-    rows = counts.sum(axis=1)
-    return right, int(rows[rows > 1].sum())
-
-
-def _by_threshold(counts: Counts) -> tuple[int, int]:
-    """Predict by the best threshold on the sorted values; return how many are right, and of how many."""
-    below = np.cumsum(counts, axis=0)
-    right = below.max(axis=1) + (counts.sum(axis=0) - below).max(axis=1)
-    return int(right.max(initial=0)), int(counts.sum())
 
 
 def _shared_keys(tables: dict[str, Dataset], schema: Schema) -> Iterator[str]:
@@ -204,5 +166,5 @@ def _entity_twice(tables: "Mapping[str, Checked]", schema: Schema, entity: Entit
         )
 
 
-def _some(keys: list[int]) -> str:
+def _some(keys: list[Any]) -> str:
     return f"such as {', '.join(map(str, keys[:3]))}"

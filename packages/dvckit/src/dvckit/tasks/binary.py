@@ -1,22 +1,27 @@
-"""Two classes, 0 and 1: predictions are the probability of class 1, shape (rows,)."""
+"""Two classes: predictions are the probability of the second one, the positive one, shape (rows,)."""
 
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 from scipy import special
 
-from dvckit.tasks.base import Labels, Metric, Task, mean, paired, paired_clustered
+from dvckit.tasks.base import Labels, Metric, Plot, mean, paired, paired_clustered
 from dvckit.tasks.binary_drawings import DRAWINGS
+from dvckit.tasks.classes import CALIBRATION_BINS, CHANCE, Classes, log_losses
 from dvckit.tasks.clustered import mcnemar_clustered, mean_clustered, roc_auc_clustered
 from dvckit.tasks.significance import bootstrap_paired, delong_paired, mcnemar
-from dvckit.tasks.uncertainty import Floats, Interval, calibration, calibration_error, delong, roc_auc_interval, wilson
-
-CALIBRATION_BINS = 10
-# Scores of shuffled labels beyond this quantile count as a leak: a false alarm in one of 1,000 runs.
-CHANCE = 0.999
+from dvckit.tasks.uncertainty import (
+    Floats,
+    Interval,
+    calibration,
+    calibration_error,
+    delong,
+    positive_mean_interval,
+    roc_auc_interval,
+    wilson,
+)
 
 
 def right(truth: Labels, predictions: Floats) -> npt.NDArray[np.bool_]:
@@ -25,7 +30,7 @@ def right(truth: Labels, predictions: Floats) -> npt.NDArray[np.bool_]:
     return equal
 
 
-def _interval(truth: Labels, predictions: Floats) -> Interval:
+def _accuracy_interval(truth: Labels, predictions: Floats) -> Interval:
     return wilson(int(right(truth, predictions).sum()), len(truth))
 
 
@@ -35,40 +40,48 @@ def roc_auc(truth: Labels, predictions: Floats) -> float:
 
 
 def losses(truth: Labels, predictions: Floats) -> Floats:
-    """Return the log loss of each row; like scikit-learn, clip probabilities of 0 to the smallest positive one."""
-    probability = np.where(truth == 1, predictions, 1 - predictions)
-    values: Floats = -np.log(np.clip(probability, np.finfo(float).eps, 1.0))
-    return values
+    """Return the log loss of each row."""
+    return log_losses(np.where(truth == 1, predictions, 1 - predictions))
 
 
-class Binary(Task):
-    """Two classes, 0 and 1."""
+def _log_loss_interval(truth: Labels, predictions: Floats) -> Interval:
+    return positive_mean_interval(losses(truth, predictions))
 
-    name = "tabular-classification"
-    metrics = (
-        Metric(
-            "accuracy",
-            "accuracy",
-            1,
-            1.0,
-            mean(right),
-            paired(mcnemar, right),
-            "McNemar, mid-p",
-            paired_clustered(mcnemar_clustered, right),
-            _interval,
-        ),
-        Metric("roc_auc", "ROC AUC", 1, 1.0, roc_auc, delong_paired, "DeLong", roc_auc_clustered, roc_auc_interval),
-        Metric(
-            "log_loss",
-            "log loss",
-            -1,
-            np.inf,
-            mean(losses),
-            paired(bootstrap_paired, losses),
-            "paired bootstrap",
-            paired_clustered(mean_clustered, losses),
-        ),
-    )
+
+METRICS = (
+    Metric(
+        "accuracy",
+        "accuracy",
+        1,
+        0.0,
+        1.0,
+        mean(right),
+        paired(mcnemar, right),
+        "McNemar, mid-p",
+        _accuracy_interval,
+        paired_clustered(mcnemar_clustered, right),
+    ),
+    Metric("roc_auc", "ROC AUC", 1, 0.0, 1.0, roc_auc, delong_paired, "DeLong", roc_auc_interval, roc_auc_clustered),
+    Metric(
+        "log_loss",
+        "log loss",
+        -1,
+        0.0,
+        np.inf,
+        mean(losses),
+        paired(bootstrap_paired, losses),
+        "paired bootstrap",
+        _log_loss_interval,
+        paired_clustered(mean_clustered, losses),
+    ),
+)
+
+
+class Binary(Classes):
+    """Two classes."""
+
+    noun = "probabilities of two classes"
+    metrics = METRICS
     decides = "roc_auc"
     target_check = "both_labels"
     statistic = "positive"
@@ -80,38 +93,46 @@ class Binary(Task):
         "calibration": "Observed share over predicted probability; a perfectly calibrated model gives the diagonal",
     }
 
-    def predict(self, model: Any, inputs: pd.DataFrame) -> Floats:
-        """Return the probability of class 1, shape (rows,)."""
-        probabilities: Floats = model.predict_proba(inputs)[:, 1]
-        return probabilities
+    @property
+    def plots(self) -> dict[str, Plot]:
+        """The entry under `plots` of dvc.yaml for each of the curves."""
+        probability, confusion = f"Predicted probability of {self.classes[1]}", ("actual", "predicted")
+        return {
+            "roc": Plot(
+                "ROC",
+                "simple",
+                "false_positive_rate",
+                "true_positive_rate",
+                "False positive rate",
+                "True positive rate",
+            ),
+            "precision_recall": Plot("Precision and recall", "simple", "recall", "precision", "Recall", "Precision"),
+            "calibration": Plot("Calibration", "simple", "predicted", "observed", probability, "Observed share"),
+            "confusion": Plot("Confusion", "confusion", *confusion, "Actual", "Predicted"),
+        }
+
+    def predict(self, model: object, inputs: pd.DataFrame) -> Floats:
+        """Return the probability of the positive class, shape (rows,)."""
+        return self.probabilities(model, inputs)[:, 1]
 
     def columns(self, predictions: Floats) -> dict[str, Floats]:
         """Return a probability for each class."""
-        return {"probability_0": 1 - predictions, "probability_1": predictions}
+        return dict(zip(self.column_names(), (1 - predictions, predictions), strict=True))
 
     def from_columns(self, table: pd.DataFrame) -> Floats:
-        """Return the probability of class 1."""
-        return table["probability_1"].to_numpy(dtype="float64")
+        """Return the probability of the positive class."""
+        return table[self.column_names()[1]].to_numpy(dtype="float64")
 
     def labels(self, predictions: Floats) -> Labels:
-        """Return the more probable class, 0 for a tie, as scikit-learn's `predict` does."""
-        return (predictions > 0.5).astype("int64")
-
-    def scarcity(self, truth: pd.Series) -> tuple[int, str]:
-        """Return the number of rows of the rarer class."""
-        return int(truth.value_counts().reindex([0, 1], fill_value=0).min()), "class"
-
-    def target_faults(self, profile: dict[str, Any]) -> Iterator[str]:
-        """Yield a fault if the target has only one class."""
-        if profile["distinct"] == 1:
-            yield f"is {next(iter(profile['top']))} in every row; a model needs both labels"
+        """Return the more probable label, the first for a tie, as scikit-learn's `predict` does."""
+        return self.decoded((predictions > 0.5).astype("int64"))
 
     def further_scores(self, truth: Labels, predictions: Floats) -> dict[str, float]:
-        """Return F1, precision and recall of class 1."""
+        """Return F1, precision and recall of the positive class."""
         from sklearn.metrics import precision_recall_fscore_support
 
         precision, recall, f1, _ = precision_recall_fscore_support(
-            truth, self.labels(predictions), average="binary", zero_division=0.0
+            truth, predictions > 0.5, average="binary", zero_division=0.0
         )
         return {"f1": f1, "precision": precision, "recall": recall}
 
@@ -125,14 +146,8 @@ class Binary(Task):
             "calibration_error": calibration_error(calibration(truth, predictions, CALIBRATION_BINS)),
         }
 
-    def majority_model(self) -> Any:
-        """Return a model that predicts the shares of the classes, and so labels every row with the majority class."""
-        from sklearn.dummy import DummyClassifier
-
-        return DummyClassifier()
-
     def describe(self, truth: Labels) -> float:
-        """Return the share of class 1."""
+        """Return the share of the positive class."""
         return float(np.mean(truth))
 
     def curves(self, truth: Labels, predictions: Floats) -> dict[str, pd.DataFrame]:
@@ -145,13 +160,13 @@ class Binary(Task):
             "roc": pd.DataFrame({"false_positive_rate": false_positive, "true_positive_rate": true_positive}),
             "precision_recall": pd.DataFrame({"recall": recall, "precision": precision}),
             "calibration": calibration(truth, predictions, CALIBRATION_BINS),
-            "confusion": pd.DataFrame({"actual": np.asarray(truth), "predicted": self.labels(predictions)}),
+            "confusion": pd.DataFrame({"actual": self.decoded(truth), "predicted": self.labels(predictions)}),
         }
 
-    def knows_shuffled(self, over_folds: pd.DataFrame, truth: pd.Series) -> Iterator[str]:
+    def knows_shuffled(self, over_folds: pd.DataFrame, target: pd.Series) -> Iterator[str]:
         """Compare the mean ROC AUC with the variance of the Mann-Whitney statistic under no association."""
-        ones = int(truth.sum())
-        zeros = len(truth) - ones
+        ones = int(self.truth(target).sum())
+        zeros = len(target) - ones
         sd = np.sqrt((ones + zeros + len(over_folds)) / (12 * ones * zeros))
         most = 0.5 + special.ndtri(CHANCE) * sd
         if (area := over_folds["roc_auc"].mean()) > most:

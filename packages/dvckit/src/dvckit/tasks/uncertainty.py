@@ -20,6 +20,22 @@ def wilson(right: int, rows: int) -> Interval:
     return float(low), float(high)
 
 
+def positive_mean_interval(values: Floats, *, most_freedom: float = np.inf) -> Interval:
+    """Return the interval of a mean of values that are never negative, such as losses, by Satterthwaite (1946).
+
+    The mean is treated as a multiple of a chi-square variable with the same variance: skewed as such means are, above 0,
+    and exact for the squares of normal errors, where `most_freedom` is their number. A single value is treated as one.
+    """
+    mean, count = float(values.mean()), len(values)
+    variance = float(values.var(ddof=1)) / count if count > 1 else 2 * mean**2
+    if (variance == 0 and np.isinf(most_freedom)) or mean == 0:
+        return mean, mean
+    freedom = min(most_freedom, 2 * mean**2 / variance if variance else np.inf)
+    outside = (1 - LEVEL) / 2
+    low, high = freedom * mean / special.chdtri(freedom, [outside, 1 - outside])
+    return float(low), float(high)
+
+
 def delong(truth: npt.ArrayLike, scores: Floats) -> tuple[Floats, Floats]:
     """Return the ROC AUC of models, shape (models,), and their covariance, shape (models, models).
 
