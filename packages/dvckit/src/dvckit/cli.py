@@ -206,6 +206,21 @@ def doctor(
         raise typer.Exit(1)
 
 
+@app.command()
+def upgrade(
+    source: Annotated[
+        str, typer.Argument(metavar="WHEEL|VERSION", help="File of the library, or its version on the index.")
+    ],
+) -> None:
+    """Replace the library in a project that `dvckit new` made, with the files that all projects share, and run it.
+
+    A shared file that you changed stays; what the new library changes in it is printed. Nothing is committed.
+    """
+    from dvckit.new.upgrade import upgrade as change_library
+
+    change_library(find_root(), source, _say)
+
+
 @app.command("dictionary", hidden=True)
 def dictionary() -> None:
     """Write what derives from the project's schema: metadata beside the tables, the data dictionary of the docs."""

@@ -22,8 +22,7 @@ from dvckit.new.options import Options, Question
 from dvckit.new.roles import Pair, Role, assign, date_question, leak_question
 from dvckit.new.source import Source, load
 from dvckit.new.target import Target, decide, truth
-from dvckit.tables.schema import Dialect
-from dvckit.tables.schema import ONE_LINE
+from dvckit.tables.schema import ONE_LINE, Dialect
 
 INPUTS = ("number", "category", "text")
 NOUNS = {"whole number": "numbers", "number": "numbers", "date": "dates"}
@@ -155,7 +154,7 @@ def _asked(pairs: list[Pair], roles: list[Role], source: Source, target: Target,
             role.role in INPUTS
             and not question
             and place not in kept
-            and tells(pair.cells, pair.kind, known, target.task)
+            and tells(pair.cells, pair.kind, known, target.labels)
         ):
             question = leak_question(pair, goal.cells.name)
         asked.append(role._replace(question=question))

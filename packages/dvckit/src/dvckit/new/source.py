@@ -12,8 +12,9 @@ from dvckit.new.missing import about_markers, found_markers
 from dvckit.new.names import place_of
 from dvckit.new.options import Choice, Options, Question
 from dvckit.new.sniffing import Form, sniff
-from dvckit.tables.dialect import Dialect, named
+from dvckit.tables.dialect import named
 from dvckit.tables.reading import check_header, first_line, read_header, shown
+from dvckit.tables.schema import Dialect
 
 
 @dataclass(frozen=True)
