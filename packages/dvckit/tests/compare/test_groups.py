@@ -70,5 +70,5 @@ def test_a_row_without_its_group_is_refused():
     table = predictions(1)
     table.loc[3, "group"] = None
 
-    with pytest.raises(UserError, match="a group in it is missing"):
+    with pytest.raises(UserError, match="a `group` in it is missing"):
         check_predictions(table, "p")

@@ -36,8 +36,8 @@ class OfDay(Visit):
     Day: int = column("time")
 
 
-class OfBoth(OfPatient, OfDay):
-    pass
+class OfBoth(OfPatient):
+    Day: int = column("time")
 
 
 BINARY = task_of((0, 1))
@@ -242,9 +242,13 @@ def test_with_both_roles_a_window_is_predicted_from_other_patients(fits):
     [
         (BY_GROUP, visits("abcd" * 5, range(20)), "5 values of Patient, and there are 4"),
         (BY_TIME, visits(range(20), [*"abcde"] * 4), "6 values of Day, and there are 5"),
-        (BY_TIME, visits(range(20), range(20), [*[0] * 10, *[1] * 10]), "5 folds by Day leave a part without a class"),
+        (
+            BY_TIME,
+            visits(range(20), range(20), [*[0] * 10, *[1] * 10]),
+            "5 folds by Day leave a part without rows of class 1",
+        ),
         (BY_GROUP, visits(sorted("abcde" * 4), range(20), [*[0] * 8, *[1] * 12]), "by Patient leave a part without"),
-        (BY_BOTH, visits("abcde" * 12, range(60)), "without a class; lower `folds`, or keep one of these roles"),
+        (BY_BOTH, visits("abcde" * 12, range(60)), "lower `folds`, or keep one of these roles"),
     ],
 )
 def test_folds_that_cannot_be_are_refused(schema, table, message):

@@ -26,10 +26,11 @@ def divisions(task: Task, truth: pd.Series, roles: Roles, *, folds: int, repeats
     for units in roles.given:
         check_count(units, folds + (units is roles.time), f"cross-validation with {folds} `folds`")
     divided = list(_later(roles, folds) if roles.time is not None else _apart(units, strata, folds, repeats, seed))
-    if any(task.scarcity(truth.iloc[rows])[0] < 1 for division in divided for rows in division):
+    scarce = (task.scarcity(truth.iloc[rows]) for division in divided for rows in division)
+    if lacking := [rows_of for fewest, rows_of in scarce if fewest < 1]:
         names = " and ".join(str(units.name) for units in roles.given)
         other = "bring more rows" if len(roles.given) == 1 else "keep one of these roles"
-        raise UserError(f"{folds} folds by {names} leave a part without {rows_of}; lower `folds`, or {other}")
+        raise UserError(f"{folds} folds by {names} leave a part without {lacking[0]}; lower `folds`, or {other}")
     return divided
 
 

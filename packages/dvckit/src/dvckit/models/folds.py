@@ -90,7 +90,7 @@ class Recipe(NamedTuple):
         return Folds(pd.DataFrame(scores), pd.concat(parts[:folds]).sort_index(), float(np.mean(rows)))
 
     def _share(self, table: pd.DataFrame, share: float, seed: int) -> pd.DataFrame:
-        """Return a share of rows with every stratum: drawn by the seed, whole groups of them, or the latest of them."""
+        """Return a share of rows with every label: drawn by the seed, whole groups of them, or the latest of them."""
         if share >= 1:
             return table
         roles, strata = Roles.of(table, self.schema), self.task.strata(table[self.schema.target])
@@ -98,7 +98,7 @@ class Recipe(NamedTuple):
             rows = table.groupby(strata)
             return pd.concat([part.sample(max(1, round(share * len(part))), random_state=seed) for _, part in rows])
         turns = pd.Series(roles.turns(seed), index=table.index)
-        every = turns.groupby(strata).min().max()  # with this turn each stratum has had a row
+        every = turns.groupby(strata).min().max() if self.task.classes else 0  # with this turn each label has had a row
         last = int(max(np.quantile(turns, share, method="inverted_cdf"), every))
         return table[turns <= last]
 

@@ -35,6 +35,6 @@ def inflation(recipe: Recipe, table: pd.DataFrame, column: str, *, folds: int, s
     kinds = (Roles(None, None), Roles(group, None))
     divided = [divisions(recipe.task, target, roles, folds=folds, repeats=1, seed=seed) for roles in kinds]
     random, kept = (recipe.task.from_columns(recipe.over(table, parts, folds=folds).predictions) for parts in divided)
-    metric, truth = recipe.task.metrics[0], target.to_numpy()
+    metric, truth = recipe.task.metrics[0], recipe.task.truth(target)
     difference = metric.compare(truth, kept, random, pd.factorize(group)[0]).widened(SHARED_TRAINING)
     return Inflation(metric, metric.score(truth, random), metric.score(truth, kept), difference)

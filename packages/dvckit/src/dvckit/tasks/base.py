@@ -67,19 +67,19 @@ class Metric(NamedTuple):
     score: Score
     test: Test
     test_name: str
-    clustered: ClusteredTest
     interval: Callable[[Labels, Floats], Interval]
-
-    @property
-    def cost(self) -> str:
-        """What a worse model does to the score."""
-        return "lost" if self.sign > 0 else "added"
+    clustered: ClusteredTest
 
     def compare(self, truth: Labels, reference: Floats, new: Floats, groups: Groups | None) -> Difference:
         """Test the difference of two models, with the group of each row where rows come in groups."""
         if groups is None:
             return self.test(truth, reference, new)
         return self.clustered(truth, reference, new, groups)
+
+    @property
+    def cost(self) -> str:
+        """What a worse model does to the score."""
+        return "lost" if self.sign > 0 else "added"
 
 
 class Plot(NamedTuple):

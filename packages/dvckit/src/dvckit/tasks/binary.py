@@ -58,10 +58,10 @@ METRICS = (
         mean(right),
         paired(mcnemar, right),
         "McNemar, mid-p",
-        paired_clustered(mcnemar_clustered, right),
         _accuracy_interval,
+        paired_clustered(mcnemar_clustered, right),
     ),
-    Metric("roc_auc", "ROC AUC", 1, 0.0, 1.0, roc_auc, delong_paired, "DeLong", roc_auc_clustered, roc_auc_interval),
+    Metric("roc_auc", "ROC AUC", 1, 0.0, 1.0, roc_auc, delong_paired, "DeLong", roc_auc_interval, roc_auc_clustered),
     Metric(
         "log_loss",
         "log loss",
@@ -71,8 +71,8 @@ METRICS = (
         mean(losses),
         paired(bootstrap_paired, losses),
         "paired bootstrap",
-        paired_clustered(mean_clustered, losses),
         _log_loss_interval,
+        paired_clustered(mean_clustered, losses),
     ),
 )
 

@@ -2,9 +2,8 @@
 
 Tests of independent rows then find differences that are none. These swap the two models' answers in whole groups, drawn at
 random, and ask how often the scores differ as much: of equal models either could have given the answers of a group. Of
-few groups, or groups of very unequal sizes, Obuchowski's (1997) test of ROC AUCs and t tests with clustered errors raise up to
-twice the false alarms; these stay near 5 % (tests/compare/clustered_simulation.py). `groups` are whole numbers from 0, shape
-(rows,).
+groups of very unequal sizes, t tests with clustered errors raise up to twice the false alarms, and Obuchowski's (1997) test of
+ROC AUCs half as many again; these stay near 5 %. `groups` are whole numbers from 0, shape (rows,).
 """
 
 from collections.abc import Callable, Iterator

@@ -84,13 +84,14 @@ def macro_f1_paired(truth: Places, reference: Places, new: Places, kinds: int) -
 
 
 def macro_f1_clustered(truth: Places, reference: Places, new: Places, kinds: int, groups: Groups) -> Difference:
-    """Compare two models on rows that come in groups, by swaps of whole groups: `dvckit.tasks.clustered`."""
+    """Compare two models on rows that come in groups."""
     actual, kind = np.bincount(truth, minlength=kinds).astype("float64"), np.eye(kinds)
 
-    def rows(answers: Places) -> Floats:
-        """Return the hits and the predictions of each class that a row adds."""
+    def sums(answers: Places) -> Floats:
+        """Return hits and predictions of each class, shape (rows, 2 * classes)."""
         return np.hstack([kind[answers] * (answers == truth)[:, np.newaxis], kind[answers]])
 
-    return swapped(
-        rows(reference), rows(new), groups, score=lambda sums: _mean(sums[..., :kinds], sums[..., kinds:], actual)
-    )
+    def score(of_rows: Floats) -> Floats:
+        return _mean(of_rows[..., :kinds], of_rows[..., kinds:], actual)
+
+    return swapped(sums(reference), sums(new), groups, score=score)

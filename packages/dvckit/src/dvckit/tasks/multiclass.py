@@ -79,8 +79,8 @@ METRICS = (
         mean(right),
         paired(mcnemar, right),
         "McNemar, mid-p",
-        paired_clustered(mcnemar_clustered, right),
         _accuracy_interval,
+        paired_clustered(mcnemar_clustered, right),
     ),
     Metric(
         "macro_f1",
@@ -91,8 +91,8 @@ METRICS = (
         _macro_f1,
         _macro_f1_paired,
         "permutation",
-        _macro_f1_clustered,
         _macro_f1_interval,
+        _macro_f1_clustered,
     ),
     Metric(
         "log_loss",
@@ -103,8 +103,8 @@ METRICS = (
         mean(losses),
         paired(bootstrap_paired, losses),
         "paired bootstrap",
-        paired_clustered(mean_clustered, losses),
         _log_loss_interval,
+        paired_clustered(mean_clustered, losses),
     ),
 )
 

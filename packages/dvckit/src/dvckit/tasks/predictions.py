@@ -101,7 +101,7 @@ def _faulty_cells(table: pd.DataFrame, task: Task) -> Iterator[str]:
     if table["row"].duplicated().any():
         yield "several of its rows have the same `row`"
     if GROUP in table and table[GROUP].isna().any():
-        yield "a group in it is missing"
+        yield f"a `{GROUP}` in it is missing"
     if not task.classes:
         if not all(is_numeric_dtype(table[name]) and np.isfinite(table[name]).all() for name in ("truth", PREDICTION)):
             yield "a truth or prediction in it is missing or no number"

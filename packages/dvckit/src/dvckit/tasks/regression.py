@@ -9,9 +9,9 @@ from scipy import special
 
 from dvckit.tasks.base import PREDICTION, Labels, Metric, Plot, Task, mean, paired, paired_clustered
 from dvckit.tasks.classes import CHANCE
-from dvckit.tasks.clustered import Groups, mean_clustered, swapped
+from dvckit.tasks.clustered import mean_clustered
 from dvckit.tasks.regression_drawings import DRAWINGS
-from dvckit.tasks.significance import Difference, bootstrap_paired
+from dvckit.tasks.significance import bootstrap_paired
 from dvckit.tasks.uncertainty import NORMAL, Floats, Interval, positive_mean_interval
 
 if TYPE_CHECKING:
@@ -67,11 +67,6 @@ def _off_mean(truth: Labels) -> Floats:
     return off_mean
 
 
-def _rmse_clustered(truth: Labels, reference: Floats, new: Floats, groups: Groups) -> Difference:
-    old, other = (squared(truth, predictions)[:, np.newaxis] / len(truth) for predictions in (reference, new))
-    return swapped(old, other, groups, score=lambda sums: np.sqrt(np.maximum(sums[..., 0], 0.0)))
-
-
 def _rmse_interval(truth: Labels, predictions: Floats) -> Interval:
     low, high = positive_mean_interval(squared(truth, predictions), most_freedom=len(truth))
     return float(np.sqrt(low)), float(np.sqrt(high))
@@ -101,8 +96,8 @@ METRICS = (
         rmse,
         paired(bootstrap_paired, of_rmse),
         "paired bootstrap",
-        _rmse_clustered,
         _rmse_interval,
+        paired_clustered(mean_clustered, of_rmse),
     ),
     Metric(
         "mae",
@@ -113,8 +108,8 @@ METRICS = (
         mean(absolute),
         paired(bootstrap_paired, absolute),
         "paired bootstrap",
-        paired_clustered(mean_clustered, absolute),
         _mae_interval,
+        paired_clustered(mean_clustered, absolute),
     ),
     Metric(
         "r2",
@@ -125,8 +120,8 @@ METRICS = (
         r2,
         paired(bootstrap_paired, of_r2),
         "paired bootstrap",
-        paired_clustered(mean_clustered, of_r2),
         _r2_interval,
+        paired_clustered(mean_clustered, of_r2),
     ),
 )
 
