@@ -145,7 +145,7 @@ def _values(answers: Answers, examined: Examined) -> dict[str, Any]:
         "simple": best.field,
         "simple_is_category": best.role == "category",
         "leaves": leaves(examined),
-        "slices": slices[:SLICES],
+        "slices": [*slices, *([best.field] if best.field not in slices else [])][:SLICES],
         "share": _share(examined),
         "embedded": _is_embedded(examined),
     }
@@ -172,6 +172,7 @@ def _run(root: Path, examined: Examined, say: Say) -> None:
     say("running the pipelines: dvc repro --all-pipelines")
     program("dvc", "repro", "--all-pipelines")
     if _is_embedded(examined):
+        program("dvc", "push", "--quiet")  # makes the folder of the remote, which snapshot wants to see
         program("dvckit", "snapshot", "--message", "First results")
     else:
         git(root, "add", "--all")
