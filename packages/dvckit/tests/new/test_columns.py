@@ -167,6 +167,13 @@ def test_repeated_entities_are_asked_about(examined, name):
     assert (one(settled, name).role, settled.questions) == ("group", ())
 
 
+def test_entities_that_are_missing_in_some_rows_cannot_be_a_group_yet(examined):
+    question = asked(examined(csv(user_id=["", *distinct("K{}")[:29], *distinct("K{}")[:30]])), "user_id")
+
+    assert "fill in the 1 rows" in question.why
+    assert [choice.flag for choice in question.choices] == ["--role user_id=category", "--role user_id=ignore"]
+
+
 def _with_shops():
     rows = [f"S{number % 80},{'yes' if number % 3 else 'no'}" for number in range(240)]
     return "\n".join(["shop,y", *rows]) + "\n"

@@ -48,7 +48,8 @@ def test_the_wheel_has_the_package_and_its_templates(built):
 
     assert re.fullmatch(r"dvckit-[\d.]+-py3-none-any\.whl", built.name)
     assert {"dvckit/cli.py", "dvckit/py.typed", "dvckit/new/templates/pyproject.toml.jinja"} <= set(files)
-    assert not [name for name in files if "__pycache__" in name or "tests" in name]
+    assert {name.split("/")[0] for name in files} == {"dvckit", f"{built.name.split('-py3')[0]}.dist-info"}
+    assert not [name for name in files if "__pycache__" in name]
 
 
 def test_equal_sources_give_equal_bytes_and_nothing_is_left_there(built, tmp_path):

@@ -108,6 +108,21 @@ def test_plots_are_outputs(answers):
     assert {path for plot in plots for path in plot} == {path for path in outs(answers) if "/plots/" in path}
 
 
+@pytest.mark.parametrize("label", ["x", "y"])
+def test_the_name_of_a_column_is_text(label):
+    """A column `true` would be a value of YAML's."""
+    plots = YAML(typ="safe").load(render(replace(WHEEL, task="regression"))["dvc.yaml"])["plots"]
+
+    assert all(isinstance(settings[label], str) for plot in plots for settings in plot.values())
+
+
+@pytest.mark.parametrize("title", ["a: b", "no # comment", "- x", "1", "null", "[x", "Blumen, zweite Öffnung", '"q"'])
+def test_any_title_is_text(title):
+    artifacts = YAML(typ="safe").load(render(replace(WHEEL, title=title))["dvc.yaml"])["artifacts"]
+
+    assert artifacts["data"]["desc"] == f"{title}: rows with the target"
+
+
 @pytest.mark.parametrize("predict", [True, False])
 def test_tables_to_predict_are_there_if_they_are_asked_for(predict):
     paths = outs(replace(WHEEL, predict=predict))

@@ -1,3 +1,4 @@
+import hashlib
 import os
 import re
 import shutil
@@ -142,8 +143,9 @@ def wheels(tmp_path_factory) -> dict[str, Path]:
         for name, old, new in (("pyproject.toml", 'version = "0.1.0"', f'version = "{version}"'), *edits):
             (copy / name).write_text(replaced(copy / name, (old, new)))
         files = library._built(copy)
-        (folder / library._wheel_name(files)).write_bytes(library._packed(files))
-        return folder / library._wheel_name(files)
+        path = copy.parent / library._wheel_name(files)
+        path.write_bytes(library._packed(files))
+        return path
 
     templates = "src/dvckit/new/templates/shared"
     makefile = (f"{templates}/Makefile.jinja", "verify: env ##", "renewed: env\n\nverify: env ##")
@@ -153,6 +155,7 @@ def wheels(tmp_path_factory) -> dict[str, Path]:
         "old": wheel(folder),
         "new": build("0.2.0", makefile, dockerfile),
         "other outputs": build("0.3.0", makefile, dockerfile, uv),
+        "same version": build("0.1.0", dockerfile),
         "broken": build("0.4.0", (f"{templates}/Makefile.jinja", "verify: env ##", "{{ unknown }}: env ##")),
         "needs more": build("0.5.0", ("pyproject.toml", '"numpy>=2.3"', '"numpy>=1000"')),
     }
@@ -230,6 +233,18 @@ def test_changed_outputs_are_named(installed, wheels):
 
     assert result.code == 0, result.output
     assert re.search(r"^1 of 2 outputs changed: versions\.txt; ", result.output, flags=re.MULTILINE)
+
+
+@pytest.mark.faults
+def test_another_build_of_the_same_version_is_another_library(installed, wheels):
+    result = upgraded(installed, wheels["same version"])
+
+    assert result.code == 0, result.output
+    name = f"vendor/{wheels['old'].name}"
+    assert (installed.root / name).read_bytes() == wheels["same version"].read_bytes()
+    assert "WORKDIR /renewed" in (installed.root / "Dockerfile").read_text()
+    assert hashlib.sha256(wheels["same version"].read_bytes()).hexdigest() in (installed.root / "uv.lock").read_text()
+    installed.ok(*uv_program(), "lock", "--check")
 
 
 @pytest.mark.faults

@@ -11,7 +11,7 @@ from pathlib import Path
 import pandas as pd
 import pyarrow.compute as pc
 
-from dvckit.core.errors import UserError
+from dvckit.core.errors import UserError, one_line
 from dvckit.core.grid import Grid, first
 from dvckit.new.cells import Cells, matches
 from dvckit.new.grammar import Kind, Typed, typed
@@ -84,7 +84,14 @@ class Examined:
 
 
 def examine(path: Path, options: Options, predict: Path | None = None) -> Examined:
-    """Examine a CSV file, and one with rows to predict; UserError for what no answer can change."""
+    """Examine a CSV file, and one with rows to predict; UserError, on one line, for what no answer can change."""
+    try:
+        return _examined(path, options, predict)
+    except UserError as error:
+        raise UserError(one_line(error)) from None  # the name of a column may have a line break
+
+
+def _examined(path: Path, options: Options, predict: Path | None) -> Examined:
     source = load(path, options, predict)
     empty = Examined(path, source.dialect, source.header, source.questions, predict=predict)
     if source.questions:

@@ -10,7 +10,12 @@ from dvckit.tables.schema import PLAIN, Dialect
 TYPES = {"whole number": "int", "number": "float", "text": "str", "date": "datetime"}
 WIDTH = 120
 FEW_VALUES = 25  # of a category whose values the schema lists
-PARTS = {"year": ("ge=1", "le=9999"), "month": ("ge=1", "le=12"), "weekday": ("ge=0", "le=6"), "hour": ("ge=0", "le=23")}
+PARTS = {
+    "year": ("ge=1", "le=9999"),
+    "month": ("ge=1", "le=12"),
+    "weekday": ("ge=0", "le=6"),
+    "hour": ("ge=0", "le=23"),
+}
 
 
 class Feature(NamedTuple):
@@ -61,7 +66,7 @@ def _wrapped(annotation: str) -> str:
 
 
 def _values(column: Column) -> tuple[str | int, ...]:
-    values = column.found.values  # noqa: PD011
+    values = column.found.values
     return values if column.role == "target" or len(values) <= FEW_VALUES else ()
 
 
@@ -70,7 +75,7 @@ def _limits(column: Column) -> Iterator[str]:
     if _values(column) or column.kind == "date" or column.role == "ignore":
         return
     if column.kind == "text":
-        longest = max(map(len, map(str, found.values)), default=found.longest or 1)  # noqa: PD011
+        longest = max(map(len, map(str, found.values)), default=found.longest or 1)
         yield f"max_length={max(10, int(limits(0, longest)[1]))}"
         if found.one_line:
             yield "pattern=ONE_LINE"
@@ -153,5 +158,7 @@ def rules(examined: Examined) -> str:
 
 
 def _dialect(dialect: Dialect) -> str:
-    differing = [f"{name}={getattr(dialect, name)!r}" for name in vars(PLAIN) if getattr(dialect, name) != getattr(PLAIN, name)]
+    differing = [
+        f"{name}={getattr(dialect, name)!r}" for name in vars(PLAIN) if getattr(dialect, name) != getattr(PLAIN, name)
+    ]
     return f"Dialect({', '.join(differing)})".replace("'", '"')

@@ -60,7 +60,9 @@ def best_column(examined: Examined, table: pd.DataFrame) -> Column:
     """Return the input that predicts the target best by itself, in a small tree; UserError where there is no input."""
     inputs = [one for one in examined.columns if one.role in ("number", "category")]
     if not inputs:
-        raise UserError(f"{examined.path} has no column of numbers or categories to learn from; give one a role with --role")
+        raise UserError(
+            f"{examined.path} has no column of numbers or categories to learn from; give one a role with --role"
+        )
     tree = DecisionTreeRegressor if examined.task == "regression" else DecisionTreeClassifier
     model = tree(max_leaf_nodes=leaves(examined), random_state=0)
     metric = task_of(_labels(examined)).metrics[0]
@@ -89,8 +91,16 @@ def _recipe(examined: Examined, inputs: list[Column], model: BaseEstimator) -> R
     roles = {one.field: "number" if _numeric(one) else "category" for one in inputs} | {goal.field: "target"}
     fields: dict[str, Any] = {field: (Any, column(role)) for field, role in roles.items()}  # type: ignore[arg-type]
     steps = [
-        ("number", SimpleImputer(strategy="median", keep_empty_features=True), [one.field for one in inputs if _numeric(one)]),
-        ("category", OneHotEncoder(handle_unknown="ignore", sparse_output=True), [one.field for one in inputs if not _numeric(one)]),
+        (
+            "number",
+            SimpleImputer(strategy="median", keep_empty_features=True),
+            [one.field for one in inputs if _numeric(one)],
+        ),
+        (
+            "category",
+            OneHotEncoder(handle_unknown="ignore", sparse_output=True),
+            [one.field for one in inputs if not _numeric(one)],
+        ),
     ]
     pipeline = Pipeline([("columns", ColumnTransformer(steps)), ("model", model)])
     schema = Schema(create_model("Row", __base__=Record, **fields))

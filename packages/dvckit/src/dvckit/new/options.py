@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
+from dvckit.core.errors import UserError
+
 ROLES = ("id", "number", "category", "text", "date", "group", "time", "ignore")
 
 
@@ -65,3 +67,14 @@ def role_choice(column: str, role: str, text: str = "") -> Choice:
         else "--role " + shlex.quote(f"{column}={role}")
     )
     return Choice(text or role, flag, {"roles": {column: role}})
+
+
+def roles_of(given: list[str], of_flags: Mapping[str, str | None]) -> dict[str, str]:
+    """Return the roles of `--role COLUMN=ROLE` and of the flags that are a role; UserError for a wrong one."""
+    roles = {column: role for role, column in of_flags.items() if column}
+    for text in given:
+        column, equals, role = text.rpartition("=")
+        if not equals or role not in ROLES:
+            raise UserError(f"--role {text}: write COLUMN=ROLE, with a role of {', '.join(ROLES)}")
+        roles[column] = role
+    return roles

@@ -19,6 +19,13 @@ PER_ENTITY = (2, 100)  # rows on average, if a column's values may be entities
 FEW_CODES = 20  # id-like codes of so many values may be a category, if they have many rows
 NEARLY = 0.5  # share of the rows with different texts from which on codes are nearly unique
 
+OTHERWISE = {
+    "category": "no: its values are a category",
+    "text": "no: its values are an input (hashed)",
+    "number": "no: it is a number",
+    "ignore": "no, and it is no input",
+}
+
 
 class Role(NamedTuple):
     """A role with its reason. With a question it is what is assumed until that is answered."""
@@ -144,12 +151,17 @@ def _entity(pair: Pair) -> str:
     """Return why the values of a column may be entities that have several rows; empty if they are not."""
     cells, kind = pair
     rows = (cells.rows - cells.missing) / cells.distinct
-    if cells.distinct < 2 or rows < PER_ENTITY[0]:
+    if cells.distinct < 2 or rows == 1:
         return ""
-    each = f"{cells.distinct} values with {rows:.0f} rows each on average"
+    each = f"{cells.distinct} values with {rows:.2g} rows each on average"
     if is_id_like(cells.name) and kind.kind != "date" and (cells.distinct > FEW_CODES or rows <= PER_ENTITY[1]):
         return f"its name is an id's, and there are {each}"
-    if kind.kind == "text" and cells.distinct > VALUES and rows <= PER_ENTITY[1] and not _has_words(cells):
+    if (
+        kind.kind == "text"
+        and cells.distinct > VALUES
+        and PER_ENTITY[0] <= rows <= PER_ENTITY[1]
+        and not _has_words(cells)
+    ):
         return f"there are {each}"
     return ""
 
@@ -157,20 +169,18 @@ def _entity(pair: Pair) -> str:
 def _maybe_group(pair: Pair, why: str) -> Role:
     cells, kind = pair
     name = cells.name
-    few = cells.distinct <= VALUES
-    others = ["category" if few else "text", *(["number"] if kind.kind != "text" else []), "ignore"]
-    words = {
-        "category": "no: its values are a category",
-        "text": "no: its values are an input (hashed)",
-        "number": "no: it is a number",
-        "ignore": "no, and it is no input",
-    }
-    choices = [role_choice(name, "group", "yes: rows of one value stay on one side of every split")]
-    choices += [role_choice(name, other, words[other]) for other in others]
-    question = Question(
-        name, f"Are the values of {name} entities, such as persons, whose rows belong together?", why, tuple(choices)
-    )
-    return Role("group", why, question)
+    others = [
+        "category" if cells.distinct <= VALUES else "text",
+        *(["number"] if kind.kind != "text" else []),
+        "ignore",
+    ]
+    choices = [role_choice(name, other, OTHERWISE[other]) for other in others]
+    if cells.missing:
+        why += f"; to make it a group, fill in the {cells.missing} rows where it is missing"
+    else:
+        choices.insert(0, role_choice(name, "group", "yes: rows of one value stay on one side of every split"))
+    text = f"Are the values of {name} entities, such as persons, whose rows belong together?"
+    return Role(next(iter(choices[0].changes["roles"].values())), why, Question(name, text, why, tuple(choices)))
 
 
 def _id_or_number(cells: Cells) -> Role:

@@ -9,12 +9,13 @@ import sys
 import tomllib
 from collections.abc import Iterable
 from dataclasses import asdict
-from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field, ValidationError
 from pydantic.dataclasses import dataclass
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
 
 from dvckit.core.errors import UserError, answered
 from dvckit.core.files import write_bytes
@@ -25,73 +26,8 @@ from dvckit.repository.programs import find_root
 PYPROJECT = "pyproject.toml"
 UV_VERSION = "0.13.8"
 
-# The curves of each kind of task: the entries under `plots` of dvc.yaml.
-_CONFUSION = {
-    "title": "Confusion",
-    "template": "confusion",
-    "x": "actual",
-    "y": "predicted",
-    "x_label": "Actual",
-    "y_label": "Predicted",
-}
-_ROC = {
-    "title": "ROC",
-    "template": "simple",
-    "x": "false_positive_rate",
-    "y": "true_positive_rate",
-    "x_label": "False positive rate",
-    "y_label": "True positive rate",
-}
-_CALIBRATION = {
-    "title": "Calibration",
-    "template": "simple",
-    "x": "predicted",
-    "y": "observed",
-    "x_label": "Predicted probability",
-    "y_label": "Observed share",
-}
-PLOTS = {
-    "binary": {
-        "roc": _ROC,
-        "precision_recall": {
-            "title": "Precision and recall",
-            "template": "simple",
-            "x": "recall",
-            "y": "precision",
-            "x_label": "Recall",
-            "y_label": "Precision",
-        },
-        "calibration": _CALIBRATION,
-        "confusion": _CONFUSION,
-    },
-    "multiclass": {"roc": _ROC, "calibration": _CALIBRATION, "confusion": _CONFUSION},
-    "regression": {
-        "predicted_true": {
-            "title": "Predicted against actual",
-            "template": "scatter",
-            "x": "actual",
-            "y": "predicted",
-            "x_label": "Actual value",
-            "y_label": "Predicted value",
-        },
-        "residuals": {
-            "title": "Residuals",
-            "template": "scatter",
-            "x": "predicted",
-            "y": "residual",
-            "x_label": "Predicted value",
-            "y_label": "Residual",
-        },
-        "errors": {
-            "title": "Absolute errors",
-            "template": "simple",
-            "x": "error",
-            "y": "share",
-            "x_label": "Absolute error",
-            "y_label": "Share of the rows with at most this error",
-        },
-    },
-}
+# Labels that stand for those of a project's target, which its schema has: what DVC plots is the same for all.
+LABELS = {"binary": ("the negative class", "the positive class"), "multiclass": ("a", "b", "c"), "regression": ()}
 
 State = Literal["same", "changed", "missing"]
 Stage = Literal["ingest", "validate", "featurize", "split", "train", "evaluate", "diagnose", "report"]
@@ -152,15 +88,26 @@ def _sentence(problem: Any) -> str:
 
 def render(answers: Answers) -> dict[str, bytes]:
     """Return the content of each shared file by its path in the project; one that begins with #! is executable."""
+    from dvckit.tasks import task_of
+
     values = asdict(answers) | {
         "workspace": answers.workspace,
         "wheel": answers.wheel,
         "dep": answers.library if answers.workspace or answers.wheel else UV_LOCK,
-        "plots": PLOTS[answers.task],
-        "quoted": partial(json.dumps, ensure_ascii=False),
+        "plots": {name: plot._asdict() for name, plot in task_of(LABELS[answers.task]).plots.items()},
+        "scalar": _scalar,
         "uv_version": UV_VERSION,
     }
     return render_folder("shared", **values)
+
+
+def _scalar(text: str) -> str:
+    """Return text as a scalar of YAML, in quotes where it would be something else without them."""
+    try:
+        same = YAML(typ="safe").load(text) == text
+    except YAMLError:
+        same = False
+    return text if same else json.dumps(text, ensure_ascii=False)
 
 
 def differences(root: Path, answers: Answers) -> dict[str, State]:
