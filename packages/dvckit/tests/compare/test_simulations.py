@@ -40,6 +40,19 @@ def test_few_of_many_equal_pairs_differ(task, recipe, kind, count):
     assert max(counts.values()) <= max(MOST * count, 10)
 
 
+@pytest.mark.parametrize(
+    ("task", "recipe", "count"),
+    [
+        *((task, recipe, 100) for task, recipe in FIRST.items()),
+        *(pytest.param(*one, 1_000, marks=LONG) for one in (*FIRST.items(), *SECOND.items())),
+    ],
+)
+def test_few_of_many_equal_pairs_differ_on_rows_in_groups(task, recipe, count):
+    counts = simulation.Problem(task, size=6).alarms("equal splits", recipe, count)
+
+    assert max(counts.values()) <= max(MOST * count, 10)
+
+
 @pytest.mark.parametrize(("task", "recipe"), FIRST.items())
 def test_a_clear_difference_is_found(task, recipe):
     counts = simulation.Problem(task).alarms("other splits", recipe, 50, extra=1.0)

@@ -92,7 +92,7 @@ def evaluated(model, train, holdout):
     """What stage evaluate makes of hold-out and folds."""
     truth = holdout[TARGET].to_numpy()
     over_folds = Recipe(FEATURES, BINARY, model).folds(train, folds=5, seed=1).scores
-    return holdout_evaluation(BINARY, truth, predictions(model, holdout)), summary(BINARY, over_folds, 5), BINARY
+    return holdout_evaluation(BINARY, truth, predictions(model, holdout), None), summary(BINARY, over_folds, 5), BINARY
 
 
 def test_an_honest_hold_out_is_not_above_the_folds(params, parts):

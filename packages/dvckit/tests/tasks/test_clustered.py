@@ -5,8 +5,9 @@ import pandas as pd
 import pytest
 from sklearn.metrics import f1_score, roc_auc_score
 
-from dvckit.tasks.clustered import mcnemar_clustered, mean_clustered, roc_auc_clustered, swapped
+from dvckit.tasks.clustered import interval_clustered, mcnemar_clustered, mean_clustered, roc_auc_clustered, swapped
 from dvckit.tasks.significance import Difference, bootstrap_paired, delong_paired, mcnemar
+from dvckit.tasks.uncertainty import wilson
 
 PAIRS, GROUPS = 1_000, 40
 
@@ -149,6 +150,36 @@ def test_a_score_of_several_sums_is_compared():
     difference = swapped(*sums, groups, score=lambda sums: 2 * sums[..., 0] / (sums[..., 1] + truth.sum()))
 
     assert difference.value == pytest.approx(f1_score(truth, answers[1]) - f1_score(truth, answers[0]))
+
+
+def accuracy(truth, probability):
+    return lambda rows: right(truth[rows], probability[rows]).mean()
+
+
+def test_the_interval_of_a_score_covers_the_true_one_in_95_of_100_cases():
+    truth, probability, _, groups = next(pairs(count=1, groups=100_000))
+    real, hits = right(truth, probability).mean(), 0
+    for truth, probability, _, groups in pairs(count=200):
+        plain = wilson(int(right(truth, probability).sum()), len(truth))
+        low, high = interval_clustered(accuracy(truth, probability), groups, plain, (0.0, 1.0))
+        hits += low <= real <= high
+
+    assert hits >= 182
+
+
+def test_the_interval_of_rows_in_groups_is_at_least_that_of_independent_rows():
+    truth, probability, _, groups = next(pairs())
+
+    assert interval_clustered(lambda _: 0.8, groups, (0.7, 0.9), (0.0, 1.0)) == (0.7, 0.9)
+    low, high = interval_clustered(accuracy(truth, probability), groups, (0.8, 0.8), (0.0, 1.0))
+    assert low < right(truth, probability).mean() < high
+
+
+@pytest.mark.parametrize("groups", [np.zeros(6, dtype=int), np.array([0, 0, 0, 1, 1, 1])])
+def test_an_interval_that_cannot_be_computed_is_what_the_score_can_be(groups):
+    truth = np.array([1, 1, 1, 0, 0, 0])
+
+    assert interval_clustered(lambda rows: truth[rows].std() or np.nan, groups, (0.2, 0.3), (0.0, 1.0)) == (0.0, 1.0)
 
 
 def test_many_groups_are_drawn_in_parts(monkeypatch):

@@ -15,7 +15,7 @@ from dvckit.core.layout import INTERIM, TRAIN
 from dvckit.repository.locks import fresh_stages
 from dvckit.repository.revision import Revision
 from dvckit.tasks.base import Labels, Metric, Task
-from dvckit.tasks.clustered import TEST_NAME, Groups
+from dvckit.tasks.clustered import TEST_NAME, Groups, codes
 from dvckit.tasks.predictions import GROUP, HOLDOUT, check_predictions, row_hashes
 from dvckit.tasks.uncertainty import Floats
 
@@ -68,8 +68,8 @@ def gather(revisions: list[Revision]) -> Evidence:
             f"({FEWEST} {rows} are needed, there are {rarest}); name revisions with the same data"
         )
     predictions = [task.from_columns(pd.DataFrame(chosen[place])) for place in places]
-    named = next((chosen[place][GROUP] for place in places if GROUP in chosen[place]), None)
-    groups = None if named is None else pd.factorize(named)[0]
+    grouped = next((pd.DataFrame(chosen[place]) for place in places if GROUP in chosen[place]), None)
+    groups = None if grouped is None else codes(grouped, GROUP)
     return Evidence(task, task.truth(truth), predictions, stored, len(held_out), groups)
 
 

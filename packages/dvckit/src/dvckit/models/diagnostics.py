@@ -18,6 +18,7 @@ from sklearn.pipeline import Pipeline
 from dvckit.models import leaks
 from dvckit.models.folds import Recipe, Tables, summary
 from dvckit.tasks.base import DIGITS, Labels
+from dvckit.tasks.clustered import codes
 from dvckit.tasks.predictions import HOLDOUT
 
 MOST_VALUES, BANDS = 8, 4  # numbers with more values are sliced in so many bands
@@ -60,6 +61,7 @@ def slices(
         for value, part in holdout.groupby(_sliced(holdout[column]), observed=True):
             truth = task.truth(part[schema.target])
             predicted = task.from_columns(by_key.loc[part[schema.key]])
+            groups = codes(part, schema.group)
             rows.append(
                 {
                     "column": column,
@@ -67,7 +69,7 @@ def slices(
                     "rows": len(part),
                     task.statistic: round(task.describe(truth), digits),
                     headline.name: round(headline.score(truth, predicted), digits),
-                    "interval": [round(end, digits) for end in headline.interval(truth, predicted)],
+                    "interval": [round(end, digits) for end in headline.uncertainty(truth, predicted, groups)],
                 }
             )
     return rows
@@ -114,10 +116,12 @@ def leak_checks(recipe: Recipe, tables: Tables, featurize: leaks.Featurize, *, f
     """
     target, clean, holdout = recipe.schema.target, tables["clean"], tables["holdout"]
     shuffled = clean.assign(**{target: clean[target].sample(frac=1, random_state=seed).to_numpy()})
-    over_folds = recipe.folds(featurize(shuffled), folds=folds, seed=seed).scores
+    over_folds = recipe.folds(featurize(shuffled), folds=folds, seed=seed)
     refitted = recipe.fit(tables["train"]).predict(holdout)
     return leaks.report(
         features_learned_before_the_split=leaks.across_rows(featurize, clean, tables["features"]),
-        shuffled_labels_above_chance=recipe.task.knows_shuffled(over_folds, clean[target]),
+        shuffled_labels_above_chance=recipe.task.knows_shuffled(
+            over_folds.scores, clean[target].iloc[over_folds.predictions.index]
+        ),
         model_of_other_rows=leaks.other_recipe(recipe.predict(holdout), refitted),
     )

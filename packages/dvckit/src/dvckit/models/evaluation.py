@@ -19,6 +19,7 @@ from dvckit.core.layout import EVALUATION, METRICS, MODEL, PLOTS, PREDICTIONS, P
 from dvckit.models import leaks
 from dvckit.models.folds import Recipe, Tables, Watcher, summary
 from dvckit.tasks.base import DIGITS, Labels, Task, rounded, with_interval
+from dvckit.tasks.clustered import Groups, codes
 from dvckit.tasks.predictions import GROUP, HOLDOUT, as_texts, row_hashes
 from dvckit.tasks.uncertainty import Floats
 
@@ -51,7 +52,7 @@ def evaluate(
     models = {**task.constant_models(), **baselines}
     rules = {name: recipe._replace(pipeline=one).fit(train).predict(holdout) for name, one in models.items()}
     evaluation: dict[str, Any] = {
-        "holdout": holdout_evaluation(task, truth, of_holdout),
+        "holdout": holdout_evaluation(task, truth, of_holdout, codes(holdout, schema.group)),
         "cv": summary(task, over_folds.scores, folds),
         "folds": _each_fold(over_folds.scores, train[[schema.key, schema.target]], folds, seed),
     }
@@ -88,10 +89,10 @@ def _metrics(
     }
 
 
-def holdout_evaluation(task: Task, truth: Labels, predictions: Floats) -> dict[str, Any]:
+def holdout_evaluation(task: Task, truth: Labels, predictions: Floats, groups: Groups | None) -> dict[str, Any]:
     """Return the details of a hold-out: its size, intervals, and scores that are not compared."""
     sure = {
-        metric.name: with_interval(metric.score(truth, predictions), metric.interval(truth, predictions))
+        metric.name: with_interval(metric.score(truth, predictions), metric.uncertainty(truth, predictions, groups))
         for metric in task.metrics
     }
     return {"rows": len(truth), **sure, **rounded(task.details(truth, predictions))}

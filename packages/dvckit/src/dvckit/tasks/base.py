@@ -16,7 +16,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from dvckit.tasks import BASELINES
-from dvckit.tasks.clustered import Groups
+from dvckit.tasks.clustered import Groups, interval_clustered
 from dvckit.tasks.significance import Difference
 from dvckit.tasks.uncertainty import Floats, Interval
 
@@ -75,6 +75,15 @@ class Metric(NamedTuple):
         if groups is None:
             return self.test(truth, reference, new)
         return self.clustered(truth, reference, new, groups)
+
+    def uncertainty(self, truth: Labels, predictions: Floats, groups: Groups | None) -> Interval:
+        """Return the interval of a score, with the group of each row where rows come in groups."""
+        plain = self.interval(truth, predictions)
+        if groups is None:
+            return plain
+        return interval_clustered(
+            lambda rows: self.score(truth[rows], predictions[rows]), groups, plain, (self.least, self.most)
+        )
 
     @property
     def cost(self) -> str:

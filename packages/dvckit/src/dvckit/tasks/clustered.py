@@ -11,12 +11,19 @@ from collections.abc import Callable, Iterator
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+from scipy import special
 
 from dvckit.tasks.significance import CELLS, RESAMPLES, SEED, Difference, mcnemar
-from dvckit.tasks.uncertainty import LEVEL, Floats
+from dvckit.tasks.uncertainty import LEVEL, Floats, Interval
 
 TEST_NAME = "swaps of whole groups"
+BLOCKS = 50  # of groups, at most: so many scores make an interval
 Groups = npt.NDArray[np.int64]
+
+
+def codes(table: pd.DataFrame, column: str | None) -> Groups | None:
+    """Return the group of each row of a table, from 0; None where it has no column of groups."""
+    return pd.factorize(table[column])[0] if column else None
 
 
 def _total(sums: Floats) -> Floats:
@@ -98,3 +105,25 @@ def _lower(ranks: Floats, others: Floats) -> Floats:
     ordered = np.sort(others, axis=None)
     counts: Floats = (np.searchsorted(ordered, ranks) + np.searchsorted(ordered, ranks, side="right")) / 2
     return counts
+
+
+def interval_clustered(
+    score: Callable[[npt.NDArray[np.bool_]], float], groups: Groups, plain: Interval, bounds: Interval
+) -> Interval:
+    """Return the interval of a score by the jackknife over blocks of whole groups, at least that of independent rows.
+
+    `score` is that of some of the rows, `plain` the interval of independent rows, `bounds` what the score can be. Where the
+    score of the other blocks cannot be computed, it is `bounds`.
+    """
+    _, numbers = np.unique(groups, return_inverse=True)
+    total = int(numbers.max()) + 1
+    blocks, count = np.random.default_rng(SEED).permutation(total)[numbers] % BLOCKS, min(BLOCKS, total)
+    if count < 2:
+        return bounds
+    without = np.array([score(blocks != block) for block in range(count)])
+    error = np.sqrt((count - 1) / count * np.square(without - without.mean()).sum())
+    if not np.isfinite(error):
+        return bounds
+    value, reach = score(np.ones(len(groups), dtype=bool)), special.stdtrit(count - 1, 0.5 + LEVEL / 2) * error
+    low, high = np.clip([min(value - reach, plain[0]), max(value + reach, plain[1])], *bounds).tolist()
+    return low, high
