@@ -49,6 +49,7 @@ def test_the_columns_tell_the_task(given, name, classes):
         (table([0, 1, 0], probability_0=None, probability_1=1.0), "a probability in it is missing or below 0"),
         (table([0, 1, 0], probability_0="x", probability_1=1.0), "a probability in it is missing or below 0"),
         (table([0, 1, 0], probability_0=0.6, probability_1=0.6), "the probabilities of a row in it do not add up to 1"),
+        (table([0, 1, 0], probability_0=0.5, probability_yes=0.5), "it has a truth of 1, and no column probability_1"),
         (table([0, 2, 0], probability_0=0.5, probability_1=0.5), "it has a truth of 2, and no column probability_2"),
         (
             table(["a", "c", "a"], probability_a=0.5, probability_b=0.5),

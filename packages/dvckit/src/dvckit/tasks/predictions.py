@@ -91,9 +91,8 @@ def _fault(table: pd.DataFrame) -> str:
 def _labels(table: pd.DataFrame) -> list[Any]:
     """Return the labels that the columns name, in their order: whole numbers where the truth is numbers, else text."""
     texts = [name.removeprefix(PREFIX) for name in map(str, table) if name.startswith(PREFIX)]
-    if is_numeric_dtype(table["truth"]) and all(re.fullmatch("-?[0-9]+", text) for text in texts):
-        return [int(text) for text in texts]
-    return texts
+    numbers = is_numeric_dtype(table["truth"])
+    return [int(text) if numbers and re.fullmatch("-?[0-9]+", text) else text for text in texts]
 
 
 def _faulty_cells(table: pd.DataFrame, task: Task) -> Iterator[str]:
