@@ -8,8 +8,8 @@ RUN apt-get update && apt-get install --yes --no-install-recommends git && rm -r
 RUN python3 -m venv /uv && /uv/bin/pip install --no-cache-dir --disable-pip-version-check uv==0.13.8
 ENV UV_PROJECT_ENVIRONMENT=/opt/venv UV_LINK_MODE=copy UV_NO_CACHE=1 UV_PYTHON=python3 UV_PYTHON_DOWNLOADS=never
 WORKDIR /src
-COPY pyproject.toml uv.lock README.md LICENSE ./
-COPY packages/dvckit/pyproject.toml packages/dvckit/README.md packages/dvckit/LICENSE packages/dvckit/
+COPY pyproject.toml uv.lock ./
+COPY packages/dvckit/pyproject.toml packages/dvckit/
 RUN /uv/bin/uv sync --locked --no-install-workspace
 COPY . .
 RUN /uv/bin/uv sync --locked --no-editable
@@ -26,9 +26,9 @@ COPY .ci/container /usr/local/bin/container
 # Every user id works: each container clones the project into a home of its own. USER stands in for a passwd entry.
 RUN git config --system --add safe.directory '*' \
     && git config --system user.name titanic && git config --system user.email titanic@localhost \
-    && useradd --create-home --uid 1000 titanic && mkdir -m 1777 /project
-ENV PATH=/opt/venv/bin:$PATH HOME=/project USER=titanic PYTHONUNBUFFERED=1
+    && useradd --create-home --uid 1000 user && mkdir -m 1777 /project
+ENV PATH=/opt/venv/bin:$PATH HOME=/project USER=user PYTHONUNBUFFERED=1
 WORKDIR /project
-USER titanic
+USER user
 # -g: a signal reaches the whole group, so that a stage ends with the DVC that started it; -s: also when not process 1
 ENTRYPOINT ["tini", "-s", "-g", "--", "container"]

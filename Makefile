@@ -9,18 +9,23 @@ PYTHON = $(firstword $(foreach name,python3.11 python3 python,\
 	$(if $(shell $(name) -c 'import sys; print(sys.version_info[:2] == (3, 11) or "")' 2>/dev/null),$(name))))
 
 .DEFAULT_GOAL := help
-.PHONY: help reproduce test faults system image check verify bench docs hooks env dev
+.PHONY: help reproduce test verify faults system image check bench docs hooks env dev
 
 help: ## print this help
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
+# Data under `dvc add` that are not here come from the remote.
 reproduce: env ## set up, run both pipelines, print the scores beside the baselines and where the report is
 	@$(RUN) dvckit check
+	@git ls-files '*.dvc' | while read -r file; do test -e "$${file%.dvc}" || $(RUN) dvc pull --quiet "$$file" || exit; done
 	@$(RUN) dvc repro --all-pipelines
 	@$(RUN) dvckit summary
 
 test: dev ## the tests (at most 10 minutes on two cores)
 	@$(RUN) pytest --numprocesses 2 --dist loadgroup
+
+verify: env ## reproduce HEAD in an empty clone and compare every byte with dvc.lock
+	@$(RUN) dvckit verify
 
 faults: dev ## the long tests: commands of the docs, simulations, full disk, Ctrl-C and kill in every stage, other machines
 	@$(RUN) pytest -m faults --numprocesses 2 --dist loadgroup
@@ -38,9 +43,6 @@ check: dev ## lint, types, layers, declared dependencies
 	@$(RUN) lint-imports --no-cache
 	@$(RUN) deptry titanic
 	@cd packages/dvckit && $(RUN) deptry src
-
-verify: env ## reproduce HEAD in an empty clone and compare every byte with dvc.lock
-	@$(RUN) dvckit verify
 
 bench: dev ## time commands and long tables, as ratios to the bare work in the same run; kill runs and recover them
 	@$(RUN) python tests/bench.py

@@ -34,12 +34,14 @@ from dvckit.models.folds import Recipe
 from dvckit.sweep.configurations import apply
 from dvckit.tasks import task_of
 from titanic.modeling import evaluate, train
-from titanic.modeling.pipelines import Train
+from titanic.modeling.pipelines import PIPELINES, Train
 from titanic.features import FEATURES
 from titanic.schema import LABELS, TARGET
 def fits():
     table = pd.read_parquet(PROCESSED / "train.parquet")
-    recipe = Recipe(FEATURES, task_of(LABELS), train.fit(table, read("train", Train)))
+    params = read("train", Train)
+    pipeline = PIPELINES[params.pipeline](params)
+    recipe = Recipe(FEATURES, task_of(LABELS), pipeline).fit(table)
     folds = read("evaluate", evaluate.Evaluate).folds
     for inside, _ in StratifiedKFold(folds).split(table, table[TARGET]):
         recipe.fit(table.iloc[inside])

@@ -6,13 +6,21 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from sklearn.pipeline import Pipeline
 
 from dvckit.core.params import read_values
+from dvckit.models.folds import Recipe
 from dvckit.tables.validation import check
+from dvckit.tasks import task_of
 from titanic.dataset.synthetic import write_passengers
-from titanic.features import FeaturesParams, featurize
-from titanic.modeling.pipelines import Train
-from titanic.schema import RULES
+from titanic.features import FEATURES, FeaturesParams, featurize
+from titanic.modeling.pipelines import PIPELINES, Train
+from titanic.schema import LABELS, RULES
+
+
+def fit(table: pd.DataFrame, params: Train) -> Pipeline:
+    """Return the pipeline that `params.pipeline` names, fitted on all rows of `table`."""
+    return Recipe(FEATURES, task_of(LABELS), PIPELINES[params.pipeline](params)).fit(table).pipeline
 
 
 @pytest.fixture(scope="session")
@@ -31,7 +39,7 @@ def passengers(tmp_path_factory: pytest.TempPathFactory) -> Callable[[int, int],
     def passengers(seed: int, rows: int) -> pd.DataFrame:
         folder = tmp_path_factory.mktemp("made-up")
         write_passengers(seed, 2 * rows, folder / "train.csv", folder / "test.csv")
-        check(folder / "train.csv", folder / "train.parquet", RULES.schema, RULES.columns("train"))
+        check(folder / "train.csv", folder / "train.parquet", RULES.schema, RULES.fields("train"))
         return pd.read_parquet(folder / "train.parquet").head(rows)
 
     return passengers

@@ -61,15 +61,6 @@ def test_a_user_gets_no_development_tools():
     assert EXAMPLE["tool"]["uv"]["default-groups"] == []
 
 
-def test_the_tools_of_one_name_have_one_version():
-    uv = {
-        re.search(r"uv==([\d.]+)|UV_VERSION := ([\d.]+)", (ROOT / name).read_text())
-        for name in ("Makefile", "Dockerfile")
-    }
-
-    assert len({match.group(1) or match.group(2) for match in uv}) == 1
-
-
 @pytest.mark.parametrize("name", ["credentials", "secret", "password", "token", "access_key"])
 def test_the_shared_config_holds_no_credentials(name):
     assert name not in (ROOT / ".dvc/config").read_text().lower()

@@ -4,7 +4,6 @@ Each feature is computed from one row alone, so it is the same on any part of th
 any length are processed in batches.
 """
 
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from itertools import pairwise
 from typing import Literal
@@ -15,77 +14,51 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pydantic import Field, StrictInt, field_validator
 
-from dvckit.core.files import map_parquet
+from dvckit.core.files import map_tables
 from dvckit.core.layout import FEATURES as FOLDER
-from dvckit.core.layout import INTERIM, TEST, TRAIN
+from dvckit.core.layout import INTERIM
 from dvckit.core.params import Section, read
-from dvckit.tables.schema import ONE_LINE, Names, Record, Schema, unit
-from titanic.schema import (
-    KEY,
-    TARGET,
-    AgeType,
-    ClassType,
-    Clean,
-    FareType,
-    KeyType,
-    ParchType,
-    PortType,
-    SexType,
-    SibSpType,
-    TargetType,
-)
+from dvckit.tables.schema import ONE_LINE, FeatureSchema, Names, column
+from titanic.schema import RULES, Clean, Passenger
 
 
-class PassengerFeatures(Record):
-    """A row as the model sees it, with key and target; it is computed from one `Passenger` alone."""
+class PassengerFeatures(Passenger):
+    """A row as the model sees it; what is added here is computed from one `Passenger` alone."""
 
-    PassengerId: KeyType
-    Survived: TargetType = None
-    Pclass: ClassType
-    Sex: SexType
-    Age: AgeType
-    SibSp: SibSpType
-    Parch: ParchType
-    Fare: FareType
-    Embarked: PortType
-    Title: Literal["Mr", "Mrs", "Miss", "Master", "Other"] = Field(description="Title, from the name")
-    FamilySize: int = Field(
-        ge=1,
-        le=41,
-        description="Siblings, spouse, parents, children and the passenger",
-        json_schema_extra=unit("people"),
+    Title: Literal["Mr", "Mrs", "Miss", "Master", "Other"] = column("category", "Title, from the name")
+    FamilySize: int = column(
+        "number", "Siblings, spouse, parents, children and the passenger", unit="people", ge=1, le=41
     )
-    IsAlone: Literal[0, 1] = Field(description="1 if FamilySize is 1")
-    Deck: str | None = Field(min_length=1, max_length=1, description="First letter of the cabin")
-    AgeBand: str | None = Field(description="Whole years of age as a band, such as 18-34; see features.age_bands")
-    Surname: str = Field(
+    IsAlone: Literal[0, 1] = column("number", "1 if FamilySize is 1")
+    Deck: str | None = column("category", "First letter of the cabin", min_length=1, max_length=1)
+    AgeBand: str | None = column("category", "Whole years of age as a band, such as 18-34; see features.age_bands")
+    Surname: str = column(
+        "category",
+        "Text before the first comma of the name (without one, the whole name), in capitals",
         max_length=500,
         pattern=ONE_LINE,
-        description="Text before the first comma of the name (without one, the whole name), in capitals",
     )
-    TicketKey: str = Field(
+    TicketKey: str = column(
+        "category",
+        "The ticket in capitals without blanks, dots and slashes: the same for all who share it",
         max_length=100,
         pattern=ONE_LINE,
-        description="The ticket in capitals without blanks, dots and slashes: the same for all who share it",
     )
-    TicketPrefix: str | None = Field(
+    TicketPrefix: str | None = column(
+        "category",
+        "Text before the number of the ticket, normalised like TicketKey, such as PC or A5; missing if it has no letter",
         max_length=100,
         pattern=ONE_LINE,
-        description="Text before the number of the ticket, normalised like TicketKey, such as PC or A5; "
-        "missing if it has no letter",
     )
-    FarePerPerson: float | None = Field(
-        ge=0,
-        le=10_000,
-        description="Fare divided by FamilySize; missing if the fare is",
-        json_schema_extra=unit("pounds of 1912"),
+    FarePerPerson: float | None = column(
+        "number", "Fare divided by FamilySize; missing if the fare is", unit="pounds of 1912", ge=0, le=10_000
     )
-    WomanOrChild: Literal[0, 1] = Field(description="1 for women and girls, and for boys (Title is Master)")
+    WomanOrChild: Literal[0, 1] = column("number", "1 for women and girls, and for boys (Title is Master)")
 
 
-Features = Names(PassengerFeatures)
-# The tables in data/features and data/processed.
-FEATURES = Schema(PassengerFeatures, KEY, TARGET)
+# The tables in data/features and data/processed: without the columns that are only there to compute others from.
+FEATURES = FeatureSchema(PassengerFeatures)
+Features = Names(FEATURES)
 
 
 class FeaturesParams(Section):
@@ -201,6 +174,4 @@ def featurize(clean: pd.DataFrame, params: FeaturesParams) -> pd.DataFrame:
 def main() -> None:
     """Run the stage."""
     work = partial(featurize, params=read("features", FeaturesParams))
-    with ThreadPoolExecutor(2) as pool:
-        names = (f"{name}.parquet" for name in (TRAIN, TEST))
-        list(pool.map(lambda name: map_parquet(INTERIM / name, FOLDER / name, work), names))
+    map_tables(RULES.tables, INTERIM, FOLDER, work)

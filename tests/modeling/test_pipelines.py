@@ -6,9 +6,9 @@ from pydantic import ValidationError
 
 from dvckit.models.folds import Recipe
 from dvckit.tasks import task_of
+from tests.example import fit
 from titanic.features import FEATURES, Features
 from titanic.modeling.pipelines import CATEGORICAL, NAMES, NUMERIC, PIPELINES, READS
-from titanic.modeling.train import fit
 from titanic.schema import KEY, LABELS, TARGET
 
 SOURCE = Path(__file__).parents[2]

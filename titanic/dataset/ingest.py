@@ -19,7 +19,7 @@ from dvckit.tables.sources import kaggle, web
 from titanic.dataset.synthetic import write_passengers
 from titanic.schema import KEY, RULES, SUBMISSION, TARGET, Clean
 
-FILES = [f"{name}.csv" for name in RULES.names()]
+FILES = [f"{name}.csv" for name in RULES.names]
 COMPETITION = "titanic"  # Kaggle's name for it
 
 _Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$", strict=True)]
@@ -46,7 +46,7 @@ class Dataset(Section):
 # Each writes train.csv, test.csv and, where it has one, gender_submission.csv to a folder.
 SOURCES: dict[str, Callable[[Dataset, Path], None]] = {
     "synthetic": lambda dataset, to: write_passengers(dataset.seed, dataset.rows, to / FILES[0], to / FILES[1]),
-    "files": lambda dataset, to: local.copy(Path(dataset.path), FILES, to, required=2),
+    "files": lambda dataset, to: local.copy(Path(dataset.path), RULES, to),
     "web": lambda dataset, to: web.download(dict(dataset.sha256), dataset.mirrors, to, cache=COMPETITION),
     "kaggle": lambda _, to: kaggle.download(COMPETITION, FILES, to),
 }

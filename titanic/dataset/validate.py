@@ -6,12 +6,8 @@ predict are never rejected.
 
 from pydantic import Field
 
-from dvckit.core.errors import UserError
-from dvckit.core.files import scratch_folder, write_json, write_table
-from dvckit.core.layout import DATA_QUALITY, INTERIM, RAW, REJECTED, TEST, TRAIN
 from dvckit.core.params import Section, read
-from dvckit.tables.summary import print_quality
-from dvckit.tables.validation import judge, rejected_rows
+from dvckit.tables.validation import validate
 from dvckit.tasks import task_of
 from titanic.schema import LABELS, RULES
 
@@ -24,13 +20,4 @@ class Validate(Section):
 
 def main() -> None:
     """Run the stage."""
-    share = read("validate", Validate).max_rejected_share
-    with scratch_folder(INTERIM / ".validate.tmp") as folder:
-        verdict = judge({name: RAW / f"{name}.csv" for name in RULES.names()}, folder, RULES, task_of(LABELS), share)
-        if verdict.problems:
-            raise UserError("\n".join(verdict.problems))
-        for name in (TRAIN, TEST):
-            (folder / f"{name}.parquet").replace(INTERIM / f"{name}.parquet")
-    write_table(REJECTED, rejected_rows(verdict.checked[TRAIN]))
-    write_json(DATA_QUALITY, verdict.report)
-    print_quality(verdict.report)
+    validate(RULES, task_of(LABELS), read("validate", Validate).max_rejected_share)

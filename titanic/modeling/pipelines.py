@@ -28,8 +28,8 @@ GROUPS = {"family": [Features.WomanOrChild, Features.Surname, Features.Fare], "t
 KINDS = [Features.Sex, Features.Title, Features.Pclass]
 
 NAMES = [Features.Surname, Features.TicketKey]  # identify groups, and are no inputs by themselves
-CATEGORICAL = [name for name in FEATURES.inputs if FEATURES.kind(name) is str and name not in NAMES]
-NUMERIC = [name for name in FEATURES.inputs if name not in [*CATEGORICAL, *NAMES]]
+CATEGORICAL = [name for name in FEATURES.of_role("category") if name not in NAMES]
+NUMERIC = FEATURES.of_role("number")
 # Categories with fewer training rows are merged into one.
 RARE = 5
 

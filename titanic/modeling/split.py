@@ -3,17 +3,12 @@
 The hold-out is drawn from the labelled rows, stratified by the target; rows to predict are passed through.
 """
 
-import pandas as pd
 from pydantic import Field
 
-from dvckit.core.files import write_table
-from dvckit.core.layout import FEATURES as FOLDER
-from dvckit.core.layout import PROCESSED
 from dvckit.core.params import Section, Seed, read
-from dvckit.models.split import split
-from dvckit.tasks import task_of
+from dvckit.models.split import split_tables
 from titanic.features import FEATURES
-from titanic.schema import LABELS
+from titanic.schema import RULES
 
 
 class Split(Section, extra="ignore"):
@@ -26,8 +21,4 @@ class Split(Section, extra="ignore"):
 def main() -> None:
     """Run the stage."""
     params = read("train", Split)
-    table = pd.read_parquet(FOLDER / "train.parquet")
-    train, holdout = split(table, FEATURES, task_of(LABELS), test_size=params.test_size, seed=params.seed)
-    write_table(PROCESSED / "train.parquet", train)
-    write_table(PROCESSED / "holdout.parquet", holdout)
-    write_table(PROCESSED / "test.parquet", pd.read_parquet(FOLDER / "test.parquet"))
+    split_tables(RULES.tables, FEATURES, test_size=params.test_size, seed=params.seed)

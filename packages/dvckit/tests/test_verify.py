@@ -58,6 +58,21 @@ def test_the_first_diverging_stage_is_reported_with_its_files(toy):
     )
 
 
+def test_data_that_a_user_has_added_are_pulled(toy):
+    (toy.root / "mine").mkdir()
+    (toy.root / "mine/train.csv").write_text("a\n1\n")
+    toy.ok("dvc", "add", "mine")
+    toy.ok("dvc", "stage", "add", "-n", "copy", "-d", "mine", "-o", "copy.csv", "cp mine/train.csv copy.csv")
+    toy.ok("dvc", "repro", "--quiet")
+    toy.ok("dvc", "push", "--quiet")
+    toy.commit("data of my own")
+
+    holds, lines = verified(toy)
+
+    assert holds, lines
+    assert "same       copy (1 files)" in lines
+
+
 def test_a_stage_missing_in_the_lock_is_reported(toy):
     lock = YAML(typ="safe").load(toy.root / "dvc.lock")
     del lock["stages"]["evaluate"]

@@ -206,6 +206,95 @@ def doctor(
         raise typer.Exit(1)
 
 
+@app.command()
+def new(  # noqa: PLR0917
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="The new project; must not exist.")],
+    csv: Annotated[Path, typer.Argument(metavar="CSV", help="Rows to learn from.")],
+    target: Annotated[str | None, typer.Option(help="The column to predict, by name or position from 1.")] = None,
+    predict: Annotated[Path | None, typer.Option(help="A CSV file of rows to predict.")] = None,
+    name: Annotated[str | None, typer.Option(help="Name of the project; by default that of the folder.")] = None,
+    task: Annotated[
+        Literal["binary", "multiclass", "regression"] | None, typer.Option(help="By default, the target decides.")
+    ] = None,
+    role: Annotated[
+        list[str] | None, typer.Option(metavar="COLUMN=ROLE", help="Role of a column; may be given several times.")
+    ] = None,
+    key: Annotated[str | None, typer.Option("--id", metavar="COLUMN", help="The column that identifies a row.")] = None,
+    group: Annotated[
+        str | None, typer.Option(metavar="COLUMN", help="Rows with one value stay on one side of every split.")
+    ] = None,
+    time: Annotated[
+        str | None, typer.Option(metavar="COLUMN", help="Splits are by time: the latest rows are held out.")
+    ] = None,
+    separator: Annotated[str | None, typer.Option(help="Between the cells; by default it is found.")] = None,
+    decimal: Annotated[str | None, typer.Option(help="Decimal sign: a point or a comma.")] = None,
+    encoding: Annotated[str | None, typer.Option(help="Such as latin-1; by default UTF-8.")] = None,
+    header: Annotated[
+        bool | None, typer.Option("--header/--no-header", help="Whether the first line has names.")
+    ] = None,
+    missing: Annotated[
+        list[str] | None, typer.Option(metavar="TEXT", help="A text that stands for a missing value; several times.")
+    ] = None,
+    day_first: Annotated[
+        list[str] | None, typer.Option(metavar="COLUMN", help="Dates with the day before the month.")
+    ] = None,
+    month_first: Annotated[
+        list[str] | None, typer.Option(metavar="COLUMN", help="Dates with the month before the day.")
+    ] = None,
+    positive: Annotated[str | None, typer.Option(metavar="LABEL", help="Of two classes, the one to find.")] = None,
+    keep: Annotated[
+        list[str] | None, typer.Option(metavar="COLUMN", help="Learn from a column that tells the target by itself.")
+    ] = None,
+    library: Annotated[
+        str | None,
+        typer.Option(metavar="SOURCE", help="dvckit for the project: a wheel, a version, git+https://…@REV."),
+    ] = None,
+    *,
+    reject_unlabelled: Annotated[
+        bool, typer.Option("--reject-unlabelled", help="Set rows without a target aside.")
+    ] = False,
+) -> None:
+    """Make a project from a CSV file: data under DVC, checks, features, models, tests, first results, a report.
+
+    Shows what each column is and why, and asks where the file does not say; without a terminal it names the flags.
+    """
+    from dvckit.new.new import new as make
+    from dvckit.new.options import Options, roles_of
+
+    roles = roles_of(role or [], {"id": key, "group": group, "time": time})
+    options = Options(
+        target=target,
+        separator=separator,
+        encoding=encoding,
+        header=header,
+        decimal=decimal,
+        missing=None if missing is None else tuple(missing),
+        roles=roles,
+        day_first=tuple(day_first or ()),
+        month_first=tuple(month_first or ()),
+        task=task,
+        positive=positive,
+        reject_unlabelled=reject_unlabelled,
+        keep=tuple(keep or ()),
+    )
+    make(folder, csv, options, _say, predict=predict, name=name, library=library)
+
+
+@app.command()
+def upgrade(
+    source: Annotated[
+        str, typer.Argument(metavar="WHEEL|VERSION", help="File of the library, or its version on the index.")
+    ],
+) -> None:
+    """Replace the library in a project that `dvckit new` made, with the files that all projects share, and run it.
+
+    A shared file that you changed stays; what the new library changes in it is printed. Nothing is committed.
+    """
+    from dvckit.new.upgrade import upgrade as change_library
+
+    change_library(find_root(), source, _say)
+
+
 @app.command("dictionary", hidden=True)
 def dictionary() -> None:
     """Write what derives from the project's schema: metadata beside the tables, the data dictionary of the docs."""

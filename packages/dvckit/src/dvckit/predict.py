@@ -11,8 +11,7 @@ from dvckit.core.files import ended_by_ctrl_c, unfinished, write_table
 from dvckit.models.stored import parse, versions
 from dvckit.project import Project, project_of
 from dvckit.repository.revision import Revision
-from dvckit.tables.reading import check_bytes, read_header
-from dvckit.tables.validation import check, refusal
+from dvckit.tables.validation import check_source, refusal, table_in
 from dvckit.tasks.base import DIGITS
 
 
@@ -42,11 +41,10 @@ def predict(revision: Revision, source: Path, target: Path) -> int:
 
 def _read(source: Path, project: Project) -> pd.DataFrame:
     """Return the rows of a CSV file, typed and without labels; UserError where one is bad."""
-    schema = project.clean
-    check_bytes(source)
-    names = schema.columns(labelled=schema.target in read_header(source))
+    rules = project.rules
+    name = table_in(rules, source)
     with ended_by_ctrl_c(), unfinished(Path(tempfile.mkdtemp(prefix="dvckit-"))) as folder:
         clean = folder / "clean.parquet"
-        if refused := refusal(check(source, clean, schema, names), 0, ": each must get its prediction"):
+        if refused := refusal(check_source(source, clean, rules, name), 0, ": each must get its prediction"):
             raise UserError(refused)
-        return pd.read_parquet(clean).drop(columns=schema.target, errors="ignore")
+        return pd.read_parquet(clean).drop(columns=rules.schema.target, errors="ignore")

@@ -81,6 +81,11 @@ class Repository:
         self.ok("git", "clone", "--quiet", str(self.root), str(root))
         return Repository(root)
 
+    def pull_added(self) -> None:
+        """Pull the data that `dvc add` tracks, without which the pipeline cannot run."""
+        if added := self.ok("git", "ls-files", "*.dvc").split():
+            self.ok("dvc", "pull", *added)
+
     def commit(self, message: str) -> None:
         """Commit everything."""
         self.ok("git", "add", "--all")
@@ -149,6 +154,7 @@ def params_of_tests(source: Path, pytestconfig: pytest.Config) -> Path:
 def _small(source: Path, params_of_tests: Path, tmp_path_factory: pytest.TempPathFactory) -> Repository:
     repository = copy_of_source(source, tmp_path_factory.mktemp("small") / source.name)
     shutil.copyfile(params_of_tests, repository.root / "params.yaml")
+    repository.pull_added()
     repository.ok("dvc", "repro", "--all-pipelines")
     repository.ok("dvc", "push")
     repository.commit("small and reproduced")

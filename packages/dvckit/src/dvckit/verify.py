@@ -27,6 +27,8 @@ def verify(root: Path, say: Say) -> bool:
         if not promised.outputs:
             raise UserError("HEAD has no dvc.lock; run `dvc repro -P` and commit it")
         edited, missing = _remove_committed(promised, say), missing_in_remote(clone)
+        if added := promised.added_files:
+            dvc(clone, "pull", "--quiet", *added)
         for path in missing:
             lacks = f"the default remote {promised.default_remote[0]} does not have it"
             say(f"MISSING    {path}: {lacks}; run `dvc push`, and commit .dvc/storage")

@@ -17,10 +17,9 @@ from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.model_selection import GroupKFold, StratifiedKFold
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
-from dvckit.compare.compare import SHARED_TRAINING
 from dvckit.tasks import task_of
 from dvckit.tasks.base import Task
-from dvckit.tasks.significance import SIGNIFICANT, Difference
+from dvckit.tasks.significance import SHARED_TRAINING, SIGNIFICANT, Difference
 
 ROWS, NOISE, FOLDS = 891, 6, 5
 COMMON = list(range(2, 2 + NOISE))
@@ -47,11 +46,11 @@ class Pair(NamedTuple):
     reference: np.ndarray
     new: np.ndarray
     stored: bool
-    groups: np.ndarray
+    groups: np.ndarray | None  # of each row, where rows come in groups
 
     def tests(self) -> dict[str, Difference]:
         """Test every metric as `compare` does."""
-        tests = {metric.name: metric.test(self.truth, self.reference, self.new) for metric in self.task.metrics}
+        tests = {metric.name: metric.compare(*self[1:4], self.groups) for metric in self.task.metrics}
         return tests if self.stored else {name: test.widened(SHARED_TRAINING) for name, test in tests.items()}
 
 
@@ -99,6 +98,10 @@ class Problem(NamedTuple):
         logits = np.outer(signal, [-1.2, 0.0, 1.2]) + np.array([0.0, 0.2, -0.6])
         return (logits + random.gumbel(size=(rows, 3))).argmax(axis=1)
 
+    def of_rows(self, groups: np.ndarray) -> np.ndarray | None:
+        """Return the groups, where rows come in groups."""
+        return groups if self.size > 1 else None
+
     def holdout(self, rows: Rows, seed: int) -> np.ndarray:
         """Return a fifth of the rows, stratified by the target, or else a fifth of the groups."""
         if self.size == 1:
@@ -139,7 +142,7 @@ class Problem(NamedTuple):
             old, new = (
                 self.out_of_sample(rows, *one) for one in ((first, recipe, seeds[0]), (other, recipe, seeds[1]))
             )
-            yield Pair(self.task, rows.truth, old, new, stored=False, groups=rows.groups)
+            yield Pair(self.task, rows.truth, old, new, stored=False, groups=self.of_rows(rows.groups))
 
     def _stored(self, rows: Rows, first: np.ndarray, second: np.ndarray, recipe: str, *, mirrored: bool) -> Pair:
         held_out = self.holdout(rows, 1)
@@ -148,7 +151,7 @@ class Problem(NamedTuple):
         # the mirror image of a model is exactly as good, as no column says more than the other
         other = model if mirrored else RECIPES[recipe](1).fit(second[train], rows.truth[train])
         old, new = self.task.predict(model, first[held_out]), self.task.predict(other, second[held_out])
-        return Pair(self.task, rows.truth[held_out], old, new, stored=True, groups=rows.groups[held_out])
+        return Pair(self.task, rows.truth[held_out], old, new, stored=True, groups=self.of_rows(rows.groups[held_out]))
 
     def alarms(self, kind: str, recipe: str, count: int, extra: float | None = None) -> dict[str, int]:
         """Count the pairs that each test tells apart."""

@@ -22,7 +22,7 @@ RAW = "data/raw/train.csv"
 SEED = "  seed: 1                       # draws the split"
 METRICS = ("accuracy", "roc_auc", "log_loss")
 DECK = (
-    ('    Deck: str | None = Field(min_length=1, max_length=1, description="First letter of the cabin")\n', ""),
+    ('    Deck: str | None = column("category", "First letter of the cabin", min_length=1, max_length=1)\n', ""),
     ("            Features.Deck: deck(clean[Clean.Cabin]),\n", ""),
 )
 

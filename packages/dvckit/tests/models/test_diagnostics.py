@@ -3,8 +3,8 @@ import pandas as pd
 from dvckit.models.diagnostics import importances, slices
 from dvckit.models.folds import Recipe
 from dvckit.tasks import task_of
+from tests.example import fit
 from titanic.features import FEATURES, Features, FeaturesParams, featurize
-from titanic.modeling.train import fit
 from titanic.reporting.diagnose import SLICES
 from titanic.schema import KEY, LABELS, TARGET
 

@@ -10,9 +10,9 @@ from dvckit.models.folds import Recipe, summary
 from dvckit.models.split import split
 from dvckit.tasks import task_of
 from dvckit.tasks.base import rounded
+from tests.example import fit
 from titanic.features import FEATURES, Features, FeaturesParams, featurize
 from titanic.modeling.pipelines import gender_rule
-from titanic.modeling.train import fit
 from titanic.schema import KEY, LABELS, TARGET
 
 BINARY = task_of(LABELS)

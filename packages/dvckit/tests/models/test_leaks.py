@@ -11,9 +11,9 @@ from dvckit.models.evaluation import holdout_evaluation
 from dvckit.models.folds import Recipe, summary
 from dvckit.models.split import split
 from dvckit.tasks import task_of
+from tests.example import fit
 from titanic.features import FEATURES, Features, FeaturesParams, featurize
 from titanic.modeling.pipelines import PIPELINES
-from titanic.modeling.train import fit
 from titanic.schema import KEY, LABELS, TARGET, Clean
 
 make = partial(featurize, params=FeaturesParams(age_bands=(13, 18, 35, 60)))

@@ -21,7 +21,7 @@ from dvckit.tasks import task_of
 from titanic.dataset.synthetic import write_passengers
 from titanic.schema import LABELS, RULES, Clean
 
-COLUMNS = {name: RULES.columns(name) for name in RULES.names()}
+COLUMNS = {name: RULES.fields(name) for name in RULES.names}
 
 HEADER = ",".join(COLUMNS["train"])
 AT = {name: place for place, name in enumerate(COLUMNS["train"])}

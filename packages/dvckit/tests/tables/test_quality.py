@@ -179,7 +179,7 @@ def test_a_long_table_profiled_in_parts_equals_the_whole(report, people, monkeyp
 
 
 def test_the_genuine_tables_are_clean(kaggle, tmp_path):
-    verdict = judge({name: kaggle / f"{name}.csv" for name in RULES.names()}, tmp_path, RULES, task_of(LABELS))
+    verdict = judge({name: kaggle / f"{name}.csv" for name in RULES.names}, tmp_path, RULES, task_of(LABELS))
 
     assert verdict.problems == []
     assert findings(verdict.report) == {}

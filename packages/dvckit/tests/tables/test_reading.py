@@ -18,5 +18,5 @@ def test_a_refused_file_is_closed(tmp_path, monkeypatch):
         check_bytes(tmp_path / "train.csv")
 
     assert error.tb is not None  # the frames are alive
-    assert len(files) == 2
+    assert len(files) == 3
     assert all(file.closed for file in files)

@@ -34,7 +34,7 @@ def judge(write, tmp_path):
     """Check the lines of a file; return the good rows and what became of the others."""
 
     def judge(*lines, **form):
-        checked = check(write(*lines, **form), tmp_path / "clean.parquet", RULES.schema, RULES.columns("train"))
+        checked = check(write(*lines, **form), tmp_path / "clean.parquet", RULES.schema, RULES.fields("train"))
         return pd.read_parquet(tmp_path / "clean.parquet"), checked
 
     return judge
@@ -180,17 +180,17 @@ def test_the_input_is_not_changed():
 def test_any_text_survives_unchanged_or_is_rejected_by_name(tmp_path_factory, people):
     folder = tmp_path_factory.mktemp("text")
     with (folder / "train.csv").open("w", encoding="utf-8", newline="") as file:
-        writer = csv.DictWriter(file, RULES.columns("train"), quoting=csv.QUOTE_ALL)
+        writer = csv.DictWriter(file, RULES.fields("train"), quoting=csv.QUOTE_ALL)
         writer.writeheader()
-        good = dict(zip(RULES.columns("train"), next(csv.reader([BRAUND])), strict=True))
+        good = dict(zip(RULES.fields("train"), next(csv.reader([BRAUND])), strict=True))
         writer.writerows(good | person | {Clean.PassengerId: key} for key, person in enumerate(people, start=1))
 
     shutil.copy(folder / "train.csv", folder / "test.csv")
     (folder / "raw").mkdir()
 
-    local.copy(folder, ["train.csv", "test.csv"], folder / "raw", required=2)
+    local.copy(folder, RULES, folder / "raw")
     try:
-        checked = check(folder / "raw/train.csv", folder / "clean.parquet", RULES.schema, RULES.columns("train"))
+        checked = check(folder / "raw/train.csv", folder / "clean.parquet", RULES.schema, RULES.fields("train"))
     except UserError as error:
         assert "NUL" in str(error)  # noqa: PT017 - the one character that refuses the file
         assert any("\0" in text for person in people for text in person.values())
@@ -205,8 +205,8 @@ def test_any_text_survives_unchanged_or_is_rejected_by_name(tmp_path_factory, pe
 
 
 def test_the_genuine_files_pass(kaggle, tmp_path):
-    train = check(kaggle / "train.csv", tmp_path / "train.parquet", RULES.schema, RULES.columns("train"))
-    test = check(kaggle / "test.csv", tmp_path / "test.parquet", RULES.schema, RULES.columns("test"))
+    train = check(kaggle / "train.csv", tmp_path / "train.parquet", RULES.schema, RULES.fields("train"))
+    test = check(kaggle / "test.csv", tmp_path / "test.parquet", RULES.schema, RULES.fields("test"))
 
     assert (train.accepted, len(train.rejected), test.accepted, len(test.rejected)) == (891, 0, 418, 0)
     assert int(pd.read_parquet(tmp_path / "train.parquet")[Clean.Age].isna().sum()) == 177

@@ -28,9 +28,10 @@ def changes(old: Revision, new: Revision) -> dict[str, dict[str, Any]]:
 
 def data_source(revision: Revision) -> str:
     """Return the source of a revision's data, by its parameters, or else the hash of the data."""
-    source = revision.params.get("dataset.source")
+    path = revision.params.get("dataset.path")
+    source = revision.params.get("dataset.source", "files" if path else None)
     if source is not None:
-        return f"files in {revision.params.get('dataset.path')}" if source == "files" else str(source)
+        return f"files in {path}" if source == "files" else str(source)
     return ", ".join(f"{path} ({about['md5'][:7]})" for path, about in _data(revision)) or "unknown"
 
 

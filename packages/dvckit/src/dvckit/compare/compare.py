@@ -16,12 +16,8 @@ from dvckit.compare.evidence import Evidence, gather
 from dvckit.core.errors import UserError
 from dvckit.repository.revision import WORKSPACE, Revision
 from dvckit.tasks.base import Metric, rounded
-from dvckit.tasks.significance import SIGNIFICANT, Difference, holm
+from dvckit.tasks.significance import SHARED_TRAINING, SIGNIFICANT, Difference, holm
 
-# Errors of out-of-fold predictions are correlated, because the models of the folds share training rows. This is how much
-# larger the variance of a difference is than with as many independent rows. 1 + J n2/n1 of Nadeau & Bengio (2003), for J parts of n2 rows
-# each, of which all others (n1) were trained on, tends to 2; tests/compare/simulation.py tests it.
-SHARED_TRAINING = 2.0
 BETTER, WORSE, INDISTINGUISHABLE = "better", "worse", "indistinguishable"
 
 
@@ -80,7 +76,8 @@ class Comparison(NamedTuple):
                 "compared": "stored models" if evidence.stored else "recipes",
                 "rows": len(evidence.truth),
                 "holdout_rows": evidence.holdout,
-                "tests": {metric.name: metric.test_name for metric in evidence.task.metrics},
+                "groups": evidence.group_count,
+                "tests": {metric.name: name for metric, name in evidence.tests},
             },
             "compared": [
                 {
@@ -124,7 +121,9 @@ def _tests(evidence: Evidence) -> list[list[MetricTest]]:
     reference, *others = evidence.predictions
     of_metrics = []
     for metric in evidence.task.metrics:
-        differences = [metric.test(evidence.truth, reference, predictions) for predictions in others]
+        differences = [
+            metric.compare(evidence.truth, reference, predictions, evidence.groups) for predictions in others
+        ]
         if not evidence.stored:
             differences = [difference.widened(SHARED_TRAINING) for difference in differences]
         scores = [metric.score(evidence.truth, predictions) for predictions in evidence.predictions]

@@ -7,14 +7,16 @@ different labels in two revisions are left out.
 from collections.abc import Sequence
 from typing import NamedTuple
 
+import numpy as np
 import pandas as pd
 
 from dvckit.core.errors import UserError
 from dvckit.core.layout import INTERIM, TRAIN
 from dvckit.repository.locks import fresh_stages
 from dvckit.repository.revision import Revision
-from dvckit.tasks.base import Labels, Task
-from dvckit.tasks.predictions import HOLDOUT, check_predictions, row_hashes
+from dvckit.tasks.base import Labels, Metric, Task
+from dvckit.tasks.clustered import TEST_NAME, Groups
+from dvckit.tasks.predictions import GROUP, HOLDOUT, check_predictions, row_hashes
 from dvckit.tasks.uncertainty import Floats
 
 ENOUGH = 100  # hold-out rows shared by all revisions, from which on the stored models are compared
@@ -33,6 +35,17 @@ class Evidence(NamedTuple):
     predictions: list[Floats]
     stored: bool
     holdout: int  # rows that are in every hold-out
+    groups: Groups | None = None  # of each row, where rows come in groups
+
+    @property
+    def group_count(self) -> int | None:
+        """The number of groups."""
+        return None if self.groups is None else len(np.unique(self.groups))
+
+    @property
+    def tests(self) -> list[tuple[Metric, str]]:
+        """Each metric with the name of its test."""
+        return [(metric, metric.test_name if self.groups is None else TEST_NAME) for metric in self.task.metrics]
 
 
 def gather(revisions: list[Revision]) -> Evidence:
@@ -55,7 +68,9 @@ def gather(revisions: list[Revision]) -> Evidence:
             f"({FEWEST} {rows} are needed, there are {rarest}); name revisions with the same data"
         )
     predictions = [task.from_columns(pd.DataFrame(chosen[place])) for place in places]
-    return Evidence(task, task.truth(truth), predictions, stored, len(held_out))
+    named = next((chosen[place][GROUP] for place in places if GROUP in chosen[place]), None)
+    groups = None if named is None else pd.factorize(named)[0]
+    return Evidence(task, task.truth(truth), predictions, stored, len(held_out), groups)
 
 
 def _common(revisions: list[Revision], tasks: Sequence[Task]) -> Task:

@@ -30,7 +30,7 @@ def sentences(comparison: Comparison) -> Iterator[str]:
         named = ", ".join(f"{source} ({name})" for name, source in comparison.sources.items())
         yield f"the data differ: {named}; only rows that are in all of them are compared"
     yield from (_verdict(candidate, str(comparison.reference)) for candidate in comparison.candidates)
-    tests = ", ".join(f"{metric.test_name} for {metric.title}" for metric in evidence.task.metrics)
+    tests = ", ".join(f"{name} for {metric.title}" for metric, name in evidence.tests)
     level = f"each test is two-sided at {100 * SIGNIFICANT:.0f} %: {tests}"
     if evidence.stored:
         yield f"the stored models are compared, on {len(evidence.truth)} hold-out rows that none was trained on"
@@ -41,6 +41,8 @@ def sentences(comparison: Comparison) -> Iterator[str]:
             f"(stored models need {ENOUGH}), so the out-of-fold predictions of {len(evidence.truth)} labelled rows decide"
         )
         yield f"{level}; variances are doubled, as folds share training rows (after Nadeau and Bengio)"
+    if evidence.groups is not None:
+        yield f"models err alike on the rows of a group, so the two models' answers to {evidence.group_count} groups are swapped"
     if count > 1:
         yield (
             f"of each metric, the p values of {count} comparisons are corrected so that they err together in "

@@ -108,6 +108,17 @@ def map_parquet(source: Path, target: Path, work: "Callable[[pd.DataFrame], pd.D
     write_parquet(target, (work(batch.to_pandas()) for batch in batches))
 
 
+def map_tables(
+    names: Iterable[str], source: Path, target: Path, work: "Callable[[pd.DataFrame], pd.DataFrame]"
+) -> None:
+    """Do the same for the tables of a folder, two at a time; each is NAME.parquet in both folders."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    with ThreadPoolExecutor(2) as pool:
+        files = [f"{name}.parquet" for name in names]
+        list(pool.map(lambda file: map_parquet(source / file, target / file, work), files))
+
+
 def write_table(path: Path, table: "pd.DataFrame") -> None:
     """Write a table as .parquet or .csv (UTF-8, LF line ends), by the name of the file, without the index."""
     if path.suffix == ".parquet":

@@ -8,12 +8,12 @@ from pathlib import Path
 
 from dvckit.core.errors import UserError
 from dvckit.core.files import ended_by_ctrl_c, scratch_folder, unfinished
-from dvckit.core.layout import TEST, TRAIN
+from dvckit.core.layout import PARAMS, TEST, TRAIN
+from dvckit.core.params import read_values
 from dvckit.project import Project
 from dvckit.repository.programs import dvc
-from dvckit.tables.reading import check_bytes, read_header
 from dvckit.tables.schema import Rules
-from dvckit.tables.validation import Verdict, judge
+from dvckit.tables.validation import Verdict, judge, table_in
 
 EXTERNAL = Path("data/external")
 NAME = r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}(?<!\.dvc)"
@@ -45,14 +45,14 @@ def tables_in(rules: Rules, paths: list[Path]) -> tuple[dict[str, Path], list[st
         if name in files:
             problems.append(f"{files[name]} and {path} are both {about[name]}; name one of them")
         files.setdefault(name, path)
-    return {name: files[name] for name in rules.names() if name in files}, problems
+    return {name: files[name] for name in rules.names if name in files}, problems
 
 
 def _files(rules: Rules, path: Path) -> list[Path]:
     """Return the files that a path stands for; a folder without any stands for itself, which is no file."""
     if not path.is_dir():
         return [path]
-    usual = [path / f"{name}.csv" for name in rules.names()]
+    usual = [path / f"{name}.csv" for name in rules.names]
     return [file for file in usual if file.exists()] or sorted(path.glob("*.csv")) or [path]
 
 
@@ -61,11 +61,7 @@ def _table_in(rules: Rules, path: Path) -> str:
         raise UserError(f"{path} is an address; download the file and name it")
     if path.is_dir():
         raise UserError(f"the folder {path} has no file that ends in .csv")
-    check_bytes(path)
-    header = read_header(path)
-    if rules.submission and set(header) == set(rules.columns(rules.submission)):
-        return rules.submission
-    return TRAIN if rules.schema.target in header else TEST
+    return table_in(rules, path)
 
 
 def add(root: Path, project: Project, paths: list[Path], name: str | None) -> list[str]:
@@ -79,20 +75,21 @@ def add(root: Path, project: Project, paths: list[Path], name: str | None) -> li
     files = {table: checked.path for table, checked in judged.checked.items()}
     target = project.rules.schema.target
     needed = {TRAIN: f"one with {target}, to learn from", TEST: f"one without {target}, to predict"}
-    if missing := [about for table, about in needed.items() if table not in files]:
-        raise UserError(f"two tables are needed; missing is {' and '.join(missing)}")
+    if missing := [needed[table] for table in project.rules.tables if table not in files]:
+        raise UserError(f"missing is {' and '.join(missing)}")
     name = name or files[TRAIN].absolute().parent.name
     if not re.fullmatch(NAME, name):
         raise UserError(f"{name!r} cannot be the name of a folder here; give one of letters, digits, . _ - with --name")
     folder = EXTERNAL / name
     _check_folder(root, folder)
     _put(root, folder, files)
+    chosen = " -S dataset.source=files" if "source" in read_values(root / PARAMS).get("dataset", {}) else ""
     rows = ", ".join(f"{file}.csv ({judged.checked[file].rows} rows)" for file in files)
     return [
         *(f"note: {note}" for check in judged.report["checks"].values() for note in check["found"]),
         f"added {folder}: {rows}",
-        f"use it:  dvc exp run -S dataset.source=files -S dataset.path={folder}",
-        "         (or set the two in params.yaml, then `dvc repro`)",
+        f"use it:  dvc exp run{chosen} -S dataset.path={folder}",
+        "         (or set that in params.yaml, then `dvc repro`)",
         f"keep it: git add {folder}.dvc {EXTERNAL}/.gitignore && git commit",
         "         (`dvc exp run --temp` and `--queue` see the data only once that is committed)",
     ]

@@ -6,9 +6,12 @@ the leak checks that refit the model.
 
 import re
 from collections.abc import Iterable, Mapping
+from itertools import pairwise
 from typing import Any
 
+import numpy as np
 import pandas as pd
+from pandas.api.types import is_numeric_dtype
 from sklearn.inspection import permutation_importance
 from sklearn.pipeline import Pipeline
 
@@ -17,6 +20,7 @@ from dvckit.models.folds import Recipe, Tables, summary
 from dvckit.tasks.base import DIGITS, Labels
 from dvckit.tasks.predictions import HOLDOUT
 
+MOST_VALUES, BANDS = 8, 4  # numbers with more values are sliced in so many bands
 SHARES = (0.1, 0.25, 0.5, 0.75, 1.0)  # of a fold's training rows, on the learning curve
 
 
@@ -38,9 +42,8 @@ def repeated(
 
 def learning_curve(recipe: Recipe, table: pd.DataFrame, *, folds: int, seed: int) -> list[dict[str, Any]]:
     """Return the scores over folds of the recipe, fitted on increasing shares of the training rows of each fold."""
-    rows = len(table) * (folds - 1) / folds
-    points = {share: recipe.folds(table, folds=folds, seed=seed, share=share).scores for share in SHARES}
-    return [{"rows": round(share * rows), **summary(recipe.task, of, folds)} for share, of in points.items()]
+    points = {share: recipe.folds(table, folds=folds, seed=seed, share=share) for share in SHARES}
+    return [{"rows": round(share * of.rows), **summary(recipe.task, of.scores, folds)} for share, of in points.items()]
 
 
 def slices(
@@ -54,14 +57,13 @@ def slices(
     by_key = predictions[predictions["part"] == HOLDOUT].set_index("key")
     rows = []
     for column in columns:
-        parts = holdout.fillna({column: "missing"}).groupby(column)
-        for value, part in sorted(parts, key=_in_order):
+        for value, part in holdout.groupby(_sliced(holdout[column]), observed=True):
             truth = task.truth(part[schema.target])
             predicted = task.from_columns(by_key.loc[part[schema.key]])
             rows.append(
                 {
                     "column": column,
-                    "value": str(value),
+                    "value": value,
                     "rows": len(part),
                     task.statistic: round(task.describe(truth), digits),
                     headline.name: round(headline.score(truth, predicted), digits),
@@ -71,9 +73,23 @@ def slices(
     return rows
 
 
-def _in_order(part: tuple[Any, pd.DataFrame]) -> list[str | int]:
+def _sliced(column: pd.Series) -> pd.Series:
+    """Return the values to slice by, as text in their order: of many numbers, bands with about as many rows each."""
+    if is_numeric_dtype(column) and column.nunique() > MOST_VALUES:
+        edges = np.unique(np.quantile(column.dropna(), np.linspace(0, 1, BANDS + 1)))
+        names = [f"{low:.4g} to {high:.4g}" for low, high in pairwise(edges)]
+        places = pd.cut(column, edges.tolist(), labels=False, include_lowest=True)
+        texts, order = places.map(dict(enumerate(names))), names
+    else:
+        texts = column.astype("str").where(column.notna())
+        order = sorted(texts.dropna().unique(), key=_in_order)
+    order = [*dict.fromkeys(order), *(["missing"] if texts.isna().any() else [])]
+    return pd.Series(pd.Categorical(texts.fillna("missing"), order), index=column.index)
+
+
+def _in_order(text: str) -> list[str | int]:
     """Sort 2-9 before 10-19, and words after numbers."""
-    return [int(piece) if piece.isdigit() else piece for piece in re.split(r"(\d+)", str(part[0]))]
+    return [int(piece) if piece.isdigit() else piece for piece in re.split(r"(\d+)", text)]
 
 
 def importances(recipe: Recipe, table: pd.DataFrame, *, repeats: int, seed: int) -> list[dict[Any, Any]]:

@@ -19,7 +19,7 @@ from dvckit.core.layout import EVALUATION, METRICS, MODEL, PLOTS, PREDICTIONS, P
 from dvckit.models import leaks
 from dvckit.models.folds import Recipe, Tables, Watcher, summary
 from dvckit.tasks.base import DIGITS, Labels, Task, rounded, with_interval
-from dvckit.tasks.predictions import HOLDOUT, row_hashes
+from dvckit.tasks.predictions import GROUP, HOLDOUT, as_texts, row_hashes
 from dvckit.tasks.uncertainty import Floats
 
 PRECISION = 9  # digits of a stored prediction: enough to compare models, few enough to be the same on every processor
@@ -108,12 +108,14 @@ def _each_fold(scores: pd.DataFrame, labelled: pd.DataFrame, folds: int, seed: i
 
 
 def _predictions(recipe: Recipe, tables: Tables, of_folds: pd.DataFrame, of_holdout: Floats) -> pd.DataFrame:
-    """Return the table of predictions, in the order of the clean table."""
+    """Return the table of predictions, in the order of the clean table, of the rows that were predicted."""
     key, target, clean = recipe.schema.key, recipe.schema.target, tables["clean"]
     labelled = pd.concat([tables["train"].iloc[of_folds.index], tables["holdout"]])
     predictions = pd.concat([of_folds, pd.DataFrame({"part": HOLDOUT, **recipe.task.columns(of_holdout)})])
     predictions.insert(0, "key", labelled[key].to_numpy())
     predictions.insert(2, "truth", labelled[target].to_numpy())
+    if recipe.schema.group:
+        predictions.insert(3, GROUP, as_texts(labelled[recipe.schema.group]))
     rows = pd.DataFrame({"row": row_hashes(clean, {*clean} - {key, target}), "key": clean[key]})
     return rows.merge(predictions.round(PRECISION), on="key")
 

@@ -1,15 +1,15 @@
 """Cross-validation: a recipe is refitted on folds and scored on rows that it has not seen."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple, Self
 
 import numpy as np
 import pandas as pd
 from sklearn.base import clone
-from sklearn.model_selection import RepeatedStratifiedKFold
 from sklearn.pipeline import Pipeline
 
-from dvckit.core.errors import UserError
+from dvckit.models.divisions import Division, divisions
+from dvckit.models.roles import Roles
 from dvckit.tables.schema import Schema
 from dvckit.tasks.base import Task, with_interval
 from dvckit.tasks.uncertainty import Floats, folds_interval
@@ -19,13 +19,15 @@ Watcher = Callable[[list[dict[str, float]]], None]  # called with the scores so 
 
 
 class Folds(NamedTuple):
-    """The result of cross-validation: a row of scores for each fold, and a row of predictions for each row of the table.
+    """The result of cross-validation: a row of scores for each fold, and a row of predictions for each row that was outside.
 
-    `predictions` has the columns of the task and `part`, which is `fold N`, of the first repeat.
+    `predictions` has the columns of the task and `part`, which is `fold N`, of the first repeat; its index is the place of the row
+    in the table. With the role time, rows of the first window have no prediction.
     """
 
     scores: pd.DataFrame
     predictions: pd.DataFrame
+    rows: float  # that a fold learns from, on average
 
 
 class Recipe(NamedTuple):
@@ -56,28 +58,49 @@ class Recipe(NamedTuple):
     ) -> Folds:
         """Refit on (repeated) stratified folds of a table, on a `share` of each fold's training rows.
 
-        UserError if there are more folds than rows of the rarest part of the target.
+        With the role group each fold has whole groups. With the role time each fold is later than the rows that are learned
+        from, and there is nothing to repeat. UserError if rows, groups or instants are too few.
         """
+        roles = Roles.of(table, self.schema)
+        parts = divisions(self.task, table[self.schema.target], roles, folds=folds, repeats=repeats, seed=seed)
+        return self.over(
+            table, parts, folds=folds, keep=lambda inside: self._share(inside, share, seed), watcher=watcher
+        )
+
+    def over(
+        self,
+        table: pd.DataFrame,
+        divided: Iterable[Division],
+        *,
+        folds: int,
+        keep: Callable[[pd.DataFrame], pd.DataFrame] = lambda inside: inside,
+        watcher: Watcher | None = None,
+    ) -> Folds:
+        """Refit on the rows of a table that `keep` keeps of each division's inside, and predict its outside."""
         truth = table[self.schema.target]
-        count, rows = self.task.scarcity(truth)
-        if count < folds:
-            raise UserError(f"{folds} folds need at least {folds} {rows}; there are {count}; lower `folds`")
-        splits = RepeatedStratifiedKFold(n_splits=folds, n_repeats=repeats, random_state=seed)
         scores: list[dict[str, float]] = []
-        parts = []
-        for number, (inside, outside) in enumerate(splits.split(table, self.task.strata(truth)), 1):
-            predictions = self.fit(self._share(table.iloc[inside], share, seed)).predict(table.iloc[outside])
+        parts, rows = [], []
+        for number, (inside, outside) in enumerate(divided, 1):
+            predictions = self.fit(keep(table.iloc[inside])).predict(table.iloc[outside])
             scores.append(self.task.scores(self.task.truth(truth.iloc[outside]), predictions))
             parts.append(pd.DataFrame({"part": f"fold {number}", **self.task.columns(predictions)}, index=outside))
+            rows.append(len(inside))
             if watcher:
                 watcher(scores)
-        return Folds(pd.DataFrame(scores), pd.concat(parts[:folds]).sort_index())
+        return Folds(pd.DataFrame(scores), pd.concat(parts[:folds]).sort_index(), float(np.mean(rows)))
 
     def _share(self, table: pd.DataFrame, share: float, seed: int) -> pd.DataFrame:
+        """Return a share of rows with every label: drawn by the seed, whole groups of them, or the latest of them."""
         if share >= 1:
             return table
-        rows = table.groupby(self.task.strata(table[self.schema.target]))
-        return pd.concat([part.sample(max(1, round(share * len(part))), random_state=seed) for _, part in rows])
+        roles, strata = Roles.of(table, self.schema), self.task.strata(table[self.schema.target])
+        if not roles.given:
+            rows = table.groupby(strata)
+            return pd.concat([part.sample(max(1, round(share * len(part))), random_state=seed) for _, part in rows])
+        turns = pd.Series(roles.turns(seed), index=table.index)
+        every = turns.groupby(strata).min().max() if self.task.classes else 0  # with this turn each label has had a row
+        last = int(max(np.quantile(turns, share, method="inverted_cdf"), every))
+        return table[turns <= last]
 
 
 def summary(task: Task, scores: pd.DataFrame, folds: int, *, difference: bool = False) -> dict[str, Any]:

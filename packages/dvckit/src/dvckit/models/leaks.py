@@ -22,7 +22,7 @@ PARTS = (slice(0, None, 2), slice(1, None, 2), slice(0, None, 7), slice(0, 20))
 
 
 def in_both(train: pd.DataFrame, holdout: pd.DataFrame, schema: Schema) -> Iterator[str]:
-    """Look for hold-out rows in the training rows, by their key and by all other columns."""
+    """Look for hold-out rows in the training rows, by their key and by all other columns, and for broken roles."""
     key = schema.key
     if shared := int(holdout[key].isin(train[key]).sum()):
         yield f"{shared} hold-out rows are in the training rows as well ({key})"
@@ -30,6 +30,10 @@ def in_both(train: pd.DataFrame, holdout: pd.DataFrame, schema: Schema) -> Itera
     equal = int(outside.isin(inside).sum())
     if equal > TWINS * len(holdout):
         yield f"{equal} of {len(holdout)} hold-out rows equal a training row in every column but {key}"
+    if schema.group and (shared := int(holdout[schema.group].isin(train[schema.group]).sum())):
+        yield f"{shared} hold-out rows have a training row of the same {schema.group}"
+    if schema.time and (late := int((train[schema.time] >= holdout[schema.time].min()).sum())):
+        yield f"{late} training rows are not earlier than the first hold-out row ({schema.time})"
 
 
 def tells(table: pd.DataFrame, schema: Schema, task: Task) -> Iterator[str]:

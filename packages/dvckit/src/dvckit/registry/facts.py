@@ -122,7 +122,7 @@ def _in_words(revision: Revision, source: dict[str, Any]) -> str:
         case {"source": "synthetic", "rows": rows, "seed": seed}:
             program = f"a program made up {rows} rows from seed {seed}"
             origin = f"synthetic: {program}, and what is learned from them holds for them alone"
-        case {"source": "files", "path": path}:
+        case {"path": path} if source.get("source", "files") == "files":
             origin = f"the user's own files, from the folder {path}"
         case {"source": "web", "mirrors": [mirror, *_]}:
             origin = f"downloaded from {mirror}, or from another mirror with the same sha256"
@@ -145,13 +145,14 @@ def _files(revision: Revision, results: dict[str, Any]) -> list[dict[str, Any]]:
     inputs = {name: paths_of({name: stage}, "deps") & revision.md5s.keys() for name, stage in stages.items()}
     learned = {path for name in stages if model.path in outputs[name] for path in inputs[name]}
     quality, holdout = results[DATA_QUALITY.as_posix()], results[EVALUATION.as_posix()]["holdout"]["rows"]
-    labelled, test = (quality[part]["rows"] for part in (TRAIN, TEST))
-    raw = {TRAIN: labelled["read"], TEST: test["read"]}
-    split = {TRAIN: labelled["accepted"] - holdout, "holdout": holdout, TEST: test["accepted"]}
+    rows = {part: quality[part]["rows"] for part in (TRAIN, TEST) if part in quality}
+    raw = {part: of["read"] for part, of in rows.items()}
+    accepted = {part: of["accepted"] for part, of in rows.items()}
+    split = {**accepted, TRAIN: accepted[TRAIN] - holdout, "holdout": holdout}
     files = {path: (out, raw) for name in stages if not inputs[name] for path, out in outputs[name].items()}
     files |= {path: (out, split) for outs in outputs.values() if learned & outs.keys() for path, out in outs.items()}
     tables = [table for path, table in files.items() if path not in (model.path, model.card)]
-    return [{**out, "rows": rows.get(PurePosixPath(out["path"]).stem)} for out, rows in tables]
+    return [{**out, "rows": counts.get(PurePosixPath(out["path"]).stem)} for out, counts in tables]
 
 
 def _stage(entry: dict[str, Any]) -> dict[str, Any]:

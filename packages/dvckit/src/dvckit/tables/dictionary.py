@@ -5,6 +5,7 @@ A pandera schema in YAML beside each table, a JSON Schema of one row, and the da
 
 import json
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 
 from dvckit.core.files import write_bytes
@@ -13,7 +14,7 @@ from dvckit.core.layout import INTERIM, PROCESSED, RAW, TEST, TRAIN
 from dvckit.tables.schema import Schema
 
 DOCS = Path("docs/docs")
-TYPES = {int: "whole number", float: "number", str: "text"}
+TYPES = {int: "whole number", float: "number", str: "text", datetime: "date"}
 
 
 def write_documents(root: Path, clean: Schema, features: Schema) -> None:

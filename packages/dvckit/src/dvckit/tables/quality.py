@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 from pyarrow.dataset import Dataset, dataset
 
 from dvckit.core.layout import TEST, TRAIN
-from dvckit.tables.schema import Entity, Rules, Schema
+from dvckit.tables.schema import ROW, Entity, Rules, Schema
 
 if TYPE_CHECKING:
     from dvckit.tables.validation import Checked
@@ -68,7 +68,7 @@ def quality(tables: "Mapping[str, Checked]", rules: Rules, task: "Task") -> dict
             for (name, column), (_, leaks) in profiles.items()
             if leaks
         ],
-        **({"shared_keys": list(_shared_keys(rows, schema))} if len(rows) > 1 else {}),
+        **({"shared_keys": list(_shared_keys(rows, schema))} if len(rows) > 1 and schema.key != ROW else {}),
         **({rules.entity.check: repeated.result()} if rules.entity else {}),
     }
     return {**report, "checks": {name: {"ok": not findings, "found": findings} for name, findings in checks.items()}}
@@ -79,7 +79,7 @@ def _profile(table: Dataset, name: str, schema: Schema, task: "Task") -> tuple[d
     profile: dict[str, Any] = {"type": schema.kind(name).__name__, "missing": 0}
     if name == schema.key:  # unique by now
         keys = table.to_table([name])[name].to_numpy()
-        return profile | {"distinct": len(keys)} | _range(keys), False
+        return profile | {"distinct": len(keys)} | (_range(keys) if schema.kind(name) is int else {}), False
     is_text, labelled = schema.kind(name) is str, name != schema.target and schema.target in table.schema.names
     tell = task.tell(numeric=not is_text) if labelled else None
     rows, alone = _counts(table, name, schema.target, tell, is_text=is_text)
@@ -128,9 +128,11 @@ def _parts(
 
 
 def _range(numbers: npt.NDArray[Any], rows: npt.NDArray[Any] | None = None) -> dict[str, Any]:
-    """Return minimum, maximum and mean of numbers, each weighted by `rows` if given."""
+    """Return minimum, maximum and mean of numbers, each weighted by `rows` if given; of dates the first two, as text."""
     if not len(numbers):
         return {}
+    if np.issubdtype(numbers.dtype, np.datetime64):
+        return {"min": str(pd.Timestamp(numbers.min())), "max": str(pd.Timestamp(numbers.max()))}
     mean = np.average(numbers, weights=rows)
     return {"min": numbers.min().item(), "max": numbers.max().item(), "mean": round(float(mean), 6)}
 
@@ -164,5 +166,5 @@ def _entity_twice(tables: "Mapping[str, Checked]", schema: Schema, entity: Entit
         )
 
 
-def _some(keys: list[int]) -> str:
+def _some(keys: list[Any]) -> str:
     return f"such as {', '.join(map(str, keys[:3]))}"

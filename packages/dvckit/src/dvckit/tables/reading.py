@@ -10,9 +10,10 @@ import stat
 from collections import Counter
 from collections.abc import Generator, Iterator
 from contextlib import closing
+from difflib import get_close_matches
 from itertools import accumulate, takewhile
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, NamedTuple, NoReturn
 
 import numpy as np
 import numpy.typing as npt
@@ -43,11 +44,31 @@ STRANGERS = {
     "an XML file; save the table as CSV": (b"<?xml",),
     "JSON; save the table as CSV": (b"{", b"["),
 }
-EDGE = list(b',\n\r"')  # bytes allowed before an opening quote and after a closing one
+SEPARATORS = (",", ";", "\t", "|")
 
 
-def check_bytes(path: Path) -> None:
-    """Refuse (UserError) a file that is not UTF-8 text with well-formed quotes; name the row and offset of the first fault."""
+class EncodingError(UserError):
+    """A byte that the file's encoding does not have."""
+
+
+class _File(NamedTuple):
+    path: Path
+    separator: str = ","
+    encoding: str = "utf-8"
+    header: bool = True
+
+    @property
+    def named(self) -> str:
+        return "UTF-8" if self.encoding == "utf-8" else self.encoding
+
+    @property
+    def edge(self) -> list[int]:
+        """The bytes allowed before an opening quote and after a closing one."""
+        return list(f'{self.separator}\n\r"'.encode())
+
+
+def first_line(path: Path) -> bytes:
+    """Return the first line that is not empty; UserError if the path is no file or plainly no CSV."""
     kind = path.stat().st_mode if path.exists() else 0
     if not stat.S_ISREG(kind):
         what = "a folder" if stat.S_ISDIR(kind) else "no regular file" if kind else "not there"
@@ -55,38 +76,48 @@ def check_bytes(path: Path) -> None:
     with path.open("rb") as file:
         lines = iter(lambda: file.readline(BLOCK), b"")
         start = next((line for line in lines if line.strip(b"\r\n\t " + codecs.BOM_UTF8)), b"")
-        for what, beginnings in STRANGERS.items():
-            if start.lstrip().lower().startswith(beginnings):
-                raise UserError(f"{path} is {what}")
-        for sign in (b";", b"\t", b"|"):
-            if sign in start and b"," not in start:
-                raise UserError(f"{path}: the cells are separated by {sign.decode()!r}; save it with commas")
-        if not start:
-            raise UserError(f"{path} is empty")
-        file.seek(0)
-        file.seek(len(codecs.BOM_UTF8) if file.read(3) == codecs.BOM_UTF8 else 0)
-        _check_blocks(path, file.tell(), iter(lambda: file.read(BLOCK), b""))
+    for what, beginnings in STRANGERS.items():
+        if start.lstrip().lower().startswith(beginnings):
+            raise UserError(f"{path} is {what}")
+    if not start:
+        raise UserError(f"{path} is empty")
+    return start
 
 
-def _check_blocks(path: Path, offset: int, blocks: Iterator[bytes]) -> None:
-    decoder = codecs.getincrementaldecoder("utf-8")()
+def check_bytes(path: Path, separator: str = ",", encoding: str = "utf-8", *, header: bool = True) -> None:
+    """Refuse (UserError) a file that is not text with well-formed quotes; name the row and offset of the first fault.
+
+    EncodingError for a byte that is no text; the encoding must be a superset of ASCII.
+    """
+    start = first_line(path)
+    for sign in SEPARATORS:
+        if sign.encode() in start and separator.encode() not in start:
+            cure = "save it with commas" if separator == "," else f"{separator!r} is expected"
+            raise UserError(f"{path}: the cells are separated by {sign!r}; {cure}")
+    with path.open("rb") as file:
+        file.seek(len(codecs.BOM_UTF8) if file.read(3) == codecs.BOM_UTF8 and encoding == "utf-8" else 0)
+        _check_blocks(_File(path, separator, encoding, header), file.tell(), iter(lambda: file.read(BLOCK), b""))
+
+
+def _check_blocks(file: _File, offset: int, blocks: Iterator[bytes]) -> None:
+    decoder = codecs.getincrementaldecoder(file.encoding)()
     before, opened = b"\n", -1  # the byte before the block; where a quote is open, its offset
     block = next(blocks)
     while block:
         after = next(blocks, b"")
-        at, fault = _no_text(decoder, block, final=not after)
+        at, fault = _no_text(decoder, block, file.named, final=not after)
         # check the quotes before the fault first: they determine its row
-        opened = _check_quotes(path, offset, before + block[:at] + (after[:1] or b"\n"), opened)
+        opened = _check_quotes(file, offset, before + block[:at] + (after[:1] or b"\n"), opened)
         if fault:
-            _refuse(path, offset + at, fault)
+            _refuse(file, offset + at, fault, EncodingError if block[at] else UserError)
         before, last, offset, block = block[-1:], block, offset + len(block), after
     if opened >= 0:
-        _refuse(path, opened, "opens a quote that is never closed")
-    if last.endswith(b","):
-        _refuse(path, offset, "ends without a line end, in an empty cell; the file may have been cut off")
+        _refuse(file, opened, "opens a quote that is never closed")
+    if last.endswith(file.separator.encode()):
+        _refuse(file, offset, "ends without a line end, in an empty cell; the file may have been cut off")
 
 
-def _no_text(decoder: codecs.IncrementalDecoder, block: bytes, *, final: bool) -> tuple[int, str]:
+def _no_text(decoder: codecs.IncrementalDecoder, block: bytes, encoding: str, *, final: bool) -> tuple[int, str]:
     """Return the offset of the first byte in a block that is not text, and why; the length of the block if all is text."""
     pending = len(decoder.getstate()[0])
     nul = block.find(b"\0")
@@ -94,11 +125,11 @@ def _no_text(decoder: codecs.IncrementalDecoder, block: bytes, *, final: bool) -
         decoder.decode(block if nul < 0 else block[:nul], final=final or nul >= 0)
     except UnicodeDecodeError as error:
         byte = error.object[error.start]
-        return max(error.start - pending, 0), f"is not UTF-8 (byte 0x{byte:02x}); save the file as UTF-8"
+        return max(error.start - pending, 0), f"is not {encoding} (byte 0x{byte:02x}); save the file as UTF-8"
     return (len(block), "") if nul < 0 else (nul, "holds a NUL byte; it is damaged, or no text")
 
 
-def _check_quotes(path: Path, offset: int, block: bytes, opened: int) -> int:
+def _check_quotes(file: _File, offset: int, block: bytes, opened: int) -> int:
     """Check that each quote opens a cell, closes one, or is doubled inside one; return where one is open, or -1.
 
     The block, which begins at `offset`, is given with the byte before it and the one after it.
@@ -108,22 +139,22 @@ def _check_quotes(path: Path, offset: int, block: bytes, opened: int) -> int:
     if not len(at):
         return opened
     opening = np.arange(len(at)) % 2 == (opened >= 0)
-    wrong = np.flatnonzero(~np.isin(np.where(opening, data[at], data[at + 2]), EDGE))
+    wrong = np.flatnonzero(~np.isin(np.where(opening, data[at], data[at + 2]), file.edge))
     if len(wrong):
         place = wrong[0]
         if opening[place]:
-            _refuse(path, offset + int(at[place]), "has a quote in a cell that does not begin with one")
+            _refuse(file, offset + int(at[place]), "has a quote in a cell that does not begin with one")
         start = offset + int(at[place - 1]) if place else opened
-        _refuse(path, start, "has a quote that is not closed at the end of its cell")
+        _refuse(file, start, "has a quote that is not closed at the end of its cell")
     return offset + int(at[-1]) if opening[-1] else -1
 
 
-def _refuse(path: Path, offset: int, fault: str) -> NoReturn:
-    """Raise UserError with the row of a byte; the quotes before that byte are well formed."""
-    last = min(offset, path.stat().st_size - 1)
-    with closing(_rows(path, "latin-1")) as rows:  # a character a byte
-        row = sum(1 for _ in takewhile(lambda end: end <= last, accumulate(map(len, rows))))
-    raise UserError(f"{path}: {f'row {row}' if row else 'the header'} {fault} (byte {offset})")
+def _refuse(file: _File, offset: int, fault: str, error: type[UserError] = UserError) -> NoReturn:
+    """Raise an error with the row of a byte; the quotes before that byte are well formed."""
+    last = min(offset, file.path.stat().st_size - 1)
+    with closing(_rows(file.path, "latin-1")) as rows:  # a character a byte
+        row = sum(1 for _ in takewhile(lambda end: end <= last, accumulate(map(len, rows)))) + (not file.header)
+    raise error(f"{file.path}: {f'row {row}' if row else 'the header'} {fault} (byte {offset})")
 
 
 def _rows(path: Path, encoding: str) -> Generator[str]:
@@ -141,18 +172,23 @@ def _rows(path: Path, encoding: str) -> Generator[str]:
         yield "".join(row)
 
 
-def read_header(path: Path) -> list[str]:
+def python_codec(encoding: str) -> str:
+    """Return the encoding by which Python reads a file's text without a byte order mark."""
+    return "utf-8-sig" if encoding == "utf-8" else encoding
+
+
+def read_header(path: Path, separator: str = ",", encoding: str = "utf-8") -> list[str]:
     """Return the cells of the first line that is not empty."""
-    with path.open(encoding="utf-8-sig", newline="") as lines:
+    with path.open(encoding=python_codec(encoding), newline="") as lines:
         try:
-            return next(cells for cells in csv.reader(lines) if cells)
+            return next(cells for cells in csv.reader(lines, delimiter=separator) if cells)
         except csv.Error:
             raise UserError(f"{path}: the header has a cell of more than {csv.field_size_limit()} characters") from None
 
 
-def check_header(path: Path, columns: list[str]) -> None:
+def check_header(path: Path, columns: list[str], separator: str = ",", encoding: str = "utf-8") -> None:
     """Refuse (UserError) a header that is not exactly these columns in this order, and say what differs."""
-    header = read_header(path)
+    header = read_header(path, separator, encoding)
     if header == columns:
         return
     counts = Counter(header)
@@ -164,7 +200,9 @@ def check_header(path: Path, columns: list[str]) -> None:
     reasons = [f"{what}: {first(map(shown, names), 8)}" for what, names in faults.items() if names] or [
         "the order is another"
     ]
-    raise UserError(f"{path}: the header is wrong ({'; '.join(reasons)}); expected {','.join(columns)}")
+    near = {name: get_close_matches(name, faults["unknown"], 1) for name in faults["missing"]}
+    reasons += [f"is {shown(names[0])} {shown(name)}?" for name, names in near.items() if names][:1]
+    raise UserError(f"{path}: the header is wrong ({'; '.join(reasons)}); expected {separator.join(columns)}")
 
 
 def shown(text: str) -> str:

@@ -23,7 +23,9 @@ def print_quality(report: dict[str, Any]) -> None:
 
 
 def described(profile: dict[str, Any]) -> str:
-    """Return the range of a column of numbers, or the most frequent values of any other."""
+    """Return the range of a column of numbers or dates, or the most frequent values of any other."""
+    if "mean" not in profile and "min" in profile:
+        return f"{profile['min']} to {profile['max']}"
     if "min" in profile:
         return f"{profile['min']:g} to {profile['max']:g}, mean {profile['mean']:.6g}"
     return ", ".join(f"{value} ({count})" for value, count in profile.get("top", {}).items())

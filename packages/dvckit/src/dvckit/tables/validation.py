@@ -4,12 +4,13 @@ Every cell is read as text and typed by the number grammar of the schema, so tha
 schema of the record reports every fault of each row. Files are read in batches and may be of any length.
 """
 
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 import pandera.pandas
 import pyarrow as pa
@@ -18,18 +19,27 @@ from pandera.errors import SchemaErrors
 from pyarrow import parquet
 
 from dvckit.core.errors import UserError
-from dvckit.core.files import PARQUET, ahead
-from dvckit.core.layout import TEST, TRAIN
+from dvckit.core.files import PARQUET, ahead, scratch_folder, write_json, write_table
+from dvckit.core.layout import DATA_QUALITY, INTERIM, RAW, REJECTED, TEST, TRAIN
 from dvckit.tables.quality import PANDAS, quality
-from dvckit.tables.reading import check_bytes, check_header, row_numbers, rows_as_written, shown, text_batches
-from dvckit.tables.schema import GRAMMAR, NOUN, Rules, Schema
+from dvckit.tables.reading import (
+    check_bytes,
+    check_header,
+    read_header,
+    row_numbers,
+    rows_as_written,
+    shown,
+    text_batches,
+)
+from dvckit.tables.schema import GRAMMAR, NOUN, ROW, Rules, Schema
+from dvckit.tables.summary import print_quality
 
 if TYPE_CHECKING:
     from dvckit.tasks.base import Task
 
 SHOWN = 20  # bad rows that an error message lists
 
-ARROW = {int: pa.int64(), float: pa.float64(), str: pa.string()}
+ARROW = {int: pa.int64(), float: pa.float64(), str: pa.string(), datetime: pa.timestamp("us")}
 
 Fault = tuple[int, str, str]  # position of the row in its batch, from 0; column; the rule that the cell breaks
 
@@ -68,47 +78,80 @@ class Verdict(NamedTuple):
         return {"ok": not self.problems, "problems": self.problems, "files": files, "report": self.report}
 
 
-def check(path: Path, clean: Path, schema: Schema, names: list[str]) -> Checked:
-    """Write the good rows of a CSV file to the Parquet file `clean`, typed, and report the bad ones.
+def check(path: Path, clean: Path, schema: Schema, names: list[str], source: Path | None = None) -> Checked:
+    """Write the good rows of a plain CSV file to the Parquet file `clean`, typed, and report the bad ones.
 
-    UserError if the file is not a CSV table with exactly the columns `names` of the schema, or has no rows.
+    `source` is the file that it was decoded from, for messages. UserError if the file is not a CSV table with exactly the
+    columns `names` of the schema, or has no rows.
     """
     check_bytes(path)
     check_header(path, names)
-    checked, keys = _pass(path, clean, schema, names, np.array([], dtype=np.int64))
-    keys.sort()
-    if len(twice := keys[1:][keys[1:] == keys[:-1]]):
+    checked, keys = _pass(path, clean, schema, names, pa.array([], ARROW[schema.kind(schema.key)]))
+    if len(twice := _repeated(keys)):
         checked, _ = _pass(path, clean, schema, names, twice)
     if not checked.rows:
-        raise UserError(f"{path} has a header and no rows")
-    return checked
+        raise UserError(f"{source or path} has a header and no rows")
+    return checked._replace(path=source or path)
 
 
-def _pass(
-    path: Path, clean: Path, schema: Schema, names: list[str], twice: npt.NDArray[np.int64]
-) -> tuple[Checked, npt.NDArray[np.int64]]:
+def check_source(path: Path, clean: Path, rules: Rules, name: str) -> Checked:
+    """Do the same for a table in the dialect of the source."""
+    plain = path
+    if not rules.is_plain(name):
+        plain = clean.with_suffix(".csv")
+        rules.decode(name, path, plain)
+    return check(plain, clean, rules.schema, rules.fields(name), path)
+
+
+def table_in(rules: Rules, path: Path) -> str:
+    """Return which table of the source a CSV file is, by its columns; UserError where it is no CSV file."""
+    dialect = rules.dialect
+    check_bytes(path, dialect.separator, dialect.encoding, header=dialect.header)
+    header = read_header(path, dialect.separator, dialect.encoding)
+    if not rules.dialect.header:
+        return TRAIN if len(header) == len(rules.fields(TRAIN)) else TEST
+    if rules.submission and set(header) == set(rules.header(rules.submission)):
+        return rules.submission
+    target = rules.schema.target
+    return TRAIN if (rules.schema.about[target]["name"] or target) in header else TEST
+
+
+def _repeated(keys: Sequence[pa.Array]) -> pa.Array:
+    """Return the keys that stand in several rows; numbers are sorted in place, as there may be many."""
+    if not keys or pa.types.is_string(keys[0].type):
+        counts = pc.value_counts(pa.chunked_array(keys, pa.string()))
+        return counts.field("values").filter(pc.greater(counts.field("counts"), 1))
+    numbers = np.concatenate([part.to_numpy(zero_copy_only=False) for part in keys])
+    numbers.sort()
+    return pa.array(numbers[1:][numbers[1:] == numbers[:-1]])
+
+
+def _pass(path: Path, clean: Path, schema: Schema, names: list[str], twice: pa.Array) -> tuple[Checked, list[pa.Array]]:
     """Go through the file once and return also all keys; a row with a key of `twice` is bad."""
     ragged: dict[int, str] = {}
     bad: dict[int, list[str]] = {}  # by position among the rows that are not ragged
-    keys, rows = [np.array([], dtype=np.int64)], 0
-    typed_schema = schema.typed(labelled=schema.target in names).select_columns(names)
-    arrow = pa.schema([(name, ARROW[schema.kind(name)]) for name in names])
+    keys, rows, numbered = list[pa.Array](), 0, schema.key == ROW
+    typed_schema = schema.typed(labelled=schema.target in names).select_columns(([ROW] if numbered else []) + names)
+    arrow = pa.schema([(name, ARROW[schema.kind(name)]) for name in typed_schema.columns])
     with parquet.ParquetWriter(clean, arrow, **PARQUET) as writer:
         for text in ahead(text_batches(path, names, ragged)):
             typed, faults = type_cells(text, schema)
+            if numbered:
+                numbers = row_numbers(np.arange(rows, rows + len(text)), ragged)
+                typed = pa.record_batch([pa.array(numbers), *typed.columns], names=[ROW, *names])
             faults += schema_faults(typed, typed_schema)
-            again = pc.is_in(typed[schema.key], pa.array(twice))
+            again = pc.is_in(typed[schema.key], twice)
             faults += [(int(row), schema.key, "must be unique") for row in np.flatnonzero(again)]
             by_row = reasons(text, faults)
             good = np.ones(len(text), dtype=bool)
             good[list(by_row)] = False
             writer.write_batch(typed.filter(pa.array(good)))
-            keys.append(typed[schema.key].drop_null().to_numpy())
+            keys.append(typed[schema.key].drop_null())
             bad |= {rows + row: sentences for row, sentences in by_row.items()}
             rows += len(text)
     numbers = row_numbers(np.array(list(bad), dtype=np.int64), ragged).tolist()
     rejected = dict(zip(numbers, bad.values(), strict=True)) | {number: [fault] for number, fault in ragged.items()}
-    return Checked(path, clean, rows - len(bad), dict(sorted(rejected.items()))), np.concatenate(keys)
+    return Checked(path, clean, rows - len(bad), dict(sorted(rejected.items()))), keys
 
 
 def type_cells(text: pa.RecordBatch, schema: Schema) -> tuple[pa.RecordBatch, list[Fault]]:
@@ -117,15 +160,29 @@ def type_cells(text: pa.RecordBatch, schema: Schema) -> tuple[pa.RecordBatch, li
     for name in text.schema.names:
         cells, kind = text[name], schema.kind(name)
         if kind is not str:
-            written = cells.dictionary_encode()  # each number is checked once, however many cells have it
-            wrong = pc.invert(pc.match_substring_regex(written.dictionary, GRAMMAR[kind]))
+            written = cells.dictionary_encode()  # each value is checked once, however many cells have it
+            dates = schema.about[name]["written"]
+            values = _dates(written.dictionary, dates) if kind is datetime else _numbers(written.dictionary, kind)
+            wrong = pc.is_null(values)
             if pc.any(wrong).as_py():
                 rows = np.flatnonzero(pc.fill_null(wrong.take(written.indices), False))  # noqa: FBT003
-                faults += [(int(row), name, f"must be {NOUN[kind]}") for row in rows]
-            numbers = pc.if_else(wrong, None, written.dictionary).cast(ARROW[kind])
-            cells = numbers.take(written.indices)
+                faults += [(int(row), name, f"must be {NOUN[kind].format(dates)}") for row in rows]
+            cells = values.take(written.indices)
         typed.append(cells)
     return pa.record_batch(typed, names=text.schema.names), faults
+
+
+def _numbers(texts: pa.Array, kind: type) -> pa.Array:
+    """Return numbers, missing where the text is none."""
+    right = pc.match_substring_regex(texts, GRAMMAR[kind])
+    return pc.if_else(right, texts, None).cast(ARROW[kind])
+
+
+def _dates(texts: pa.Array, written: str) -> pa.Array:
+    """Return dates written in a format of strptime, missing where the text is none."""
+    return pa.array(
+        pd.to_datetime(texts.to_pandas(), format=written, errors="coerce"), ARROW[datetime], from_pandas=True
+    )
 
 
 def schema_faults(typed: pa.RecordBatch, schema: pandera.pandas.DataFrameSchema) -> list[Fault]:
@@ -170,19 +227,43 @@ def refusal(checked: Checked, max_rejected_share: float, cure: str = "") -> str:
     )
 
 
+def validate(rules: Rules, task: "Task", max_rejected_share: float) -> None:
+    """Do the work of stage validate: data/raw -> data/interim and reports/data_quality.json."""
+    with scratch_folder(INTERIM / ".validate.tmp") as folder:
+        files = {name: RAW / f"{name}.csv" for name in rules.names}
+        verdict = judge(files, folder, rules, task, max_rejected_share, decoded=True)
+        if verdict.problems:
+            raise UserError("\n".join(verdict.problems))
+        for name in rules.tables:
+            (folder / f"{name}.parquet").replace(INTERIM / f"{name}.parquet")
+    write_table(REJECTED, rejected_rows(verdict.checked[TRAIN]))
+    write_json(DATA_QUALITY, verdict.report)
+    print_quality(verdict.report)
+
+
 def judge(
-    files: dict[str, Path], folder: Path, rules: Rules, task: "Task", max_rejected_share: float | None = None
+    files: dict[str, Path],
+    folder: Path,
+    rules: Rules,
+    task: "Task",
+    max_rejected_share: float | None = None,
+    *,
+    decoded: bool = False,
 ) -> Verdict:
     """Check the tables of a source, by name and in their order; the good rows of each go to FOLDER/NAME.parquet.
 
-    Up to `max_rejected_share` of the training rows may be bad, by default none. Rows to predict are never rejected.
+    They are in the dialect of the source, or `decoded` to plain CSV. Up to `max_rejected_share` of the training rows may be bad, by default none. Rows to predict are never rejected.
     """
     schema = rules.schema
+
+    def checked_file(name: str) -> Checked:
+        clean = folder / f"{name}.parquet"
+        if decoded:
+            return check(files[name], clean, schema, rules.fields(name))
+        return check_source(files[name], clean, rules, name)
+
     with ThreadPoolExecutor(2) as pool:
-        running = {
-            name: pool.submit(check, path, folder / f"{name}.parquet", schema, rules.columns(name))
-            for name, path in files.items()
-        }
+        running = {name: pool.submit(checked_file, name) for name in files}
     raise_share = "" if max_rejected_share is None else ", or raise validate.max_rejected_share"
     cures = {TRAIN: raise_share, TEST: ": each must get its prediction"}
     checked: dict[str, Checked] = {}
@@ -197,7 +278,7 @@ def judge(
             continue
         share = max_rejected_share or 0 if name == TRAIN else 0
         problems += filter(None, [refusal(checked[name], share, cures.get(name, ""))])
-    tables = {name: checked[name] for name in (TRAIN, TEST) if name in checked}
+    tables = {name: checked[name] for name in rules.tables if name in checked}
     report = quality(tables, rules, task) if tables else {}
     if report:
         problems += [f"{files[TRAIN]}: {finding}" for finding in report["checks"][task.target_check]["found"]]

@@ -16,6 +16,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from dvckit.tasks import BASELINES
+from dvckit.tasks.clustered import Groups
 from dvckit.tasks.significance import Difference
 from dvckit.tasks.uncertainty import Floats, Interval
 
@@ -37,6 +38,7 @@ INK, FAINT = "#1d4f91", "#767676"  # the colours of every figure
 Labels = npt.NDArray[Any]
 Score = Callable[[Labels, Floats], float]
 Test = Callable[[Labels, Floats, Floats], Difference]
+ClusteredTest = Callable[[Labels, Floats, Floats, Groups], Difference]
 PerRow = Callable[[Labels, Floats], npt.NDArray[Any]]
 
 
@@ -54,7 +56,7 @@ class Metric(NamedTuple):
     """A score by which models are compared, from `least` to `most`; `sign` is 1 if higher is better, else -1.
 
     `score`, `interval` and `test` get the truth and predictions of the same rows, `test` those of the reference before
-    those of the new model.
+    those of the new model; `clustered` is the test of rows that come in groups.
     """
 
     name: str
@@ -66,6 +68,13 @@ class Metric(NamedTuple):
     test: Test
     test_name: str
     interval: Callable[[Labels, Floats], Interval]
+    clustered: ClusteredTest
+
+    def compare(self, truth: Labels, reference: Floats, new: Floats, groups: Groups | None) -> Difference:
+        """Test the difference of two models, with the group of each row where rows come in groups."""
+        if groups is None:
+            return self.test(truth, reference, new)
+        return self.clustered(truth, reference, new, groups)
 
     @property
     def cost(self) -> str:
@@ -92,6 +101,11 @@ def mean(per_row: PerRow) -> Score:
 def paired(test: Callable[[Any, Any], Difference], per_row: PerRow) -> Test:
     """Return the test of a difference of such means."""
     return lambda truth, reference, new: test(per_row(truth, reference), per_row(truth, new))
+
+
+def paired_clustered(test: Callable[[Any, Any, Groups], Difference], per_row: PerRow) -> ClusteredTest:
+    """Return the test of such a difference of rows in groups."""
+    return lambda truth, reference, new, groups: test(per_row(truth, reference), per_row(truth, new), groups)
 
 
 class Task(ABC):

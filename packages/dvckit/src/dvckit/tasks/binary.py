@@ -8,9 +8,10 @@ import pandas as pd
 from scipy import special
 
 from dvckit.core.errors import UserError
-from dvckit.tasks.base import Labels, Metric, Plot, mean, paired
+from dvckit.tasks.base import Labels, Metric, Plot, mean, paired, paired_clustered
 from dvckit.tasks.binary_drawings import DRAWINGS
 from dvckit.tasks.classes import CALIBRATION_BINS, CHANCE, Classes, log_losses
+from dvckit.tasks.clustered import mcnemar_clustered, mean_clustered, roc_auc_clustered
 from dvckit.tasks.significance import bootstrap_paired, delong_paired, mcnemar
 from dvckit.tasks.uncertainty import (
     Floats,
@@ -54,9 +55,18 @@ def _log_loss_interval(truth: Labels, predictions: Floats) -> Interval:
 
 METRICS = (
     Metric(
-        "accuracy", "accuracy", 1, 0.0, 1.0, mean(right), paired(mcnemar, right), "McNemar, mid-p", _accuracy_interval
+        "accuracy",
+        "accuracy",
+        1,
+        0.0,
+        1.0,
+        mean(right),
+        paired(mcnemar, right),
+        "McNemar, mid-p",
+        _accuracy_interval,
+        paired_clustered(mcnemar_clustered, right),
     ),
-    Metric("roc_auc", "ROC AUC", 1, 0.0, 1.0, roc_auc, delong_paired, "DeLong", roc_auc_interval),
+    Metric("roc_auc", "ROC AUC", 1, 0.0, 1.0, roc_auc, delong_paired, "DeLong", roc_auc_interval, roc_auc_clustered),
     Metric(
         "log_loss",
         "log loss",
@@ -67,6 +77,7 @@ METRICS = (
         paired(bootstrap_paired, losses),
         "paired bootstrap",
         _log_loss_interval,
+        paired_clustered(mean_clustered, losses),
     ),
 )
 

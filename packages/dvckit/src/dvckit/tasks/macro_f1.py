@@ -6,6 +6,7 @@ Only classes that have rows count, so that two models are always scored on the s
 import numpy as np
 import numpy.typing as npt
 
+from dvckit.tasks.clustered import Groups, swapped
 from dvckit.tasks.significance import RESAMPLES, SEED, Difference
 from dvckit.tasks.uncertainty import LEVEL, NORMAL, Floats, Interval
 
@@ -80,3 +81,17 @@ def macro_f1_paired(truth: Places, reference: Places, new: Places, kinds: int) -
     reach = float(np.quantile(drawn, LEVEL))
     beyond = int((drawn >= abs(value) - 1e-12).sum())
     return Difference(value, value - reach, value + reach, (beyond + 1) / (RESAMPLES + 1))
+
+
+def macro_f1_clustered(truth: Places, reference: Places, new: Places, kinds: int, groups: Groups) -> Difference:
+    """Compare two models on rows that come in groups."""
+    actual, kind = np.bincount(truth, minlength=kinds).astype("float64"), np.eye(kinds)
+
+    def sums(answers: Places) -> Floats:
+        """Return hits and predictions of each class, shape (rows, 2 * classes)."""
+        return np.hstack([kind[answers] * (answers == truth)[:, np.newaxis], kind[answers]])
+
+    def score(of_rows: Floats) -> Floats:
+        return _mean(of_rows[..., :kinds], of_rows[..., kinds:], actual)
+
+    return swapped(sums(reference), sums(new), groups, score=score)

@@ -7,9 +7,10 @@ import numpy.typing as npt
 import pandas as pd
 from scipy import special
 
-from dvckit.tasks.base import Labels, Metric, Plot, mean, paired
+from dvckit.tasks.base import Labels, Metric, Plot, mean, paired, paired_clustered
 from dvckit.tasks.classes import CALIBRATION_BINS, CHANCE, Classes, log_losses
-from dvckit.tasks.macro_f1 import confusion, macro_f1, macro_f1_interval, macro_f1_paired
+from dvckit.tasks.clustered import Groups, mcnemar_clustered, mean_clustered
+from dvckit.tasks.macro_f1 import confusion, macro_f1, macro_f1_clustered, macro_f1_interval, macro_f1_paired
 from dvckit.tasks.multiclass_drawings import DRAWINGS
 from dvckit.tasks.significance import Difference, bootstrap_paired, mcnemar
 from dvckit.tasks.uncertainty import (
@@ -60,15 +61,39 @@ def _macro_f1_paired(truth: Labels, reference: Floats, new: Floats) -> Differenc
     return macro_f1_paired(truth, places(reference), places(new), reference.shape[1])
 
 
+def _macro_f1_clustered(truth: Labels, reference: Floats, new: Floats, groups: Groups) -> Difference:
+    return macro_f1_clustered(truth, places(reference), places(new), reference.shape[1], groups)
+
+
 def _log_loss_interval(truth: Labels, predictions: Floats) -> Interval:
     return positive_mean_interval(losses(truth, predictions))
 
 
 METRICS = (
     Metric(
-        "accuracy", "accuracy", 1, 0.0, 1.0, mean(right), paired(mcnemar, right), "McNemar, mid-p", _accuracy_interval
+        "accuracy",
+        "accuracy",
+        1,
+        0.0,
+        1.0,
+        mean(right),
+        paired(mcnemar, right),
+        "McNemar, mid-p",
+        _accuracy_interval,
+        paired_clustered(mcnemar_clustered, right),
     ),
-    Metric("macro_f1", "macro F1", 1, 0.0, 1.0, _macro_f1, _macro_f1_paired, "permutation", _macro_f1_interval),
+    Metric(
+        "macro_f1",
+        "macro F1",
+        1,
+        0.0,
+        1.0,
+        _macro_f1,
+        _macro_f1_paired,
+        "permutation",
+        _macro_f1_interval,
+        _macro_f1_clustered,
+    ),
     Metric(
         "log_loss",
         "log loss",
@@ -79,6 +104,7 @@ METRICS = (
         paired(bootstrap_paired, losses),
         "paired bootstrap",
         _log_loss_interval,
+        paired_clustered(mean_clustered, losses),
     ),
 )
 

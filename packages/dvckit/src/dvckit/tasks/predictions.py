@@ -8,6 +8,7 @@ It has one row for each labelled row of the data, predicted by a model that had 
 | `key` | the key of the row |
 | `part` | `holdout`, predicted by the stored model; or `fold N`, predicted by a model fitted on the other folds |
 | `truth` | the target: a label, or a value |
+| `group` | where rows come in groups: the text of the group, so that models are compared by whole groups |
 | `probability_LABEL` | where the target has labels: the predicted probability of each; of two, the second is the positive one |
 | `prediction` | where it has values: the predicted one |
 
@@ -30,6 +31,7 @@ from dvckit.tasks.base import PREDICTION, PREFIX, Task
 HOLDOUT = "holdout"
 ROUNDING = 1e-3  # by how much the probabilities of a row may differ from 1
 COLUMNS = ("row", "key", "part", "truth")
+GROUP = "group"
 _SEPARATOR = "\x1f"
 
 
@@ -38,7 +40,7 @@ def row_hashes(table: pd.DataFrame, columns: Iterable[str]) -> pd.Series:
 
     Equal rows are numbered by appearance, so that no two rows of a table have the same hash.
     """
-    cells = [_texts(table[name]) for name in sorted(columns)]
+    cells = [as_texts(table[name]) for name in sorted(columns)]
     names = _SEPARATOR.join(sorted(columns))
     texts = pd.Series([_SEPARATOR.join(row) for row in zip(*cells, strict=True)], dtype="str")
     numbers = texts.groupby(texts).cumcount()
@@ -49,7 +51,7 @@ def row_hashes(table: pd.DataFrame, columns: Iterable[str]) -> pd.Series:
     return pd.Series(hashes, index=table.index, dtype="str")
 
 
-def _texts(column: pd.Series) -> list[str]:
+def as_texts(column: pd.Series) -> list[str]:
     """Return cells as text: equal numbers give equal text whatever their type, a missing cell gives ""."""
     return ["" if missing else _text(cell) for cell, missing in zip(column, column.isna(), strict=True)]
 
@@ -99,6 +101,8 @@ def _faulty_cells(table: pd.DataFrame, task: Task) -> Iterator[str]:
     """Yield what is wrong with the cells."""
     if table["row"].duplicated().any():
         yield "several of its rows have the same `row`"
+    if GROUP in table and table[GROUP].isna().any():
+        yield f"a `{GROUP}` in it is missing"
     if not task.classes:
         if not all(is_numeric_dtype(table[name]) and np.isfinite(table[name]).all() for name in ("truth", PREDICTION)):
             yield "a truth or prediction in it is missing or no number"

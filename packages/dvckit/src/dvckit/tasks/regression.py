@@ -7,8 +7,9 @@ import numpy as np
 import pandas as pd
 from scipy import special
 
-from dvckit.tasks.base import PREDICTION, Labels, Metric, Plot, Task, mean, paired
+from dvckit.tasks.base import PREDICTION, Labels, Metric, Plot, Task, mean, paired, paired_clustered
 from dvckit.tasks.classes import CHANCE
+from dvckit.tasks.clustered import mean_clustered
 from dvckit.tasks.regression_drawings import DRAWINGS
 from dvckit.tasks.significance import bootstrap_paired
 from dvckit.tasks.uncertainty import LEVEL, Floats, Interval, positive_mean_interval
@@ -88,7 +89,16 @@ def _r2_interval(truth: Labels, predictions: Floats) -> Interval:
 
 METRICS = (
     Metric(
-        "rmse", "RMSE", -1, 0.0, np.inf, rmse, paired(bootstrap_paired, of_rmse), "paired bootstrap", _rmse_interval
+        "rmse",
+        "RMSE",
+        -1,
+        0.0,
+        np.inf,
+        rmse,
+        paired(bootstrap_paired, of_rmse),
+        "paired bootstrap",
+        _rmse_interval,
+        paired_clustered(mean_clustered, of_rmse),
     ),
     Metric(
         "mae",
@@ -100,8 +110,20 @@ METRICS = (
         paired(bootstrap_paired, absolute),
         "paired bootstrap",
         _mae_interval,
+        paired_clustered(mean_clustered, absolute),
     ),
-    Metric("r2", "R²", 1, -np.inf, 1.0, r2, paired(bootstrap_paired, of_r2), "paired bootstrap", _r2_interval),
+    Metric(
+        "r2",
+        "R²",
+        1,
+        -np.inf,
+        1.0,
+        r2,
+        paired(bootstrap_paired, of_r2),
+        "paired bootstrap",
+        _r2_interval,
+        paired_clustered(mean_clustered, of_r2),
+    ),
 )
 
 

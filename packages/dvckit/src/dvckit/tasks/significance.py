@@ -18,6 +18,10 @@ RESAMPLES = 10_000
 SEED = 1912  # of the resamples: the same models give the same answer
 LARGE = 20_000  # rows from which on a mean is as good as normal, and the bootstrap would take seconds
 CELLS = 1 << 18  # drawn at once: what fits into the cache of a processor
+# Errors of out-of-fold predictions are correlated, because the models of the folds share training rows. This is how much
+# larger the variance of a difference is than with as many independent rows. 1 + J n2/n1 of Nadeau & Bengio (2003), for J parts of n2 rows
+# each, of which all others (n1) were trained on, tends to 2; tests/compare/simulation.py tests it.
+SHARED_TRAINING = 2.0
 
 
 class Difference(NamedTuple):

@@ -1,20 +1,29 @@
 """A local source: CSV files in a folder."""
 
-import shutil
-from collections.abc import Sequence
 from pathlib import Path
 
 from dvckit.core.errors import UserError
+from dvckit.core.files import scratch_folder
+from dvckit.core.layout import RAW
+from dvckit.tables.schema import Rules
 
 
-def copy(source: Path, files: Sequence[str], folder: Path, *, required: int) -> None:
-    """Copy the user's files to `folder`; UserError if one of the first `required` is missing."""
-    missing = [name for name in files[:required] if not (source / name).is_file()]
+def copy(source: Path, rules: Rules, folder: Path) -> None:
+    """Copy the files of a source to `folder`, as plain CSV; UserError if a table of rows is missing or not in its dialect."""
+    missing = [f"{name}.csv" for name in rules.tables if not (source / f"{name}.csv").is_file()]
     if missing:
         raise UserError(
             f"dataset.path: the folder {source} has no {' and no '.join(missing)}; "
-            "put the files there, or use another dataset.source"
+            "put the files there, or use another source"
         )
-    for name in files:
-        if (source / name).is_file():
-            shutil.copyfile(source / name, folder / name)
+    for name in rules.names:
+        if (source / f"{name}.csv").is_file():
+            rules.decode(name, source / f"{name}.csv", folder / f"{name}.csv")
+
+
+def ingest(source: Path, rules: Rules) -> None:
+    """Do the work of stage ingest: the files of a source -> data/raw, all or none."""
+    with scratch_folder(RAW / ".ingest.tmp") as folder:
+        copy(source, rules, folder)
+        for file in folder.iterdir():
+            file.replace(RAW / file.name)

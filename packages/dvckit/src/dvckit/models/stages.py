@@ -1,0 +1,77 @@
+"""The work of the stages train, evaluate and diagnose: read the tables of a project, compute, write the results."""
+
+from collections.abc import Iterable, Mapping
+
+import pandas as pd
+from sklearn.pipeline import Pipeline
+
+from dvckit.core.files import write_bytes, write_json
+from dvckit.core.layout import DIAGNOSTICS, FEATURES, INTERIM, MODEL, MODEL_CARD, PREDICTIONS, PROCESSED, TEST, TRAIN
+from dvckit.models import diagnostics
+from dvckit.models.evaluation import evaluate, write
+from dvckit.models.folds import Recipe, Watcher
+from dvckit.models.leaks import Featurize
+from dvckit.models.stored import card, dump, load
+from dvckit.tables.schema import Schema
+from dvckit.tasks import task_of
+from dvckit.tasks.base import rounded
+
+Trusted = Iterable[str]  # the types of the project's own that its stored model may hold
+
+
+def train_model(schema: Schema, pipeline: Pipeline) -> None:
+    """Fit a pipeline on data/processed/train.parquet and store it, with its card beside it."""
+    table = pd.read_parquet(PROCESSED / f"{TRAIN}.parquet")
+    recipe = Recipe(schema, task_of(schema.labels), pipeline).fit(table)
+    content = dump(recipe.pipeline)
+    scores = recipe.task.scores(recipe.task.truth(table[schema.target]), recipe.predict(table))
+    write_bytes(MODEL, content)
+    write_json(MODEL_CARD, card(content, schema, rounded(scores)))
+
+
+def evaluate_model(
+    schema: Schema,
+    baselines: Mapping[str, Pipeline],
+    *,
+    folds: int,
+    seed: int,
+    predict: bool,
+    trusted: Trusted = (),
+    watcher: Watcher | None = None,
+) -> None:
+    """Write scores, plot data and predictions of the stored model; where there are rows to predict, the submission."""
+    model, about = load(MODEL, MODEL_CARD, schema, trusted)
+    names = (TRAIN, "holdout", *([TEST] if predict else []))
+    tables = {name: pd.read_parquet(PROCESSED / f"{name}.parquet") for name in names}
+    tables["clean"] = pd.read_parquet(INTERIM / f"{TRAIN}.parquet")
+    recipe = Recipe(schema, task_of(schema.labels), model)
+    write(evaluate(recipe, about, tables, baselines=baselines, folds=folds, seed=seed, watcher=watcher))
+
+
+def diagnose_model(
+    schema: Schema,
+    featurize: Featurize,
+    baselines: Mapping[str, Pipeline],
+    slices: Iterable[str],
+    *,
+    folds: int,
+    repeats: int,
+    seed: int,
+    trusted: Trusted = (),
+) -> None:
+    """Write reports/diagnostics.json."""
+    model, _ = load(MODEL, MODEL_CARD, schema, trusted)
+    recipe = Recipe(schema, task_of(schema.labels), model)
+    train, holdout = (pd.read_parquet(PROCESSED / f"{name}.parquet") for name in (TRAIN, "holdout"))
+    clean, features = (pd.read_parquet(folder / f"{TRAIN}.parquet") for folder in (INTERIM, FEATURES))
+    tables = {"train": train, "holdout": holdout, "clean": clean, "features": features}
+    write_json(
+        DIAGNOSTICS,
+        {
+            "repeated_cv": diagnostics.repeated(recipe, baselines, train, folds=folds, repeats=repeats, seed=seed),
+            "learning_curve": diagnostics.learning_curve(recipe, train, folds=folds, seed=seed),
+            "slices": diagnostics.slices(recipe, holdout, pd.read_parquet(PREDICTIONS), slices),
+            "importance": diagnostics.importances(recipe, holdout, repeats=repeats, seed=seed),
+            "checks": diagnostics.leak_checks(recipe, tables, featurize, folds=folds, seed=seed),
+        },
+    )

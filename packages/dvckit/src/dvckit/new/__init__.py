@@ -1,0 +1,1 @@
+"""`dvckit new`: a project from a CSV file."""

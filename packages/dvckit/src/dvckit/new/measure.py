@@ -1,0 +1,107 @@
+"""What is measured on the data before a project is made of them: what a random split would flatter, and the best column."""
+
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from pydantic import create_model
+from sklearn.base import BaseEstimator
+from sklearn.compose import ColumnTransformer
+from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
+from sklearn.impute import SimpleImputer
+from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import OneHotEncoder
+from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
+
+from dvckit.core.errors import UserError
+from dvckit.models.folds import Recipe
+from dvckit.models.inflation import Inflation, inflation
+from dvckit.new.columns import Column, Examined
+from dvckit.tables.dialect import plain
+from dvckit.tables.schema import Record, Schema, column
+from dvckit.tasks import task_of
+
+FOLDS, SEED = 5, 1
+MOST = 20_000  # rows that are measured; of more, an even choice
+TREES = 50
+
+
+def table_of(examined: Examined) -> pd.DataFrame:
+    """Return the labelled rows of the file: numbers as floats, everything else as text."""
+    with tempfile.TemporaryDirectory(prefix="dvckit-") as folder:
+        target = Path(folder) / "plain.csv"
+        fields = [one.field for one in examined.columns]
+        plain(examined.path, target, examined.header, fields, examined.dialect, examined.decimals)
+        dtypes: dict[str, Any] = {one.field: "float64" if _numeric(one) else "str" for one in examined.columns}
+        table = pd.read_csv(target, dtype=dtypes, keep_default_na=False, na_values=[""])
+    goal = examined.of_role("target")[0].field
+    table = table[table[goal].notna()].reset_index(drop=True)
+    return table.iloc[:: max(1, len(table) // MOST)].reset_index(drop=True)
+
+
+def _numeric(one: Column) -> bool:
+    return one.kind in ("whole number", "number")
+
+
+def inflated(examined: Examined, table: pd.DataFrame, field: str) -> Inflation | None:
+    """Return how much better random folds look than folds that keep the values of a column together; None if unknown."""
+    inputs = [one for one in examined.columns if one.role in ("number", "category") or one.field == field]
+    forest = RandomForestRegressor if examined.task == "regression" else RandomForestClassifier
+    model = forest(TREES, random_state=SEED)
+    rows = table[table[field].notna()].reset_index(drop=True)
+    try:
+        return inflation(_recipe(examined, inputs, model), rows, field, folds=FOLDS, seed=SEED)
+    except UserError:  # too few rows of a class or values
+        return None
+
+
+def best_column(examined: Examined, table: pd.DataFrame) -> Column:
+    """Return the input that predicts the target best by itself, in a small tree; UserError where there is no input."""
+    inputs = [one for one in examined.columns if one.role in ("number", "category")]
+    if not inputs:
+        raise UserError(
+            f"{examined.path} has no column of numbers or categories to learn from; give one a role with --role"
+        )
+    tree = DecisionTreeRegressor if examined.task == "regression" else DecisionTreeClassifier
+    model = tree(max_leaf_nodes=leaves(examined), random_state=0)
+    metric = task_of(_labels(examined)).metrics[0]
+
+    def score(one: Column) -> float:
+        recipe = _recipe(examined, [one], model)
+        return float(metric.sign * recipe.folds(table, folds=3, seed=SEED).scores[metric.name].mean())
+
+    return max(inputs, key=score)
+
+
+def leaves(examined: Examined) -> int:
+    """Return the leaves of a tree on one column: one for each class, and a few for values."""
+    return max(2, len(examined.labels)) if examined.labels else 8
+
+
+def _labels(examined: Examined) -> tuple[Any, ...]:
+    """Return the labels as `table_of` has them."""
+    whole = _numeric(examined.of_role("target")[0])
+    return tuple(float(label) if whole else label for label in examined.labels)
+
+
+def _recipe(examined: Examined, inputs: list[Column], model: BaseEstimator) -> Recipe:
+    """Return a model on some columns, with their schema."""
+    goal = examined.of_role("target")[0]
+    roles = {one.field: "number" if _numeric(one) else "category" for one in inputs} | {goal.field: "target"}
+    fields: dict[str, Any] = {field: (Any, column(role)) for field, role in roles.items()}  # type: ignore[arg-type]
+    steps = [
+        (
+            "number",
+            SimpleImputer(strategy="median", keep_empty_features=True),
+            [one.field for one in inputs if _numeric(one)],
+        ),
+        (
+            "category",
+            OneHotEncoder(handle_unknown="ignore", sparse_output=True),
+            [one.field for one in inputs if not _numeric(one)],
+        ),
+    ]
+    pipeline = Pipeline([("columns", ColumnTransformer(steps)), ("model", model)])
+    schema = Schema(create_model("Row", __base__=Record, **fields))
+    return Recipe(schema, task_of(_labels(examined)), pipeline)

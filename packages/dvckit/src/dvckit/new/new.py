@@ -1,0 +1,203 @@
+"""`dvckit new`: a project from a CSV file, with its data, its first results and their version."""
+
+import math
+import shutil
+import subprocess
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from packaging.utils import canonicalize_name
+
+from dvckit.core.errors import UserError
+from dvckit.core.files import write_bytes
+from dvckit.core.layout import TEST, TRAIN
+from dvckit.new import fields
+from dvckit.new.asking import ask
+from dvckit.new.columns import Column, Examined
+from dvckit.new.folder import check_identity, project_folder
+from dvckit.new.library import add_library
+from dvckit.new.measure import best_column, inflated, leaves, table_of
+from dvckit.new.options import Options
+from dvckit.new.project_name import check_name, package_of
+from dvckit.new.pyproject import render_pyproject
+from dvckit.new.rendering import render_folder
+from dvckit.new.shared import PYPROJECT, Answers, write
+from dvckit.new.uv import environment_of, lock, sync
+from dvckit.repository.objects import STORAGE
+from dvckit.repository.programs import git
+
+EXTERNAL = "data/external"
+EMBEDDED = 20_000_000  # bytes of data up to which the remote is a folder in git
+SLICES, SLICED = 3, range(2, 9)  # categories with so many values, of which the report shows the first ones
+
+Say = Callable[[str], None]
+
+
+def new(
+    folder: Path,
+    csv: Path,
+    options: Options,
+    say: Say,
+    *,
+    predict: Path | None = None,
+    name: str | None = None,
+    library: str | None = None,
+) -> None:
+    """Make a project of a CSV file; `predict` has rows to predict, `library` is the source of dvckit.
+
+    UserError where something cannot be known or done; then there is no project.
+    """
+    folder = folder.absolute()
+    name = name or folder.name
+    check_name(name)
+    if folder.exists():
+        raise UserError(f"{folder} exists; name a folder that does not")
+    check_identity(folder.parent)
+    examined = ask(csv, options, predict, _measured)
+    for line in _groups(examined):
+        say(line)
+    package = package_of(name)
+    answers = Answers(canonicalize_name(name), package, name, examined.task, examined.predict is not None, "none")  # type: ignore[arg-type]
+    with project_folder(folder) as root:
+        _write(root, answers, examined, library, say)
+        _run(root, examined, say)
+
+
+def _measured(examined: Examined) -> dict[str, str]:
+    """Return what was measured about the questions of a file: how much its random splits flatter."""
+    if not examined.columns or not examined.groups:
+        return {}
+    asked = [column for column in examined.columns if column.name in examined.groups and column.role != "group"]
+    table = table_of(examined) if asked else None
+    return {
+        column.name: text for column in asked if table is not None and (text := _inflation(examined, table, column))
+    }
+
+
+def _groups(examined: Examined) -> list[str]:
+    """Return a line about the column of the role group: what a random split would have shown."""
+    groups = examined.of_role("group")
+    if not groups:
+        return []
+    text = _inflation(examined, table_of(examined), groups[0])
+    return [f"{groups[0].name}: {text}"] if text else []
+
+
+def _inflation(examined: Examined, table: Any, column: Column) -> str:
+    measured = inflated(examined, table, column.field)
+    if measured is None:
+        return ""
+    low, high = sorted((abs(measured.difference.low), abs(measured.difference.high)))
+    by = f"{abs(measured.difference.value):.3f} ({low:.3f} to {high:.3f})"
+    verdict = f"it flatters by {by}" if measured.found else "they do not differ by more than noise"
+    return (
+        f"a random split gives {measured.metric.title} {measured.random:.3f}, one that keeps its values together "
+        f"{measured.kept:.3f}: {verdict}"
+    )
+
+
+def _write(root: Path, answers: Answers, examined: Examined, source: str | None, say: Say) -> None:
+    """Write the files, and install what they need."""
+    say(f"writing {root}")
+    library = add_library(root, source)
+    answers = Answers(**{**vars(answers), "library": library.name})
+    write(root, answers)
+    write_bytes(root / PYPROJECT, render_pyproject(answers, library).encode())
+    values = _values(answers, examined)
+    files = render_folder("start", **values) | render_folder("project", **values)
+    package = render_folder("package", **values)
+    for path, content in (files | {f"{answers.package}/{path}": text for path, text in package.items()}).items():
+        write_bytes(root / path, content)
+    data = root / EXTERNAL / answers.name
+    data.mkdir(parents=True)
+    shutil.copyfile(examined.path, data / f"{TRAIN}.csv")
+    if examined.predict:
+        shutil.copyfile(examined.predict, data / f"{TEST}.csv")
+    git(root, "init", "--quiet", "--initial-branch", "main")
+    say("choosing and installing packages: uv lock, uv sync")
+    lock(root)
+    sync(root)
+
+
+def _values(answers: Answers, examined: Examined) -> dict[str, Any]:
+    """Return what the templates of the person's own files are rendered from."""
+    lines, best = fields.declarations(examined), best_column(examined, table_of(examined))
+    target = examined.of_role("target")[0]
+    computed = fields.computed(examined)
+    slices = [column.field for column in examined.of_role("category") if len(column.found.values) in SLICED]
+    return {
+        **vars(answers),
+        "quoted": fields.quoted,
+        "regression": answers.task == "regression",
+        "kind": "Regressor" if answers.task == "regression" else "Classifier",
+        "file": examined.path.name,
+        "folder": f"{EXTERNAL}/{answers.name}",
+        "rows": examined.rows,
+        "target": target.name,
+        "columns": lines,
+        "imports": fields.imports(examined, lines),
+        "rules": fields.rules(examined),
+        "computed": computed,
+        "group": bool(examined.of_role("group")),
+        "time": bool(examined.of_role("time")),
+        "texts": bool(examined.of_role("text")),
+        "simple": best.field,
+        "simple_is_category": best.role == "category",
+        "leaves": leaves(examined),
+        "slices": [*slices, *([best.field] if best.field not in slices else [])][:SLICES],
+        "share": _share(examined),
+        "embedded": _is_embedded(examined),
+    }
+
+
+def _share(examined: Examined) -> float:
+    """Return the share of rows that may be rejected: those without a label, which a person chose to leave out."""
+    return math.ceil(1000 * examined.unlabelled / examined.rows) / 1000 if examined.unlabelled else 0.0
+
+
+def _is_embedded(examined: Examined) -> bool:
+    return sum(path.stat().st_size for path in (examined.path, examined.predict) if path) <= EMBEDDED
+
+
+def _run(root: Path, examined: Examined, say: Say) -> None:
+    """Put data and code under DVC and git, run the pipelines, and make a version of the results."""
+    data = next((root / EXTERNAL).iterdir())
+    program = _Program(root)
+    program("dvc", "remote", "modify", "--local", "embedded", "url", str(root / STORAGE))
+    program("dvc", "add", "--quiet", str(data.relative_to(root)))
+    program("dvckit", "dictionary")
+    git(root, "add", "--all")
+    git(root, "commit", "--quiet", "--message", f"A project from {examined.path.name}, made by dvckit new")
+    say("running the pipelines: dvc repro --all-pipelines")
+    program("dvc", "repro", "--all-pipelines")
+    if _is_embedded(examined):
+        program("dvc", "push", "--quiet")  # makes the folder of the remote, which snapshot wants to see
+        program("dvckit", "snapshot", "--message", "First results")
+    else:
+        git(root, "add", "--all")
+        git(root, "commit", "--quiet", "--message", "First results")
+        say(
+            f"the data have more than {EMBEDDED // 1_000_000} MB, too much for a remote in git; set another one, then push:\n"
+            "  dvc remote add --default NAME URL && git commit --all --message 'A remote' && dvc push\n"
+            "  dvckit snapshot --message 'First results'"
+        )
+    say(program("dvckit", "summary").rstrip())
+    say(f"the project is {root}; its README.md says what to do next")
+
+
+class _Program:
+    """A program of the environment of a new project."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.environment: Mapping[str, str] = environment_of(root)
+
+    def __call__(self, *command: str) -> str:
+        """Run it in the project and return its stdout; UserError with the end of what it prints where it fails."""
+        program = [str(self.root / ".venv/bin" / command[0]), *command[1:]]
+        done = subprocess.run(program, cwd=self.root, env=self.environment, capture_output=True, text=True, check=False)
+        if done.returncode:
+            last = "\n".join((done.stdout + done.stderr).strip().splitlines()[-8:])
+            raise UserError(f"`{' '.join(command)}` failed in the new project, and nothing is left of it:\n{last}")
+        return done.stdout

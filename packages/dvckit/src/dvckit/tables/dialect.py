@@ -1,0 +1,123 @@
+"""Files in the dialect of a source as plain CSV.
+
+Plain CSV is what everything after ingest reads: UTF-8, commas, LF, a header of field names, an empty cell for a missing
+value, and a decimal point.
+"""
+
+import codecs
+import csv
+import shutil
+from collections.abc import Callable, Iterator
+from itertools import chain, count
+from pathlib import Path
+from typing import IO, Any
+
+from dvckit.core.errors import UserError
+from dvckit.core.files import replacing
+from dvckit.tables.reading import check_bytes, check_header, python_codec, read_header
+from dvckit.tables.schema import PLAIN, Dialect
+
+# Of a decimal comma: a point becomes a comma, so that a cell with a point is not read as another number.
+SWAPPED = str.maketrans(",.", ".,")
+ASCII = bytes(range(128))
+
+
+def check_encoding(encoding: str) -> str:
+    """Return the encoding by one of its names; UserError if Python does not know it or its ASCII is not ASCII's."""
+    try:
+        known = codecs.lookup(encoding).name
+        ascii_too = ASCII.decode(known).encode("ascii") == ASCII
+    except LookupError:
+        raise UserError(f"there is no encoding {encoding!r}; give one such as latin-1 or cp1252") from None
+    except UnicodeError:
+        ascii_too = False
+    if not ascii_too:
+        raise UserError(f"files in {encoding} cannot be read; save the file as UTF-8: iconv -f {encoding} -t UTF-8")
+    return "utf-8" if known in ("utf-8", "utf-8-sig") else known
+
+
+def named(header: list[str]) -> list[str]:
+    """Return a name for each column of a header: one without a name is column_N, the second of equal ones NAME_2."""
+    names: dict[str, None] = {}
+    taken = set(header)
+    for place, name in enumerate(header, 1):
+        one = name
+        if not name or name in names:
+            wanted = name or f"column_{place}"
+            one = next(one for one in chain([wanted], (f"{wanted}_{n}" for n in count(2))) if one not in taken)
+            taken.add(one)
+        names[one] = None
+    return list(names)
+
+
+def plain(  # noqa: PLR0917
+    source: Path, target: Path, header: list[str] | None, names: list[str], dialect: Dialect, decimals: set[str]
+) -> None:
+    """Write a CSV file of that dialect as plain CSV; one that is plain already is copied.
+
+    `header` are the names that the file must have, by `named`; None if it has no header. `names` are the columns of the
+    target in the file's order, "" for one that is left out; `decimals` are those of them with numbers. A row with too many
+    or too few cells stays as it is: validation reports it. UserError for a file that is not of that dialect, by its row.
+    """
+    encoding = check_encoding(dialect.encoding)
+    check_bytes(source, dialect.separator, encoding, header=header is not None)
+    found = read_header(source, dialect.separator, encoding)
+    if header is not None and named(found) != header:
+        check_header(source, header, dialect.separator, encoding)
+    with replacing(target) as temporary:
+        if dialect == PLAIN and found == header == names:
+            shutil.copyfile(source, temporary)
+            return
+        with (
+            source.open(encoding=python_codec(encoding), newline="") as lines,
+            temporary.open("w", encoding="utf-8", newline="") as file,
+        ):
+            rows = _rows(source, csv.reader(lines, delimiter=dialect.separator), header=header is not None)
+            writer = _writer(file)
+            writer.writerow([name for name in names if name])
+            writer.writerows(map(_plainly(names, dialect, decimals), rows))
+
+
+def _rows(source: Path, reader: Iterator[list[str]], *, header: bool) -> Iterator[list[str]]:
+    """Yield the rows that are not empty, without the header."""
+    number = int(not header)
+    try:
+        for row in filter(None, reader):
+            if number:
+                yield row
+            number += 1
+    except csv.Error:
+        most = csv.field_size_limit()
+        raise UserError(f"{source}: row {number} has a cell of more than {most} characters") from None
+
+
+def _plainly(names: list[str], dialect: Dialect, decimals: set[str]) -> Callable[[list[str]], list[str]]:
+    missing = frozenset(dialect.missing)
+    swapped = [place for place, name in enumerate(names) if name in decimals and dialect.decimal == ","]
+    left_out = [place for place, name in reversed(list(enumerate(names))) if not name]
+
+    def change(row: list[str]) -> list[str]:
+        if missing:
+            row = ["" if cell in missing else cell for cell in row]
+        if len(row) == len(names):
+            for place in swapped:
+                row[place] = row[place].translate(SWAPPED)
+            for place in left_out:
+                del row[place]
+        return row
+
+    return change
+
+
+class _Lines:
+    """Ends each row with LF: the writer quotes a CR in a cell only if rows end with one."""
+
+    def __init__(self, file: IO[str]) -> None:
+        self._write = file.write
+
+    def write(self, row: str) -> int:
+        return self._write(row.removesuffix("\r\n") + "\n")
+
+
+def _writer(file: IO[str]) -> Any:
+    return csv.writer(_Lines(file), lineterminator="\r\n")
