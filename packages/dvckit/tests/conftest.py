@@ -2,9 +2,17 @@
 
 import shutil
 from pathlib import Path
+from typing import Literal, NamedTuple
 
+import numpy as np
+import pandas as pd
 import pytest
+from pydantic import create_model
+from sklearn import datasets
 
+from dvckit.tables.schema import Record, Schema
+from dvckit.tasks import task_of
+from dvckit.tasks.base import Task
 from dvckit.testing import Repository
 
 # Two pipelines that take no time, with the paths of the layout; what is in the files does not matter.
@@ -35,6 +43,33 @@ metrics:
     "data/raw/.gitkeep": "",
     "data/features/.gitkeep": "",
 }
+
+
+class DataSet(NamedTuple):
+    """One of scikit-learn's data sets: the schema, the task, and the table, whose columns are row, target and numbers."""
+
+    schema: Schema
+    task: Task
+    table: pd.DataFrame
+
+
+@pytest.fixture(scope="session")
+def data_set():
+    """Return a data set of scikit-learn by name: iris and wine with text for labels, digits with numbers, diabetes."""
+
+    def data_set(name: str) -> DataSet:
+        loaded = getattr(datasets, f"load_{name}")(as_frame=True)
+        columns = loaded.data.rename(columns=lambda column: column.split(" (")[0].replace(" ", "_").replace("/", "_"))
+        target, labels = loaded.target.astype("float64"), ()
+        if name != "diabetes":
+            target, labels = loaded.target, tuple(loaded.target_names.tolist())
+            target = target.map(dict(enumerate(labels)))
+        kind = Literal[labels] if labels else float
+        fields = {"row": (int, ...), "target": (kind, ...), **dict.fromkeys(columns, (float, ...))}
+        table = pd.concat([pd.Series(np.arange(len(target)) + 1, name="row"), target.rename("target"), columns], axis=1)
+        return DataSet(Schema(create_model(name, __base__=Record, **fields), "row", "target"), task_of(labels), table)
+
+    return data_set
 
 
 @pytest.fixture(scope="session")

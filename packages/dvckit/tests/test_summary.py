@@ -30,6 +30,22 @@ def test_the_scores_are_beside_the_baselines(project, capsys):
     assert report == [f"report: {project}/reports/report.html"]
 
 
+def test_values_are_scored_in_the_unit_of_the_target(project, capsys):
+    metrics = {
+        "holdout": {"rmse": 45993.91, "r2": 0.8193},
+        "cv": {"rmse": 53001.19, "rmse_sd": 8073.7, "r2": 0.8},
+        "baseline": {"mean": 108197.0, "median": 0.00123},
+    }
+    (project / "reports/metrics.json").write_text(json.dumps(metrics))
+
+    print_summary(project)
+
+    header, rmse, r2, _ = capsys.readouterr().out.splitlines()
+    assert header.split() == ["score", "hold-out", "cross-validation", "mean", "median"]
+    assert rmse.split() == ["rmse", "45994", "53001", "±", "8074", "108197", "0.00123"]
+    assert r2.split() == ["r2", "0.819", "0.800"]
+
+
 def test_baselines_have_the_titles_that_the_project_gives_them(project, capsys):
     (project / "dvc.yaml").write_text(PROJECT)
 

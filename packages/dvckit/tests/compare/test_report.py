@@ -5,9 +5,11 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from dvckit.compare.compare import Candidate, Comparison, MetricTest
-from dvckit.compare.evidence import Evidence
-from dvckit.compare.report import print_comparison, render_md
+from dvckit.compare.compare import Candidate, Comparison, MetricTest, _tests
+from dvckit.compare.evidence import Evidence, _common
+from dvckit.compare.report import print_comparison, render_md, write_page
+from dvckit.core.errors import UserError
+from dvckit.tasks import task_of
 from dvckit.tasks.binary import Binary
 from dvckit.tasks.significance import Difference
 
@@ -103,3 +105,47 @@ def test_the_terminal_shows_names_that_look_like_markup(capsys, monkeypatch, wid
     assert "\n[red]0| (2222222)\nmetric " in text
     assert "…" not in text
     assert max(map(len, text.splitlines())) <= width
+
+
+def drawn(labels):
+    """Truth and predictions of two models for 200 rows."""
+    draw = np.random.default_rng(1)
+    if not labels:
+        truth = draw.normal(size=200)
+        return truth, [truth + draw.normal(0, spread, 200) for spread in (2.0, 0.5)]
+    truth, logits = draw.integers(0, len(labels), 200), draw.normal(size=(2, 200, len(labels)))
+    logits[1, np.arange(200), truth] += 3
+    return truth, [np.exp(of) / np.exp(of).sum(axis=1, keepdims=True) for of in logits]
+
+
+@pytest.mark.parametrize(("labels", "curve"), [(("a", "b", "c"), "Share that is right"), ((), "Share of the rows")])
+def test_models_of_every_task_are_compared(tmp_path, labels, curve):
+    task, (truth, predictions) = task_of(labels), drawn(labels)
+    evidence = Evidence(task, truth, predictions, stored=True, holdout=200)
+    (tests,) = _tests(evidence)
+    reference = Named(name="v1", commit="1" * 40)
+    candidate = Candidate(Named(name="v2", commit="2" * 40), tests, {"params": {}})
+
+    result = Comparison(reference, [candidate], evidence, {"v1": "files"})
+    write_page(tmp_path / "page.html", result)
+
+    assert candidate.overall == "better"
+    assert {test.metric.name for test in tests if test.verdict == "better"} == {metric.name for metric in task.metrics}
+    assert curve in (tmp_path / "page.html").read_text()
+
+
+@pytest.mark.parametrize(
+    ("labels", "sentence"),
+    [
+        ((0, 1, 2), r"v1 predicts 0, 1, and v2 0, 1, 2: models for different targets cannot be compared"),
+        (("0", "1"), r"v1 predicts 0, 1, and v2 '0', '1': "),
+        ((), r"v1 predicts 0, 1, and v2 values: "),
+    ],
+)
+def test_models_for_different_targets_are_not_compared(labels, sentence):
+    with pytest.raises(UserError, match=sentence):
+        _common(["v1", "v2"], [task_of((0, 1)), task_of(labels)])
+
+
+def test_the_order_of_the_labels_does_not_matter():
+    assert _common(["v1", "v2"], [task_of(("a", "b")), task_of(("b", "a"))]).classes == ("a", "b")

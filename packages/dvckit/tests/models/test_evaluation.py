@@ -67,6 +67,11 @@ def test_labels_are_those_of_the_model(table, params):
     assert BINARY.labels(predictions(model, table)).tolist() == model.predict(table[list(FEATURES.inputs)]).tolist()
 
 
+def test_rows_of_one_class_are_refused():
+    with pytest.raises(UserError, match="the ROC AUC of 4 rows of one class is undefined; lower `folds`"):
+        BINARY.scores(np.ones(4, "int64"), PROBABILITIES)
+
+
 def test_a_tie_is_class_0():
     assert BINARY.labels(np.array([0.5])).tolist() == [0]
 

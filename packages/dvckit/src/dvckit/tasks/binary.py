@@ -7,6 +7,7 @@ import numpy.typing as npt
 import pandas as pd
 from scipy import special
 
+from dvckit.core.errors import UserError
 from dvckit.tasks.base import Labels, Metric, Plot, mean, paired, paired_clustered
 from dvckit.tasks.binary_drawings import DRAWINGS
 from dvckit.tasks.classes import CALIBRATION_BINS, CHANCE, Classes, log_losses
@@ -35,7 +36,11 @@ def _accuracy_interval(truth: Labels, predictions: Floats) -> Interval:
 
 
 def roc_auc(truth: Labels, predictions: Floats) -> float:
-    """Return the area under the ROC curve; NaN if a class has no row."""
+    """Return the area under the ROC curve; UserError if a class has no row."""
+    if truth.min() == truth.max():
+        raise UserError(
+            f"the ROC AUC of {len(truth)} rows of one class is undefined; lower `folds`, or bring more rows"
+        )
     return float(delong(truth, predictions[np.newaxis])[0].item())
 
 

@@ -22,7 +22,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from pandas.api.types import is_numeric_dtype
+from pandas.api.types import is_bool_dtype, is_numeric_dtype
 
 from dvckit.core.errors import UserError
 from dvckit.tasks import task_of
@@ -83,6 +83,8 @@ def _fault(table: pd.DataFrame) -> str:
         return f"it has {has} of `{PREDICTION}` and `{PREFIX}LABEL`; its columns are {', '.join(names)}"
     if len(probabilities) == 1:
         return f"it has {probabilities[0]} alone; it must have a probability for each of at least two labels"
+    if is_bool_dtype(table["truth"]):
+        return "its truth is of type bool; write 0 and 1, or text"
     if duplicates := [name for name in probabilities if names.count(name) > 1]:
         return f"it has {duplicates[0]} twice"
     return ""
@@ -91,9 +93,8 @@ def _fault(table: pd.DataFrame) -> str:
 def _labels(table: pd.DataFrame) -> list[Any]:
     """Return the labels that the columns name, in their order: whole numbers where the truth is numbers, else text."""
     texts = [name.removeprefix(PREFIX) for name in map(str, table) if name.startswith(PREFIX)]
-    if is_numeric_dtype(table["truth"]) and all(re.fullmatch("-?[0-9]+", text) for text in texts):
-        return [int(text) for text in texts]
-    return texts
+    numbers = is_numeric_dtype(table["truth"])
+    return [int(text) if numbers and re.fullmatch("-?[0-9]+", text) else text for text in texts]
 
 
 def _faulty_cells(table: pd.DataFrame, task: Task) -> Iterator[str]:
@@ -112,5 +113,5 @@ def _faulty_cells(table: pd.DataFrame, task: Task) -> Iterator[str]:
         yield "a probability in it is missing or below 0"
     elif not np.allclose(probabilities.sum(axis=1), 1, rtol=0, atol=ROUNDING):
         yield "the probabilities of a row in it do not add up to 1"
-    elif (strange := table["truth"][task.truth(table["truth"]) < 0]).size:
-        yield f"it has a truth of {strange.iloc[0]!r}, and no column {PREFIX}{strange.iloc[0]}"
+    elif strange := table["truth"][task.truth(table["truth"]) < 0].tolist():
+        yield f"it has a truth of {strange[0]!r}, and no column {PREFIX}{strange[0]}"

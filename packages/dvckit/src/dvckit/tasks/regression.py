@@ -12,7 +12,7 @@ from dvckit.tasks.classes import CHANCE
 from dvckit.tasks.clustered import mean_clustered
 from dvckit.tasks.regression_drawings import DRAWINGS
 from dvckit.tasks.significance import bootstrap_paired
-from dvckit.tasks.uncertainty import NORMAL, Floats, Interval, positive_mean_interval
+from dvckit.tasks.uncertainty import LEVEL, Floats, Interval, positive_mean_interval
 
 if TYPE_CHECKING:
     from dvckit.tasks.tells import Tell
@@ -79,10 +79,11 @@ def _mae_interval(truth: Labels, predictions: Floats) -> Interval:
 def _r2_interval(truth: Labels, predictions: Floats) -> Interval:
     """Return the interval by the delta method, on the logarithm of the share that is not explained: it ends below 1."""
     value, errors = r2(truth, predictions), squared(truth, predictions)
-    if not errors.any() or not np.var(truth):
+    rows = len(truth)
+    if rows < 2 or not errors.any() or not np.var(truth):
         return value, value
     influence = errors / errors.mean() - 1 - _off_mean(truth)
-    reach = np.exp(NORMAL * influence.std() / np.sqrt(len(truth)))
+    reach = np.exp(special.stdtrit(rows - 1, 0.5 + LEVEL / 2) * influence.std(ddof=1) / np.sqrt(rows))
     return float(1 - (1 - value) * reach), float(1 - (1 - value) / reach)
 
 
