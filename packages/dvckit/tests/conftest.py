@@ -10,7 +10,7 @@ import pytest
 from pydantic import create_model
 from sklearn import datasets
 
-from dvckit.tables.schema import Record, Schema
+from dvckit.tables.schema import Record, Schema, column
 from dvckit.tasks import task_of
 from dvckit.tasks.base import Task
 from dvckit.testing import Repository
@@ -59,15 +59,16 @@ def data_set():
 
     def data_set(name: str) -> DataSet:
         loaded = getattr(datasets, f"load_{name}")(as_frame=True)
-        columns = loaded.data.rename(columns=lambda column: column.split(" (")[0].replace(" ", "_").replace("/", "_"))
+        columns = loaded.data.rename(columns=lambda name: name.split(" (")[0].replace(" ", "_").replace("/", "_"))
         target, labels = loaded.target.astype("float64"), ()
         if name != "diabetes":
             target, labels = loaded.target, tuple(loaded.target_names.tolist())
             target = target.map(dict(enumerate(labels)))
         kind = Literal[labels] if labels else float
-        fields = {"row": (int, ...), "target": (kind, ...), **dict.fromkeys(columns, (float, ...))}
+        fields = {"row": (int, column("id")), "target": (kind, column("target"))}
+        fields |= {name: (float, column("number")) for name in columns}
         table = pd.concat([pd.Series(np.arange(len(target)) + 1, name="row"), target.rename("target"), columns], axis=1)
-        return DataSet(Schema(create_model(name, __base__=Record, **fields), "row", "target"), task_of(labels), table)
+        return DataSet(Schema(create_model(name, __base__=Record, **fields)), task_of(labels), table)
 
     return data_set
 
