@@ -104,10 +104,7 @@ def _write(root: Path, answers: Answers, examined: Examined, source: str | None,
     answers = Answers(**{**vars(answers), "library": library.name})
     write(root, answers)
     write_bytes(root / PYPROJECT, render_pyproject(answers, library).encode())
-    values = _values(answers, examined)
-    files = render_folder("start", **values) | render_folder("project", **values)
-    package = render_folder("package", **values)
-    for path, content in (files | {f"{answers.package}/{path}": text for path, text in package.items()}).items():
+    for path, content in files(answers, examined).items():
         write_bytes(root / path, content)
     data = root / EXTERNAL / answers.name
     data.mkdir(parents=True)
@@ -120,9 +117,20 @@ def _write(root: Path, answers: Answers, examined: Examined, source: str | None,
     sync(root)
 
 
+def files(answers: Answers, examined: Examined) -> dict[str, bytes]:
+    """Return the files that are the person's own, by path."""
+    values = _values(answers, examined)
+    package = render_folder("package", **values)
+    return {
+        **render_folder("start", **values),
+        **render_folder("project", **values),
+        **{f"{answers.package}/{path}": content for path, content in package.items()},
+    }
+
+
 def _values(answers: Answers, examined: Examined) -> dict[str, Any]:
     """Return what the templates of the person's own files are rendered from."""
-    lines, best = fields.declarations(examined), best_column(examined, table_of(examined))
+    lines, (simple, simple_role) = fields.declarations(examined), best_column(examined, table_of(examined))
     target = examined.of_role("target")[0]
     computed = fields.computed(examined)
     slices = [column.field for column in examined.of_role("category") if len(column.found.values) in SLICED]
@@ -142,10 +150,10 @@ def _values(answers: Answers, examined: Examined) -> dict[str, Any]:
         "group": bool(examined.of_role("group")),
         "time": bool(examined.of_role("time")),
         "texts": bool(examined.of_role("text")),
-        "simple": best.field,
-        "simple_is_category": best.role == "category",
+        "simple": simple,
+        "simple_role": simple_role,
         "leaves": leaves(examined),
-        "slices": [*slices, *([best.field] if best.field not in slices else [])][:SLICES],
+        "slices": [*slices, *([simple] if simple not in slices and simple_role != "text" else [])][:SLICES],
         "share": _share(examined),
         "embedded": _is_embedded(examined),
     }
