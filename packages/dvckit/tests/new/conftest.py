@@ -5,6 +5,7 @@ import pytest
 from sklearn import datasets
 
 from dvckit.new.columns import examine
+from dvckit.new.measure import table_of
 from dvckit.new.new import files
 from dvckit.new.options import Options
 from dvckit.new.shared import Answers
@@ -33,7 +34,7 @@ class Rendered:
         self.root, self.examined = root, examine(csv, options)
         assert self.examined.questions == ()
         self.answers = Answers("mine", "mine", "Mine", self.examined.task, predict=False, library="none")
-        for path, content in files(self.answers, self.examined).items():
+        for path, content in files(self.answers, self.examined, table_of(self.examined)).items():
             (root / path).parent.mkdir(parents=True, exist_ok=True)
             (root / path).write_bytes(content)
         data = root / "data/external/mine"
