@@ -201,7 +201,7 @@ def test_an_id_that_repeats_and_is_a_number_is_no_number_in_silence(examined):
 def test_a_column_that_tells_the_target_is_asked_about(examined, cells):
     question = asked(examined(csv(x=cells)), "x")
 
-    assert "x alone tells y" in question.why
+    assert "it alone tells y" in question.why
     assert [choice.flag for choice in question.choices] == ["--keep x", "--role x=ignore"]
     assert examined(csv(x=cells), keep=("x",)).questions == ()
     assert one(examined(csv(x=cells), roles={"x": "ignore"})).role == "ignore"
@@ -306,7 +306,9 @@ def test_another_encoding_is_told_with_its_offset(examined):
     content = csv(x=some("käse", "brot")).encode("latin-1")
     at = content.index(b"\xe4")
 
-    with pytest.raises(UserError, match=rf"not UTF-8 \(byte 0xe4\).*\(byte {at}\), or name .* --encoding latin-1"):
+    with pytest.raises(
+        UserError, match=rf"0xe4, which is not UTF-8 \(byte {at}\); .*, or name its .* --encoding latin-1"
+    ):
         examined(content)
     assert one(examined(content, encoding="latin-1")).found.values == ("brot", "käse")
 
@@ -361,10 +363,9 @@ def test_missing_markers_hold_in_the_whole_file(examined):
 def test_rows_to_predict_are_examined_as_well(examined):
     found = examined(csv(x=some("1", "2"), z=some("a", "b")), "x,z\n1.5,c\n,\n")
 
-    assert (found.rows, found.predict_rows, found.predict_has_target) == (ROWS, 2, False)
+    assert (found.rows, found.predict_rows) == (ROWS, 2)
     assert (one(found).kind, one(found).found.missing, one(found).found.missing_to_predict) == ("number", 0, 1)
     assert one(found, "z").found.values == ("a", "b", "c")
-    assert examined(csv(x=some("1", "2")), "x,y\n1.5,\n").predict_has_target
 
 
 @pytest.mark.parametrize(
@@ -372,7 +373,8 @@ def test_rows_to_predict_are_examined_as_well(examined):
     [
         ("x,w\n1,2\n", "missing: 'z'; unknown: 'w'"),
         ("z,x\na,1\n", "the order is another"),
-        ("x,z,y\n1,a,yes\n", "y has values; rows to predict have none"),
+        ("x,z,y\n1,a,yes\n", "has the column y, which is to be predicted; save it without that column"),
+        ("x,z,y\n1,a,\n", "has the column y, which is to be predicted; save it without that column"),
         ("x;z\n1;a\n", "the cells are not separated by ','"),
         ("x,z\n1,a\n?!,b\n", r"x: row 2 of new.csv is '\?!'; in the other file all cells are numbers"),
         ("x,z\n1,a,b\n", "row 1 has 3 cells"),

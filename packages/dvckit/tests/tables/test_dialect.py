@@ -62,9 +62,19 @@ def test_a_name_that_is_empty_or_there_twice_is_numbered(decoded):
 @pytest.mark.parametrize(
     ("content", "dialect", "header", "message"),
     {
-        "a byte": ("a;b\n1;2\n3;ö\n".encode("latin-1"), Dialect(";"), AB, r"row 2 is not UTF-8 \(byte 0xf6\).*byte 10"),
-        "a byte of cp1252": (b"a;b\n1;\x81\n", Dialect(";", encoding="cp1252"), AB, r"row 1 is not cp1252 \(byte 0x81"),
-        "no header": (b"1;\xff\n", Dialect(";", header=False), None, "row 1 is not UTF-8"),
+        "a byte": (
+            "a;b\n1;2\n3;ö\n".encode("latin-1"),
+            Dialect(";"),
+            AB,
+            r"row 2 has 0xf6, which is not UTF-8 \(byte 10\)",
+        ),
+        "a byte of cp1252": (
+            b"a;b\n1;\x81\n",
+            Dialect(";", encoding="cp1252"),
+            AB,
+            r"row 1 has 0x81, which is not cp1252",
+        ),
+        "no header": (b"1;\xff\n", Dialect(";", header=False), None, "row 1 has 0xff, which is not UTF-8"),
         "an open quote": (b'a;b\n1;"2\n', Dialect(";"), AB, "row 1 opens a quote that is never closed"),
         "another separator": (b"a,b\n1,2\n", Dialect(";"), AB, "separated by ','; ';' is expected"),
         "another name": (

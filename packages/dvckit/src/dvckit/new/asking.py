@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from textwrap import wrap
 
 import typer
 
@@ -11,6 +12,7 @@ from dvckit.core.grid import terminal
 from dvckit.new.columns import Examined, examine, table
 from dvckit.new.options import Options, Question
 
+WIDTH = 79
 Notes = Callable[[Examined], dict[str, str]]  # what was measured about a question, by what the question is about
 
 
@@ -22,7 +24,7 @@ def ask(path: Path, options: Options, predict: Path | None, notes: Notes) -> Exa
         if not sys.stdin.isatty():
             raise UserError("\n".join([_opening(examined), *(_listed(one, measured) for one in examined.questions)]))
         question = examined.questions[0]
-        print(f"\n{_text(question, measured)}")
+        print("", *_text(question, measured, ""), sep="\n")
         for number, choice in enumerate(question.choices, 1):
             print(f"  {number}  {choice.text}  ({choice.flag})")
         number = 0
@@ -44,11 +46,17 @@ def _opening(examined: Examined) -> str:
     return f"{examined.path} leaves {some} open; run this again with a flag for each:"
 
 
-def _text(question: Question, measured: dict[str, str]) -> str:
-    more = measured.get(question.about)
-    return f"{question.text} {question.why}{f'; {more}' if more else ''}"
+def _text(question: Question, measured: dict[str, str], indent: str) -> list[str]:
+    """Return the lines of a question: what is asked, why, and what was measured about it."""
+    paragraphs = [question.text, f"({question.why})", measured.get(question.about, "")]
+    return [
+        line
+        for text in paragraphs
+        for line in wrap(text, WIDTH, initial_indent=indent, subsequent_indent=indent, break_on_hyphens=False)
+    ]
 
 
 def _listed(question: Question, measured: dict[str, str]) -> str:
-    choices = [f"    {choice.flag}   {choice.text}" for choice in question.choices]
-    return "\n".join([f"  {_text(question, measured)}", *choices])
+    wide = max(len(choice.flag) for choice in question.choices)
+    choices = [f"    {choice.flag:<{wide}}  {choice.text}" for choice in question.choices]
+    return "\n".join(["", *_text(question, measured, "  "), *choices])

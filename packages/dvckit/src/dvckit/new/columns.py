@@ -61,7 +61,6 @@ class Examined:
     labels: tuple[str | int, ...] = ()  # of classes; of two, the second is the positive one
     predict: Path | None = None
     predict_rows: int = 0
-    predict_has_target: bool = False  # as an empty column
 
     @property
     def groups(self) -> list[str]:
@@ -112,7 +111,6 @@ def _examined(path: Path, options: Options, predict: Path | None) -> Examined:
         task=target.task,
         labels=target.labels,
         predict_rows=len(cells.codes) - cells.rows,
-        predict_has_target=source.predict_has_target,
     )
 
 

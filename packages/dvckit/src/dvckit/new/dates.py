@@ -44,9 +44,9 @@ class Dates(NamedTuple):
 def read_dates(cells: Cells, order: str = "") -> Dates:
     """Find the format of dates; `order` is "%d" or "%m" where a person said what is first."""
     texts = cells.texts
-    likely = matches(texts, ANY_DAY)
-    if likely.mean() < 0.5:
+    if not looks_like_dates(cells):
         return Dates()
+    likely = matches(texts, ANY_DAY)
     pattern, formats = _shape(cells.text(_first(likely)))
     if not pattern:
         return Dates(why=f"{cells.where(_first(likely))}, in no known form of a date")
@@ -55,6 +55,11 @@ def read_dates(cells: Cells, order: str = "") -> Dates:
         return Dates(why=f"no one form fits all dates: {cells.where(_first(likely))}, {cells.where(_first(other))}")
     formats = tuple(form for form in formats if len(formats) == 1 or form.startswith(order))
     return _parsed(cells, formats)
+
+
+def looks_like_dates(cells: Cells) -> bool:
+    """Return whether half of the texts begin as dates do."""
+    return bool(matches(cells.texts, ANY_DAY).mean() >= 0.5)
 
 
 def _parsed(cells: Cells, formats: tuple[str, ...]) -> Dates:

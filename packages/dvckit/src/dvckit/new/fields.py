@@ -10,11 +10,12 @@ from dvckit.tables.schema import PLAIN, Dialect
 TYPES = {"whole number": "int", "number": "float", "text": "str", "date": "datetime"}
 WIDTH = 120
 FEW_VALUES = 25  # of a category whose values the schema lists
+# The parts of dates: their name, that of the attribute of pandas, and their limits.
 PARTS = {
-    "year": ("ge=1", "le=9999"),
-    "month": ("ge=1", "le=12"),
-    "weekday": ("ge=0", "le=6"),
-    "hour": ("ge=0", "le=23"),
+    "year": ("year", "ge=1, le=9999"),
+    "month": ("month", "ge=1, le=12"),
+    "weekday": ("day_of_week", "ge=0, le=6"),
+    "hour": ("hour", "ge=0, le=23"),
 }
 
 
@@ -97,7 +98,7 @@ def _found(column: Column) -> str:
     parts = []
     if column.kind in ("whole number", "number") and found.minimum is not None and column.role in ("number", "target"):
         parts.append(f"{found.minimum:.10g} to {found.maximum:.10g}")
-    if column.kind == "text" and found.longest:
+    if column.kind == "text" and found.longest and not _values(column):
         parts.append(f"up to {found.longest} characters")
     if found.missing:
         parts.append(f"{found.missing} missing")
@@ -121,9 +122,9 @@ def computed(examined: Examined) -> list[Feature]:
         for part in ["year", "month", "weekday", *(["hour"] if "%H" in column.format else [])]:
             name = next(one for one in (f"{column.field}_{part}", f"{column.field}_{part}_") if one not in names)
             kind = "float | None" if missing else "int"
-            limit = ", ".join(PARTS[part])
+            attribute, limit = PARTS[part]
             declared = f'{name}: {kind} = column("number", "{part.capitalize()} of {column.field}", {limit})'
-            features.append(Feature(name, declared, f"clean[Clean.{column.field}].dt.{part}"))
+            features.append(Feature(name, declared, f"clean[Clean.{column.field}].dt.{attribute}"))
     return features + [
         Feature(column.field, "", f'clean[Clean.{column.field}].fillna("")')
         for column in examined.of_role("text")

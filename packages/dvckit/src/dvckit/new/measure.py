@@ -1,4 +1,4 @@
-"""What is measured on the data before a project is made of them: what a random split would flatter, and the best column."""
+"""What is measured on the data before a project is made of them: the splits, what a random one would flatter, the best column."""
 
 import tempfile
 from pathlib import Path
@@ -15,14 +15,17 @@ from sklearn.preprocessing import OneHotEncoder
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
 from dvckit.core.errors import UserError
+from dvckit.models.divisions import divisions
 from dvckit.models.folds import Recipe
 from dvckit.models.inflation import Inflation, inflation
+from dvckit.models.roles import Roles
+from dvckit.models.split import split
 from dvckit.new.columns import Column, Examined
 from dvckit.tables.dialect import plain
 from dvckit.tables.schema import Record, Schema, column
 from dvckit.tasks import task_of
 
-FOLDS, SEED = 5, 1
+FOLDS, SEED, TEST_SIZE = 5, 1, 0.2  # as in a new project's params.yaml
 MOST = 20_000  # rows that are measured; of more, an even choice
 TREES = 50
 
@@ -36,7 +39,10 @@ def table_of(examined: Examined) -> pd.DataFrame:
         dtypes: dict[str, Any] = {one.field: "float64" if _numeric(one) else "str" for one in examined.columns}
         table = pd.read_csv(target, dtype=dtypes, keep_default_na=False, na_values=[""])
     goal = examined.of_role("target")[0].field
-    table = table[table[goal].notna()].reset_index(drop=True)
+    return table[table[goal].notna()].reset_index(drop=True)
+
+
+def _thinned(table: pd.DataFrame) -> pd.DataFrame:
     return table.iloc[:: max(1, len(table) // MOST)].reset_index(drop=True)
 
 
@@ -44,34 +50,50 @@ def _numeric(one: Column) -> bool:
     return one.kind in ("whole number", "number")
 
 
+def check_splits(examined: Examined, table: pd.DataFrame) -> None:
+    """UserError where the roles group and time leave a part of the project's splits without a class, or with few rows."""
+    kept = [one for one in examined.columns if one.role in ("target", "group", "time")]
+    fields: dict[str, Any] = {one.field: (Any, column(one.role)) for one in kept}  # type: ignore[arg-type]
+    schema, task = Schema(create_model("Row", __base__=Record, **fields)), task_of(_labels(examined))
+    dates = {one.field: pd.to_datetime(table[one.field], format=one.format) for one in kept if one.format}
+    train, _ = split(table.assign(**dates), schema, task, test_size=TEST_SIZE, seed=SEED)
+    divisions(task, train[schema.target], Roles.of(train, schema), folds=FOLDS, repeats=1, seed=SEED)
+
+
 def inflated(examined: Examined, table: pd.DataFrame, field: str) -> Inflation | None:
     """Return how much better random folds look than folds that keep the values of a column together; None if unknown."""
     inputs = [one for one in examined.columns if one.role in ("number", "category") or one.field == field]
     forest = RandomForestRegressor if examined.task == "regression" else RandomForestClassifier
     model = forest(TREES, random_state=SEED)
-    rows = table[table[field].notna()].reset_index(drop=True)
+    rows = _thinned(table[table[field].notna()])
     try:
         return inflation(_recipe(examined, inputs, model), rows, field, folds=FOLDS, seed=SEED)
     except UserError:  # too few rows of a class or values
         return None
 
 
-def best_column(examined: Examined, table: pd.DataFrame) -> Column:
-    """Return the input that predicts the target best by itself, in a small tree; UserError where there is no input."""
+def best_column(examined: Examined, table: pd.DataFrame) -> tuple[str, str]:
+    """Return the feature that predicts the target best by itself, in a small tree, and its role.
+
+    Without numbers and categories it is the year of the first date, or the first text. UserError where there is no input.
+    """
     inputs = [one for one in examined.columns if one.role in ("number", "category")]
     if not inputs:
-        raise UserError(
-            f"{examined.path} has no column of numbers or categories to learn from; give one a role with --role"
-        )
+        years = [(f"{one.field}_year", "number") for one in examined.of_role("date")]
+        others = years + [(one.field, "text") for one in examined.of_role("text")]
+        if not others:
+            raise UserError(f"{examined.path} has no column to learn from; give one another role with --role")
+        return others[0]
     tree = DecisionTreeRegressor if examined.task == "regression" else DecisionTreeClassifier
     model = tree(max_leaf_nodes=leaves(examined), random_state=0)
-    metric = task_of(_labels(examined)).metrics[0]
+    metric, rows = task_of(_labels(examined)).metrics[0], _thinned(table)
 
     def score(one: Column) -> float:
         recipe = _recipe(examined, [one], model)
-        return float(metric.sign * recipe.folds(table, folds=3, seed=SEED).scores[metric.name].mean())
+        return float(metric.sign * recipe.folds(rows, folds=3, seed=SEED).scores[metric.name].mean())
 
-    return max(inputs, key=score)
+    best = max(inputs, key=score)
+    return best.field, best.role
 
 
 def leaves(examined: Examined) -> int:

@@ -32,7 +32,7 @@ RESERVED = {
     "row_number",
     "prediction",
 }
-RESERVED |= {"Literal", "Record", "Schema", "FeatureSchema", "Rules", "Dialect"}
+RESERVED |= {"Literal", "ONE_LINE", "Record", "Schema", "FeatureSchema", "Rules", "Dialect"}
 UNIT = re.compile(r"^(.*\w.*?)[\s_]*[(\[]([^()\[\]]{1,12})[)\]]$", re.DOTALL)
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 from packaging.utils import canonicalize_name
 
 from dvckit.core.errors import UserError
@@ -17,7 +18,7 @@ from dvckit.new.asking import ask
 from dvckit.new.columns import Column, Examined
 from dvckit.new.folder import check_identity, project_folder
 from dvckit.new.library import add_library
-from dvckit.new.measure import best_column, inflated, leaves, table_of
+from dvckit.new.measure import best_column, check_splits, inflated, leaves, table_of
 from dvckit.new.options import Options
 from dvckit.new.project_name import check_name, package_of
 from dvckit.new.pyproject import render_pyproject
@@ -55,36 +56,44 @@ def new(
         raise UserError(f"{folder} exists; name a folder that does not")
     check_identity(folder.parent)
     examined = ask(csv, options, predict, _measured)
-    for line in _groups(examined):
+    table = table_of(examined)
+    if examined.of_role("group") or examined.of_role("time"):
+        check_splits(examined, table)
+    for line in _groups(examined, table):
         say(line)
     package = package_of(name)
     answers = Answers(canonicalize_name(name), package, name, examined.task, examined.predict is not None, "none")  # type: ignore[arg-type]
+    own = files(answers, examined, table)
     with project_folder(folder) as root:
-        _write(root, answers, examined, library, say)
+        say(f"writing {root}")
+        _write(root, answers, own, library)
+        _copy_data(root / EXTERNAL / answers.name, examined)
+        say("choosing and installing packages: uv lock, uv sync")
+        lock(root)
+        sync(root)
         _run(root, examined, say)
 
 
 def _measured(examined: Examined) -> dict[str, str]:
     """Return what was measured about the questions of a file: how much its random splits flatter."""
-    if not examined.columns or not examined.groups:
+    asked = {question.about for question in examined.questions} & set(examined.groups)
+    if not asked:
         return {}
-    asked = [column for column in examined.columns if column.name in examined.groups and column.role != "group"]
-    table = table_of(examined) if asked else None
-    return {
-        column.name: text for column in asked if table is not None and (text := _inflation(examined, table, column))
-    }
+    table = table_of(examined)
+    columns = [column for column in examined.columns if column.name in asked]
+    return {column.name: text for column in columns if (text := _inflation(examined, table, column))}
 
 
-def _groups(examined: Examined) -> list[str]:
+def _groups(examined: Examined, table: pd.DataFrame) -> list[str]:
     """Return a line about the column of the role group: what a random split would have shown."""
     groups = examined.of_role("group")
     if not groups:
         return []
-    text = _inflation(examined, table_of(examined), groups[0])
+    text = _inflation(examined, table, groups[0])
     return [f"{groups[0].name}: {text}"] if text else []
 
 
-def _inflation(examined: Examined, table: Any, column: Column) -> str:
+def _inflation(examined: Examined, table: pd.DataFrame, column: Column) -> str:
     measured = inflated(examined, table, column.field)
     if measured is None:
         return ""
@@ -92,37 +101,43 @@ def _inflation(examined: Examined, table: Any, column: Column) -> str:
     by = f"{abs(measured.difference.value):.3f} ({low:.3f} to {high:.3f})"
     verdict = f"it flatters by {by}" if measured.found else "they do not differ by more than noise"
     return (
-        f"a random split gives {measured.metric.title} {measured.random:.3f}, one that keeps its values together "
+        f"measured: a random split gives {measured.metric.title} {measured.random:.3f}, one that keeps its values together "
         f"{measured.kept:.3f}: {verdict}"
     )
 
 
-def _write(root: Path, answers: Answers, examined: Examined, source: str | None, say: Say) -> None:
-    """Write the files, and install what they need."""
-    say(f"writing {root}")
+def _write(root: Path, answers: Answers, own: Mapping[str, bytes], source: str | None) -> None:
+    """Write the library and all files but the data."""
     library = add_library(root, source)
     answers = Answers(**{**vars(answers), "library": library.name})
     write(root, answers)
     write_bytes(root / PYPROJECT, render_pyproject(answers, library).encode())
-    values = _values(answers, examined)
-    files = render_folder("start", **values) | render_folder("project", **values)
-    package = render_folder("package", **values)
-    for path, content in (files | {f"{answers.package}/{path}": text for path, text in package.items()}).items():
+    for path, content in own.items():
         write_bytes(root / path, content)
-    data = root / EXTERNAL / answers.name
-    data.mkdir(parents=True)
-    shutil.copyfile(examined.path, data / f"{TRAIN}.csv")
-    if examined.predict:
-        shutil.copyfile(examined.predict, data / f"{TEST}.csv")
     git(root, "init", "--quiet", "--initial-branch", "main")
-    say("choosing and installing packages: uv lock, uv sync")
-    lock(root)
-    sync(root)
 
 
-def _values(answers: Answers, examined: Examined) -> dict[str, Any]:
+def files(answers: Answers, examined: Examined, table: pd.DataFrame) -> dict[str, bytes]:
+    """Return the files that are the person's own, by path; `table` has the rows of the file."""
+    values = _values(answers, examined, *best_column(examined, table))
+    package = render_folder("package", **values)
+    return {
+        **render_folder("start", **values),
+        **render_folder("project", **values),
+        **{f"{answers.package}/{path}": content for path, content in package.items()},
+    }
+
+
+def _copy_data(folder: Path, examined: Examined) -> None:
+    folder.mkdir(parents=True)
+    shutil.copyfile(examined.path, folder / f"{TRAIN}.csv")
+    if examined.predict:
+        shutil.copyfile(examined.predict, folder / f"{TEST}.csv")
+
+
+def _values(answers: Answers, examined: Examined, simple: str, simple_role: str) -> dict[str, Any]:
     """Return what the templates of the person's own files are rendered from."""
-    lines, best = fields.declarations(examined), best_column(examined, table_of(examined))
+    lines = fields.declarations(examined)
     target = examined.of_role("target")[0]
     computed = fields.computed(examined)
     slices = [column.field for column in examined.of_role("category") if len(column.found.values) in SLICED]
@@ -142,10 +157,10 @@ def _values(answers: Answers, examined: Examined) -> dict[str, Any]:
         "group": bool(examined.of_role("group")),
         "time": bool(examined.of_role("time")),
         "texts": bool(examined.of_role("text")),
-        "simple": best.field,
-        "simple_is_category": best.role == "category",
+        "simple": simple,
+        "simple_role": simple_role,
         "leaves": leaves(examined),
-        "slices": [*slices, *([best.field] if best.field not in slices else [])][:SLICES],
+        "slices": [*slices, *([simple] if simple not in slices and simple_role != "text" else [])][:SLICES],
         "share": _share(examined),
         "embedded": _is_embedded(examined),
     }

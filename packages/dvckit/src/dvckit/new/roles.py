@@ -8,6 +8,7 @@ import numpy as np
 
 from dvckit.core.errors import UserError
 from dvckit.new.cells import Cells, matches
+from dvckit.new.dates import looks_like_dates
 from dvckit.new.grammar import Typed, must_be
 from dvckit.new.names import is_id_like
 from dvckit.new.options import ROLES, Choice, Question, role_choice
@@ -158,6 +159,7 @@ def _entity(pair: Pair) -> str:
         return f"its name is an id's, and there are {each}"
     if (
         kind.kind == "text"
+        and not looks_like_dates(cells)
         and cells.distinct > VALUES
         and PER_ENTITY[0] <= rows <= PER_ENTITY[1]
         and not _has_words(cells)
@@ -215,7 +217,7 @@ def leak_question(pair: Pair, target: str) -> Question:
     return Question(
         name,
         f"Is {name} known before {target} is?",
-        f"{name} alone tells {target} of nearly every row; a column that is known only afterwards makes every score worthless",
+        f"it alone tells {target} in nearly every row; a column that is known only afterwards makes every score worthless",
         (
             Choice("yes: keep it", f"--keep {shlex.quote(name)}", {"keep": (name,)}),
             role_choice(name, "ignore", "no: ignore it"),

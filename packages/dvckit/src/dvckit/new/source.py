@@ -27,7 +27,6 @@ class Source:
     cells: list[Cells] = field(default_factory=list)
     place: int = 0  # of the target
     markers: list[str] = field(default_factory=list)  # what is done with the missing markers of each column, in words
-    predict_has_target: bool = False
 
 
 def load(path: Path, options: Options, predict: Path | None) -> Source:
@@ -46,13 +45,10 @@ def load(path: Path, options: Options, predict: Path | None) -> Source:
     decimal, question = (options.decimal, None) if options.decimal else decide(cells)
     if decimal not in (".", ","):
         raise UserError(f"--decimal must be a point or a comma; it is {shown(decimal)}")
-    if (values := cells[place].codes[cells[place].rows :]).size and values.max() >= 0:
-        raise UserError(f"{predict}: {cells[place].name} has values; rows to predict have none: leave it empty or out")
     dialect = Dialect(form.separator, decimal, form.encoding, form.header, tuple(sorted(missing)))
     if question:
         return Source(dialect, header, (question,))
-    has_target = bool(predict) and all(column is not None for column in other)
-    return Source(dialect, header, (), cells, place, markers, has_target)
+    return Source(dialect, header, (), cells, place, markers)
 
 
 def _which_target(names: list[str]) -> Question:
@@ -73,9 +69,12 @@ def _to_predict(predict: Path, path: Path, form: Form, target: int) -> list[pa.C
         check_header(predict, without, separator, other.encoding)
     if len(other.columns) not in (len(names), len(without)):
         raise UserError(f"{predict} has {len(other.columns)} columns; {path} has {len(without)} without the target")
+    if len(other.columns) == len(names):
+        raise UserError(
+            f"{predict} has the column {names[target]}, which is to be predicted; save it without that column"
+        )
     columns: list[pa.ChunkedArray | None] = list(other.rows)
-    if len(columns) == len(without):
-        columns.insert(target, None)
+    columns.insert(target, None)
     return columns
 
 

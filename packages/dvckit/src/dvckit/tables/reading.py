@@ -125,7 +125,7 @@ def _no_text(decoder: codecs.IncrementalDecoder, block: bytes, encoding: str, *,
         decoder.decode(block if nul < 0 else block[:nul], final=final or nul >= 0)
     except UnicodeDecodeError as error:
         byte = error.object[error.start]
-        return max(error.start - pending, 0), f"is not {encoding} (byte 0x{byte:02x}); save the file as UTF-8"
+        return max(error.start - pending, 0), f"has 0x{byte:02x}, which is not {encoding}; save the file as UTF-8"
     return (len(block), "") if nul < 0 else (nul, "holds a NUL byte; it is damaged, or no text")
 
 
@@ -154,7 +154,9 @@ def _refuse(file: _File, offset: int, fault: str, error: type[UserError] = UserE
     last = min(offset, file.path.stat().st_size - 1)
     with closing(_rows(file.path, "latin-1")) as rows:  # a character a byte
         row = sum(1 for _ in takewhile(lambda end: end <= last, accumulate(map(len, rows)))) + (not file.header)
-    raise error(f"{file.path}: {f'row {row}' if row else 'the header'} {fault} (byte {offset})")
+    what, *cure = fault.split(";", 1)
+    where = f"row {row}" if row else "the header"
+    raise error(";".join([f"{file.path}: {where} {what} (byte {offset})", *cure]))
 
 
 def _rows(path: Path, encoding: str) -> Generator[str]:
