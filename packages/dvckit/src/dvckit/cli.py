@@ -208,56 +208,67 @@ def doctor(
 
 @app.command()
 def new(  # noqa: PLR0917
-    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="The new project; must not exist.")],
-    csv: Annotated[Path, typer.Argument(metavar="CSV", help="Rows to learn from.")],
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="The new project; must not exist yet.")],
+    csv: Annotated[Path, typer.Argument(metavar="CSV", help="A file with the rows to learn from.")],
     target: Annotated[str | None, typer.Option(help="The column to predict, by name or position from 1.")] = None,
     predict: Annotated[Path | None, typer.Option(help="A CSV file of rows to predict.")] = None,
     name: Annotated[str | None, typer.Option(help="Name of the project; by default that of the folder.")] = None,
     task: Annotated[
-        Literal["binary", "multiclass", "regression"] | None, typer.Option(help="By default, the target decides.")
+        Literal["binary", "multiclass", "regression"] | None,
+        typer.Option(help="Kind of answer; by default, the target decides."),
     ] = None,
     role: Annotated[
-        list[str] | None, typer.Option(metavar="COLUMN=ROLE", help="Role of a column; may be given several times.")
+        list[str] | None,
+        typer.Option(
+            metavar="COLUMN=ROLE", help="Role: id, number, category, text, date, group, time, ignore; repeatable."
+        ),
     ] = None,
     key: Annotated[str | None, typer.Option("--id", metavar="COLUMN", help="The column that identifies a row.")] = None,
     group: Annotated[
-        str | None, typer.Option(metavar="COLUMN", help="Rows with one value stay on one side of every split.")
+        str | None,
+        typer.Option(metavar="COLUMN", help="The column whose rows of one value stay together in every split."),
     ] = None,
     time: Annotated[
-        str | None, typer.Option(metavar="COLUMN", help="Splits are by time: the latest rows are held out.")
+        str | None,
+        typer.Option(metavar="COLUMN", help="The column by which splits are ordered: the latest rows are held out."),
     ] = None,
-    separator: Annotated[str | None, typer.Option(help="Between the cells; by default it is found.")] = None,
-    decimal: Annotated[str | None, typer.Option(help="Decimal sign: a point or a comma.")] = None,
-    encoding: Annotated[str | None, typer.Option(help="Such as latin-1; by default UTF-8.")] = None,
+    separator: Annotated[str | None, typer.Option(help="Sign between the cells; by default, it is found.")] = None,
+    decimal: Annotated[str | None, typer.Option(help="Decimal sign, . or , ; by default, it is found.")] = None,
+    encoding: Annotated[str | None, typer.Option(help="Encoding, such as latin-1; by default UTF-8.")] = None,
     header: Annotated[
-        bool | None, typer.Option("--header/--no-header", help="Whether the first line has names.")
+        bool | None, typer.Option("--header/--no-header", help="Whether the first line has the names.")
     ] = None,
     missing: Annotated[
-        list[str] | None, typer.Option(metavar="TEXT", help="A text that stands for a missing value; several times.")
+        list[str] | None, typer.Option(metavar="TEXT", help="Text that stands for a missing value; repeatable.")
     ] = None,
     day_first: Annotated[
-        list[str] | None, typer.Option(metavar="COLUMN", help="Dates with the day before the month.")
+        list[str] | None, typer.Option(metavar="COLUMN", help="A column of dates with the day before the month.")
     ] = None,
     month_first: Annotated[
-        list[str] | None, typer.Option(metavar="COLUMN", help="Dates with the month before the day.")
+        list[str] | None, typer.Option(metavar="COLUMN", help="A column of dates with the month before the day.")
     ] = None,
-    positive: Annotated[str | None, typer.Option(metavar="LABEL", help="Of two classes, the one to find.")] = None,
+    positive: Annotated[str | None, typer.Option(metavar="LABEL", help="Of two classes, the positive one.")] = None,
     keep: Annotated[
-        list[str] | None, typer.Option(metavar="COLUMN", help="Learn from a column that tells the target by itself.")
+        list[str] | None,
+        typer.Option(metavar="COLUMN", help="A column to learn from although it alone tells the target."),
     ] = None,
     library: Annotated[
         str | None,
-        typer.Option(metavar="SOURCE", help="dvckit for the project: a wheel, a version, git+https://…@REV."),
+        typer.Option(metavar="SOURCE", help="Where the project gets dvckit: a wheel, a version, git+https://…@REV."),
     ] = None,
     *,
     reject_unlabelled: Annotated[
-        bool, typer.Option("--reject-unlabelled", help="Set rows without a target aside.")
+        bool, typer.Option("--reject-unlabelled", help="Set rows without a target aside, in rejected.csv.")
     ] = False,
 ) -> None:
     """Make a project from a CSV file: data under DVC, checks, features, models, tests, first results, a report.
 
-    Shows what each column is and why, and asks where the file does not say; without a terminal it names the flags.
-    """
+    Shows what each column is and why, and asks what the file does not say; without a terminal, lists the questions.
+
+    \b
+    dvckit new iris iris.csv --target species
+    dvckit new visits visits.csv --target outcome --group patient
+    """  # noqa: D301 - it keeps the lines of the example
     from dvckit.new.new import new as make
     from dvckit.new.options import Options, roles_of
 

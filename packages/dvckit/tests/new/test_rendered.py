@@ -1,10 +1,12 @@
 """The code of a new project runs on its data, every stage and every pipeline, and without a warning of its own."""
 
 import csv
+import json
 import random
 import subprocess
 import sys
 
+import pandas as pd
 import pytest
 
 from dvckit.core.errors import UserError
@@ -12,6 +14,7 @@ from dvckit.new import new as module
 from dvckit.new.library import Library
 from dvckit.new.new import new
 from dvckit.new.options import Options
+from dvckit.testing import replaced
 
 ROWS = 120
 
@@ -154,3 +157,27 @@ def test_what_a_random_split_flatters_is_told_with_the_question(written):
         written(columns)
 
     assert "measured: a random split gives accuracy" in " ".join(str(refused.value).split())
+
+
+def test_a_feature_is_two_lines_in_one_file(written):
+    root = written({"a": numbers(), "b": numbers(), "y": some("no", "yes")})
+    features = root / "my_table/features.py"
+    declared = ('from them."""\n', 'from them."""\n\n    area: float = column("number", "a times b")\n')
+    computed = ("        **{\n", "        **{\n            Features.area: clean[Clean.a] * clean[Clean.b],\n")
+
+    features.write_text(replaced(features, declared, computed))
+
+    runs(root)
+    assert "area" in json.loads((root / "data/models/model.json").read_text())["input"]
+
+
+def test_a_role_is_changed_in_the_schema_alone(written):
+    shops = [f"S{n // 6}" for n in range(ROWS)]
+    root = written({"a": numbers(), "shop": shops, "y": some("no", "yes")}, roles={"shop": "category"})
+    schema = root / "my_table/schema.py"
+
+    schema.write_text(replaced(schema, ('column("category")', 'column("group")')))
+
+    runs(root)
+    train, holdout = (pd.read_parquet(root / f"data/processed/{name}.parquet") for name in ("train", "holdout"))
+    assert set(train["shop"]) & set(holdout["shop"]) == set()
