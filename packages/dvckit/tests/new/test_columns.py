@@ -389,6 +389,13 @@ def test_other_rows_to_predict_are_refused(examined, predict, message):
 NUMBERS = csv(x=some("1.5", "2"), z=some("a", "b", ""))
 # What is wrong with a file or an answer, and the sentence.
 REFUSED = {
+    "few labels": (csv(t=["a", "b", "", "", ""] * (ROWS // 5)), {"target": "t"}, "36 of 60 rows have no t"),
+    "too large": (
+        csv(x=some("1e300", "2")),
+        {},
+        "x: row .* is '1e300'; models take numbers up to 1e.38: divide it, or",
+    ),
+    "a target too large": (csv(t=some("-1e300", "2", "3.5")), {"target": "t"}, "t: row .* is '-1e300'; models take"),
     "no such target": (NUMBERS, {"target": "yy"}, "--target: there is no column 'yy'; did you mean 'y'"),
     "no such position": (NUMBERS, {"target": "9"}, "--target: there is no column '9'; there are 'x', 'z', 'y'"),
     "one value": (csv(t=["a"] * ROWS), {"target": "t"}, "'a' in every row; there is nothing to learn"),
