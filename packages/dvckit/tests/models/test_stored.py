@@ -278,3 +278,18 @@ def test_a_model_of_another_signature_is_refused(table, params, store, change):
 def test_a_missing_model_is_refused(tmp_path):
     with pytest.raises(UserError, match=r"there is no .*model\.skops; run `dvc repro`"):
         load(tmp_path / "model.skops", tmp_path / "model.json", FEATURES, TRUSTED)
+
+
+def test_the_vectorizer_of_a_text_gives_the_same_bytes_in_every_process():
+    """It notes where its stop words are in memory."""
+    code = (
+        "import hashlib, pandas as pd; from sklearn.compose import ColumnTransformer; from sklearn.pipeline import Pipeline; "
+        "from sklearn.feature_extraction.text import HashingVectorizer; from dvckit.models.stored import dump; "
+        "columns = ColumnTransformer([('text', HashingVectorizer(n_features=8), 'text')]); "
+        "model = Pipeline([('columns', columns)]).fit(pd.DataFrame({'text': ['a b', 'c']})); "
+        "print(hashlib.sha256(dump(model)).hexdigest())"
+    )
+    commands = [[sys.executable, "-c", code]] * 3
+    hashes = {subprocess.run(one, capture_output=True, text=True, check=True).stdout for one in commands}
+
+    assert len(hashes) == 1

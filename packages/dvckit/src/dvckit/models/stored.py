@@ -1,6 +1,7 @@
 """The stored model: canonical skops bytes, checked against their sha256 before anything in them is read.
 
-skops numbers objects and members by memory address and stores the time, so no two dumps are alike. Here objects are
+skops numbers objects and members by memory address and stores the time, so no two dumps are alike. A text vectorizer notes
+an address, too. Here objects are
 numbered by first appearance, members are named and ordered by these numbers, the bytes between the fields of a tree's
 nodes are zeroed (they are uninitialised memory), and the time is fixed. Members are compressed with the zlib inside
 pyarrow, which `uv.lock` fixes: Python uses that of the machine, and other versions give other bytes.
@@ -34,6 +35,7 @@ TRUSTED = (
     "sklearn.tree._tree.Tree",
     "sklearn.utils._bunch.Bunch",
 )
+ADDRESS = "_stop_words_id"  # where scikit-learn's text vectorizers note an address in memory, to save a check
 LIBRARIES = ("numpy", "pandas", "pyarrow", "scikit-learn", "skops")
 SCHEMA = "schema.json"
 GZIP_HEAD, GZIP_TAIL = 10, 8  # bytes around the compressed data (RFC 1952)
@@ -60,6 +62,8 @@ def _renumber(node: Any, ids: dict[int, int], members: dict[str, str]) -> dict[s
         if node.get("__loader__") and isinstance(node.get("file"), str):
             suffix = Path(node["file"]).suffix
             node["file"] = members.setdefault(node["file"], f"{len(members)}{suffix}")
+        if ADDRESS in node:
+            node[ADDRESS]["content"] = "0"
     for child in node.values() if isinstance(node, dict) else node if isinstance(node, list | tuple) else ():
         _renumber(child, ids, members)
     return members

@@ -72,13 +72,18 @@ def inflated(examined: Examined, table: pd.DataFrame, field: str) -> Inflation |
         return None
 
 
-def best_column(examined: Examined, table: pd.DataFrame) -> Column:
-    """Return the input that predicts the target best by itself, in a small tree; UserError where there is no input."""
+def best_column(examined: Examined, table: pd.DataFrame) -> tuple[str, str]:
+    """Return the feature that predicts the target best by itself, in a small tree, and its role.
+
+    Without numbers and categories it is the year of the first date, or the first text. UserError where there is no input.
+    """
     inputs = [one for one in examined.columns if one.role in ("number", "category")]
     if not inputs:
-        raise UserError(
-            f"{examined.path} has no column of numbers or categories to learn from; give one a role with --role"
-        )
+        years = [(f"{one.field}_year", "number") for one in examined.of_role("date")]
+        others = years + [(one.field, "text") for one in examined.of_role("text")]
+        if not others:
+            raise UserError(f"{examined.path} has no column to learn from; give one another role with --role")
+        return others[0]
     tree = DecisionTreeRegressor if examined.task == "regression" else DecisionTreeClassifier
     model = tree(max_leaf_nodes=leaves(examined), random_state=0)
     metric, rows = task_of(_labels(examined)).metrics[0], _thinned(table)
@@ -87,7 +92,8 @@ def best_column(examined: Examined, table: pd.DataFrame) -> Column:
         recipe = _recipe(examined, [one], model)
         return float(metric.sign * recipe.folds(rows, folds=3, seed=SEED).scores[metric.name].mean())
 
-    return max(inputs, key=score)
+    best = max(inputs, key=score)
+    return best.field, best.role
 
 
 def leaves(examined: Examined) -> int:

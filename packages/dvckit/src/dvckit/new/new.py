@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 from packaging.utils import canonicalize_name
 
 from dvckit.core.errors import UserError
@@ -62,10 +63,10 @@ def new(
         say(line)
     package = package_of(name)
     answers = Answers(canonicalize_name(name), package, name, examined.task, examined.predict is not None, "none")  # type: ignore[arg-type]
-    values = _values(answers, examined, best_column(examined, table))
+    own = files(answers, examined, table)
     with project_folder(folder) as root:
         say(f"writing {root}")
-        _write(root, answers, values, library)
+        _write(root, answers, own, library)
         _copy_data(root / EXTERNAL / answers.name, examined)
         say("choosing and installing packages: uv lock, uv sync")
         lock(root)
@@ -83,7 +84,7 @@ def _measured(examined: Examined) -> dict[str, str]:
     return {column.name: text for column in columns if (text := _inflation(examined, table, column))}
 
 
-def _groups(examined: Examined, table: Any) -> list[str]:
+def _groups(examined: Examined, table: pd.DataFrame) -> list[str]:
     """Return a line about the column of the role group: what a random split would have shown."""
     groups = examined.of_role("group")
     if not groups:
@@ -92,7 +93,7 @@ def _groups(examined: Examined, table: Any) -> list[str]:
     return [f"{groups[0].name}: {text}"] if text else []
 
 
-def _inflation(examined: Examined, table: Any, column: Column) -> str:
+def _inflation(examined: Examined, table: pd.DataFrame, column: Column) -> str:
     measured = inflated(examined, table, column.field)
     if measured is None:
         return ""
@@ -105,17 +106,26 @@ def _inflation(examined: Examined, table: Any, column: Column) -> str:
     )
 
 
-def _write(root: Path, answers: Answers, values: Mapping[str, Any], source: str | None) -> None:
+def _write(root: Path, answers: Answers, own: Mapping[str, bytes], source: str | None) -> None:
     """Write the library and all files but the data."""
     library = add_library(root, source)
     answers = Answers(**{**vars(answers), "library": library.name})
     write(root, answers)
     write_bytes(root / PYPROJECT, render_pyproject(answers, library).encode())
-    files = render_folder("start", **values) | render_folder("project", **values)
-    package = render_folder("package", **values)
-    for path, content in (files | {f"{answers.package}/{path}": text for path, text in package.items()}).items():
+    for path, content in own.items():
         write_bytes(root / path, content)
     git(root, "init", "--quiet", "--initial-branch", "main")
+
+
+def files(answers: Answers, examined: Examined, table: pd.DataFrame) -> dict[str, bytes]:
+    """Return the files that are the person's own, by path; `table` has the rows of the file."""
+    values = _values(answers, examined, *best_column(examined, table))
+    package = render_folder("package", **values)
+    return {
+        **render_folder("start", **values),
+        **render_folder("project", **values),
+        **{f"{answers.package}/{path}": content for path, content in package.items()},
+    }
 
 
 def _copy_data(folder: Path, examined: Examined) -> None:
@@ -125,7 +135,7 @@ def _copy_data(folder: Path, examined: Examined) -> None:
         shutil.copyfile(examined.predict, folder / f"{TEST}.csv")
 
 
-def _values(answers: Answers, examined: Examined, best: Column) -> dict[str, Any]:
+def _values(answers: Answers, examined: Examined, simple: str, simple_role: str) -> dict[str, Any]:
     """Return what the templates of the person's own files are rendered from."""
     lines = fields.declarations(examined)
     target = examined.of_role("target")[0]
@@ -147,10 +157,10 @@ def _values(answers: Answers, examined: Examined, best: Column) -> dict[str, Any
         "group": bool(examined.of_role("group")),
         "time": bool(examined.of_role("time")),
         "texts": bool(examined.of_role("text")),
-        "simple": best.field,
-        "simple_is_category": best.role == "category",
+        "simple": simple,
+        "simple_role": simple_role,
         "leaves": leaves(examined),
-        "slices": [*slices, *([best.field] if best.field not in slices else [])][:SLICES],
+        "slices": [*slices, *([simple] if simple not in slices and simple_role != "text" else [])][:SLICES],
         "share": _share(examined),
         "embedded": _is_embedded(examined),
     }
