@@ -386,10 +386,15 @@ def test_other_rows_to_predict_are_refused(examined, predict, message):
         examined(csv(x=some("1", "2"), z=some("a", "b")), predict)
 
 
+def few_labels():
+    """120 rows, of which 39 have a target `t`."""
+    return "x,t\n" + "".join(f"{n},{'ab'[n % 2] if n < 39 else ''}\n" for n in range(2 * ROWS))
+
+
 NUMBERS = csv(x=some("1.5", "2"), z=some("a", "b", ""))
 # What is wrong with a file or an answer, and the sentence.
 REFUSED = {
-    "few labels": (csv(t=["a", "b", "", "", ""] * (ROWS // 5)), {"target": "t"}, "36 of 60 rows have no t"),
+    "few labels": (few_labels(), {"target": "t"}, "81 of 120 rows have no t"),
     "too large": (
         csv(x=some("1e300", "2")),
         {},
