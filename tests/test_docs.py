@@ -8,8 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from dvckit.testing import Repository
+
 ROOT = Path(__file__).parents[1]
+NEW = "docs/docs/new.md"  # its commands make projects, and need no clone
 PAGES = ["README.md", *(str(page.relative_to(ROOT)) for page in sorted((ROOT / "docs/docs").glob("*.md")))]
+PAGES.remove(NEW)
 # run elsewhere: this very suite, and the container in tests/image
 ELSEWHERE = ("make test", "docker ", "mkdir -p out")
 
@@ -23,18 +27,23 @@ def commands(page):
     return [line for line in lines if not line.startswith(ELSEWHERE)]
 
 
+def with_uv(repository):
+    """Let uv find the packages that this environment came from."""
+    cache = os.environ.get("XDG_CACHE_HOME", str(Path.home() / ".cache"))
+    uv = {name: value for name, value in os.environ.items() if name.startswith(("UV_", "SSL_"))}
+    repository.environment |= uv | {"XDG_CACHE_HOME": cache}
+    return repository
+
+
 @pytest.fixture
 def reader(small, tmp_path):
-    """A clone of someone who has downloaded the list; uv finds the packages that this environment came from."""
+    """A clone of someone who has downloaded the list."""
     clone = small.clone(tmp_path / "clone")
     downloads = Path(clone.environment["HOME"]) / "Downloads"
     downloads.mkdir()
     for name in ("train.csv", "test.csv"):
         shutil.copy(small.root / "data/raw" / name, downloads)
-    cache = os.environ.get("XDG_CACHE_HOME", str(Path.home() / ".cache"))
-    uv = {name: value for name, value in os.environ.items() if name.startswith(("UV_", "SSL_"))}
-    clone.environment |= uv | {"XDG_CACHE_HOME": cache}
-    return clone
+    return with_uv(clone)
 
 
 @pytest.mark.faults
@@ -46,6 +55,36 @@ def test_the_commands_of_a_page_run_in_order(reader, page):
 
     assert output.count("\n+ ") + output.startswith("+ ") >= len(commands(page))
     assert "ERROR" not in output
+
+
+@pytest.mark.faults
+def test_the_walk_from_a_csv_file_to_a_project(tmp_path):
+    (tmp_path / "tables").mkdir()
+    newcomer = with_uv(Repository(tmp_path / "tables"))
+    code = "".join(blocks(NEW, "python"))
+    newcomer.ok("python", "-c", code)
+
+    output = newcomer.ok("bash", "-c", "\n".join(["set -eux", *commands(NEW)]), COLUMNS="80")
+
+    assert output.count("\n+ ") + output.startswith("+ ") >= len(commands(NEW))
+    assert "ERROR" not in output
+    assert [line for line in blocks(NEW, "")[0].splitlines() if "/home/you" not in line and line not in output] == []
+    assert newcomer.ok("git", "-C", "iris", "tag").split() == [
+        "data@v1.0.0",
+        "data@v1.0.1",
+        "iris@v1.0.0",
+        "iris@v1.1.0",
+        "iris@v1.1.1",
+        "iris#prod#1",
+    ]
+
+
+def test_the_readme_shows_the_example_of_the_docs():
+    (example,) = blocks("README.md", "console")
+    command, output = example.removeprefix("$ ").split("\n", 1)
+
+    assert command in commands(NEW)
+    assert output in blocks(NEW, "")
 
 
 @pytest.mark.parametrize("page", [page for page in PAGES if blocks(page, "python")])
