@@ -386,9 +386,21 @@ def test_other_rows_to_predict_are_refused(examined, predict, message):
         examined(csv(x=some("1", "2"), z=some("a", "b")), predict)
 
 
+def few_labels():
+    """120 rows, of which 39 have a target `t`."""
+    return "x,t\n" + "".join(f"{n},{'ab'[n % 2] if n < 39 else ''}\n" for n in range(2 * ROWS))
+
+
 NUMBERS = csv(x=some("1.5", "2"), z=some("a", "b", ""))
 # What is wrong with a file or an answer, and the sentence.
 REFUSED = {
+    "few labels": (few_labels(), {"target": "t"}, "81 of 120 rows have no t"),
+    "too large": (
+        csv(x=some("1e300", "2")),
+        {},
+        "x: row .* is '1e300'; models take numbers up to 1e.38: divide it, or",
+    ),
+    "a target too large": (csv(t=some("-1e300", "2", "3.5")), {"target": "t"}, "t: row .* is '-1e300'; models take"),
     "no such target": (NUMBERS, {"target": "yy"}, "--target: there is no column 'yy'; did you mean 'y'"),
     "no such position": (NUMBERS, {"target": "9"}, "--target: there is no column '9'; there are 'x', 'z', 'y'"),
     "one value": (csv(t=["a"] * ROWS), {"target": "t"}, "'a' in every row; there is nothing to learn"),

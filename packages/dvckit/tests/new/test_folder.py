@@ -81,7 +81,7 @@ def test_what_has_its_name_stays(tmp_path):
 def test_its_parent_must_be_a_folder(tmp_path):
     (tmp_path / "file").write_text("mine")
 
-    with pytest.raises(UserError, match="no/such does not exist; create it"):
+    with pytest.raises(UserError, match="no/such is no folder; create it"):
         project_folder(tmp_path / "no/such/new").__enter__()
     with pytest.raises(UserError, match="file/new cannot be created: Not a directory"):
         project_folder(tmp_path / "file/new").__enter__()
@@ -178,3 +178,8 @@ def test_without_an_identity_nothing_begins(tmp_path, monkeypatch):
     repository.ok("git", "config", "--global", "user.name", "Me", HOME=str(tmp_path))
     repository.ok("git", "config", "--global", "user.email", "me@localhost", HOME=str(tmp_path))
     check_identity(tmp_path)
+
+
+def test_a_folder_that_is_not_there_is_no_question_of_who_commits(tmp_path):
+    with pytest.raises(UserError, match="no/such is no folder; create it, or name another"):
+        check_identity(tmp_path / "no/such")

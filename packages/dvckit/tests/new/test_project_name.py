@@ -15,7 +15,7 @@ def test_a_name_that_pypi_and_python_allow_will_do(name):
         ("", "letters a to z", "my-project"),
         ("my project", "letters a to z", "my-project"),
         ("iris-", "letters a to z", "iris"),
-        ("Überraschung", "letters a to z", "uberraschung"),
+        ("Überraschung", "letters a to z", "ueberraschung"),
         ("花", "letters a to z", "my-project"),
         ("iris\n", "letters a to z", "iris"),
         ("2024-sales", "cannot begin with a digit", "project-2024-sales"),

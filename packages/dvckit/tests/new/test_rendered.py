@@ -110,11 +110,14 @@ def test_two_classes_with_texts_and_names_that_mean_something(written):
             "lines": [
                 f"dear all\n{' '.join(some('good', 'bad', 'room')[: 2 + n % 5])}" if n % 7 else "" for n in range(ROWS)
             ],
+            "long": some(*(f"a long value of a category, which is number {n}" for n in range(9))),
             "y": some("no", "yes"),
         }
     )
 
     runs(root)
+    assert '        "a long value of a category, which is number 3",\n' in (root / "my_table/schema.py").read_text()
+    assert "\n    \n" not in (root / "my_table/features.py").read_text()
 
 
 def test_classes_with_groups_in_time(written):

@@ -27,12 +27,17 @@ def ask(path: Path, options: Options, predict: Path | None, notes: Notes) -> Exa
         print("", *_text(question, measured, ""), sep="\n")
         for number, choice in enumerate(question.choices, 1):
             print(f"  {number}  {choice.text}  ({choice.flag})")
-        number = 0
-        while not 1 <= number <= len(question.choices):
-            number = typer.prompt("answer", type=int)
-        options = options.answered(question.choices[number - 1])
+        options = options.answered(question.choices[_answer(len(question.choices)) - 1])
     _show(examined)
     return examined
+
+
+def _answer(most: int) -> int:
+    """Ask until the answer is the number of a choice."""
+    answer = ""
+    while not (answer.isdecimal() and 1 <= int(answer) <= most):
+        answer = typer.prompt(f"answer (1 to {most})" if most > 1 else "answer (1, or Ctrl-C)").strip()
+    return int(answer)
 
 
 def _show(examined: Examined) -> None:

@@ -3,11 +3,13 @@
 Everything is decided by rules over all cells, nothing by a sample.
 """
 
+import shlex
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pyarrow.compute as pc
 
@@ -24,6 +26,7 @@ from dvckit.new.source import Source, load
 from dvckit.new.target import Target, decide, truth
 from dvckit.tables.schema import ONE_LINE, Dialect
 
+LARGEST = 1e38  # trees keep numbers as float32; new rows may have some that are larger, as limits leave room
 INPUTS = ("number", "category", "text")
 NOUNS = {"whole number": "numbers", "number": "numbers", "date": "dates"}
 
@@ -101,6 +104,7 @@ def _examined(path: Path, options: Options, predict: Path | None) -> Examined:
     target = decide(cells, kind, options)
     roles = assign(pairs, source.place, chosen)
     roles[source.place] = Role("target", target.why, target.question)
+    _check_sizes(pairs, roles)
     roles = _asked(pairs, roles, source, target, options)
     return replace(
         empty,
@@ -144,6 +148,18 @@ def _typed(source: Source, options: Options) -> list[Pair]:
             raise UserError(f"{cells.name}: {kind.why}; in the other file all cells are {NOUNS[own.kind]}")
         pairs.append(Pair(cells, kind))
     return pairs
+
+
+def _check_sizes(pairs: list[Pair], roles: list[Role]) -> None:
+    """UserError where a number is larger than models can take."""
+    for (cells, kind), role in zip(pairs, roles, strict=True):
+        if role.role in ("number", "target") and kind.kind == "number" and np.abs(kind.measures).max() > LARGEST:
+            cure = (
+                "divide it" if role.role == "target" else f"divide it, or give --role {shlex.quote(cells.name)}=ignore"
+            )
+            raise UserError(
+                f"{cells.name}: {cells.where(int(np.abs(kind.measures).argmax()))}; models take numbers up to {LARGEST:g}: {cure}"
+            )
 
 
 def _asked(pairs: list[Pair], roles: list[Role], source: Source, target: Target, options: Options) -> list[Role]:
@@ -223,5 +239,5 @@ def _values(column: Column) -> str:
     if isinstance(found.minimum, datetime) and isinstance(found.maximum, datetime):
         return f"{found.minimum:{column.format}} to {found.maximum:{column.format}}"
     if found.minimum is not None:
-        return f"{found.minimum:g} to {found.maximum:g}"
+        return f"{found.minimum:.10g} to {found.maximum:.10g}"
     return f"{found.distinct}, up to {found.longest} characters" if found.longest else ""

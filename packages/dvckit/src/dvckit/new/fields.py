@@ -48,7 +48,9 @@ def _declaration(column: Column) -> str:
     if len(line) <= WIDTH - 4:
         return line
     whole = "\n".join(["column(", *(f"        {argument}," for argument in arguments), "    )"])
-    return f"{column.field}: {_wrapped(annotation)} = {whole if len(call) > WIDTH // 2 else call}{found}"
+    return (
+        f"{column.field}: {_wrapped(annotation, _values(column))} = {whole if len(call) > WIDTH // 2 else call}{found}"
+    )
 
 
 def _annotation(column: Column) -> str:
@@ -58,12 +60,12 @@ def _annotation(column: Column) -> str:
     return f"{kind} | None" if optional else kind
 
 
-def _wrapped(annotation: str) -> str:
+def _wrapped(annotation: str, values: tuple[str | int, ...]) -> str:
     """Return a long list of values with one in a line."""
-    if not annotation.startswith("Literal[") or len(annotation) < WIDTH // 2:
+    if not values or len(annotation) < WIDTH // 2:
         return annotation
-    inside, end = annotation.removeprefix("Literal[").rsplit("]", 1)
-    return f"Literal[\n        {inside},\n    ]{end}"
+    lines = "".join(f"        {quoted(value)},\n" for value in values)
+    return f"Literal[\n{lines}    ]{' | None' * annotation.endswith(' | None')}"
 
 
 def _values(column: Column) -> tuple[str | int, ...]:

@@ -14,7 +14,9 @@ _FULL = {errno.ENOSPC, errno.EDQUOT}
 
 
 def check_identity(folder: Path) -> None:
-    """UserError where git does not know, in `folder`, who makes a commit."""
+    """UserError where git does not know, in `folder`, who makes a commit, and where there is no such folder."""
+    if not folder.is_dir():
+        raise UserError(f"{folder} is no folder; create it, or name another")
     try:
         for kind in ("AUTHOR", "COMMITTER"):
             git(folder, "-c", "user.useConfigOnly=true", "var", f"GIT_{kind}_IDENT")
@@ -52,6 +54,6 @@ def _create(path: Path) -> None:
     except FileExistsError:
         raise UserError(f"{path} exists; name a folder that does not") from None
     except FileNotFoundError:
-        raise UserError(f"{path.parent} does not exist; create it, or name another folder") from None
+        raise UserError(f"{path.parent} is no folder; create it, or name another") from None
     except OSError as error:
         raise UserError(f"{path} cannot be created: {error.strerror}") from None

@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 from pydantic import create_model
-from sklearn.base import BaseEstimator
+from sklearn.base import BaseEstimator, clone
 from sklearn.compose import ColumnTransformer
 from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
 from sklearn.impute import SimpleImputer
@@ -28,6 +28,7 @@ from dvckit.tasks import task_of
 FOLDS, SEED, TEST_SIZE = 5, 1, 0.2  # as in a new project's params.yaml
 MOST = 20_000  # rows that are measured; of more, an even choice
 TREES = 50
+CANDIDATES = 20  # columns that fit best, of which the one that predicts best is chosen
 
 
 def table_of(examined: Examined) -> pd.DataFrame:
@@ -87,12 +88,17 @@ def best_column(examined: Examined, table: pd.DataFrame) -> tuple[str, str]:
     tree = DecisionTreeRegressor if examined.task == "regression" else DecisionTreeClassifier
     model = tree(max_leaf_nodes=leaves(examined), random_state=0)
     metric, rows = task_of(_labels(examined)).metrics[0], _thinned(table)
+    goal = examined.of_role("target")[0].field
+
+    def fit(one: Column) -> float:
+        values = rows[one.field] if _numeric(one) else pd.Series(pd.factorize(rows[one.field])[0], rows.index)
+        return float(clone(model).fit(values.to_frame(), rows[goal]).score(values.to_frame(), rows[goal]))
 
     def score(one: Column) -> float:
         recipe = _recipe(examined, [one], model)
-        return float(metric.sign * recipe.folds(rows, folds=3, seed=SEED).scores[metric.name].mean())
+        return float(metric.sign * recipe.folds(rows[[one.field, goal]], folds=3, seed=SEED).scores[metric.name].mean())
 
-    best = max(inputs, key=score)
+    best = max(sorted(inputs, key=fit, reverse=True)[:CANDIDATES], key=score)
     return best.field, best.role
 
 

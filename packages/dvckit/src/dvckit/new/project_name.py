@@ -12,6 +12,7 @@ from pathlib import Path
 from packaging.utils import canonicalize_name
 
 from dvckit.core.errors import UserError
+from dvckit.new.names import LETTERS
 
 # Folders of every project, and a module that would hide Python's or pytest's.
 _FOLDERS = {"data", "docs", "reports", "test", "tests", "vendor"}
@@ -57,7 +58,7 @@ def _is_installed(package: str) -> bool:
 
 
 def _suggestion(name: str) -> str:
-    plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
+    plain = unicodedata.normalize("NFKD", name.translate(LETTERS)).encode("ascii", "ignore").decode()
     words = re.sub(r"[^a-z0-9]+", "-", plain.lower()).strip("-")
     options = (words, f"{words}-project", f"project-{words}", "my-project")
     return next(option for option in options if not _fault(option))

@@ -57,6 +57,10 @@ def _refuse(cells: Cells, kind: Typed, labelled: int) -> None:
         raise UserError(f"the target {name} is {shown(cells.text(0))} in every row; there is nothing to learn")
     if labelled < ROWS:
         raise UserError(f"there are {labelled} rows with a {name}; a model and an honest score need at least {ROWS}")
+    if cells.missing > cells.rows / 2:
+        raise UserError(
+            f"{cells.missing} of {cells.rows} rows have no {name}, more than half; leave them out of the file, and predict them later"
+        )
     if cells.distinct == labelled and (kind.kind in ("text", "date") or is_counter(cells)):
         what = {"text": "texts", "date": "dates"}.get(kind.kind, "row numbers")
         raise UserError(f"the target {name} has {what} that differ in every row; nothing can be learned of that")
