@@ -91,7 +91,7 @@ def test_a_key_is_unique():
 
 
 def test_a_missing_column_is_named():
-    with pytest.raises(AttributeError, match="no column 'age'"):
+    with pytest.raises(AttributeError, match="names the column age, which the table does not have"):
         _ = Clean.age
 
 

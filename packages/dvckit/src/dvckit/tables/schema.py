@@ -88,15 +88,22 @@ def column(
     )
 
 
+class NoColumnError(UserError, AttributeError):
+    """Code names a column that the table does not have."""
+
+
 class Names:
-    """The fields of a table as attributes (`Clean.Age`); a name that it lacks is an AttributeError."""
+    """The fields of a table as attributes (`Clean.Age`); a name that it lacks is a NoColumnError."""
 
     def __init__(self, schema: "Schema") -> None:
         self._names = dict.fromkeys(schema.names)
 
     def __getattr__(self, name: str) -> str:
         if name not in self.__dict__.get("_names", ()):
-            raise AttributeError(f"no column {name!r}; there are {', '.join(self._names)}")
+            raise NoColumnError(
+                f"the code names the column {name}, which the table does not have; it has {', '.join(self._names)}. "
+                "If the column got another role or name in the schema, change the code that uses it"
+            )
         return name
 
     def __iter__(self) -> Iterator[str]:
