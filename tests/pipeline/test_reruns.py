@@ -77,7 +77,7 @@ def test_a_new_pipeline_reruns_neither_ingest_nor_validate(small):
         ('    "baseline": baseline,\n', '    "baseline": baseline,\n    "mine": voting,\n'),
     )
 
-    assert changed(small) == {"train", "diagnose"}
+    assert changed(small) == {"train", "evaluate", "diagnose"}
 
 
 def test_a_new_feature_reruns_neither_ingest_nor_validate(small):

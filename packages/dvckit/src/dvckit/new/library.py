@@ -1,5 +1,6 @@
 """The library of a project: where it comes from, and its wheel, which is the same for equal installs."""
 
+import csv
 import hashlib
 import json
 import re
@@ -132,7 +133,8 @@ def _unpacked(content: bytes) -> dict[str, bytes]:
 
 def _installed(installed: Distribution) -> dict[str, bytes]:
     """Return the files of the package and its metadata, without bytecode and scripts; UserError where one is gone."""
-    names = [str(path) for path in installed.files or ()]
+    record = (installed.read_text("RECORD") or "").splitlines()  # `Distribution.files` may leave out what is gone
+    names = [row[0] for row in csv.reader(record)]
     kept = [name for name in names if name.startswith(("dvckit/", "dvckit-")) and "__pycache__/" not in name]
     try:
         return {name: Path(str(installed.locate_file(name))).read_bytes() for name in kept}
