@@ -174,13 +174,34 @@ def test_a_feature_is_two_lines_in_one_file(written):
     assert "area" in json.loads((root / "data/models/model.json").read_text())["input"]
 
 
-def test_a_role_is_changed_in_the_schema_alone(written):
-    shops = [f"S{n // 6}" for n in range(ROWS)]
-    root = written({"a": numbers(), "shop": shops, "y": some("no", "yes")}, roles={"shop": "category"})
-    schema = root / "my_table/schema.py"
+@pytest.fixture
+def shops(written):
+    """A project in which `a` tells most of the target, and the shops are categories that tell nothing."""
+    a = numbers()
+    labels = ["no" if float(cell) < 10 or n % 5 == 0 else "yes" for n, cell in enumerate(a)]
+    columns = {"a": a, "shop": [f"S{n // 6}" for n in range(ROWS)], "y": labels}
+    return written(columns, roles={"shop": "category"})
+
+
+def test_a_role_is_changed_in_the_schema_alone(shops):
+    schema = shops / "my_table/schema.py"
 
     schema.write_text(replaced(schema, ('column("category")', 'column("group")')))
 
-    runs(root)
-    train, holdout = (pd.read_parquet(root / f"data/processed/{name}.parquet") for name in ("train", "holdout"))
+    runs(shops)
+    train, holdout = (pd.read_parquet(shops / f"data/processed/{name}.parquet") for name in ("train", "holdout"))
     assert set(train["shop"]) & set(holdout["shop"]) == set()
+
+
+def test_a_pipeline_that_uses_what_is_no_input_is_one_sentence(shops):
+    """As the baseline does if its column gets another role."""
+    pipelines = shops / "my_table/modeling/pipelines.py"
+    schema = shops / "my_table/schema.py"
+    pipelines.write_text(replaced(pipelines, ("Features.a", "Features.shop")))
+    schema.write_text(replaced(schema, ('column("category")', 'column("group")')))
+
+    done = subprocess.run(
+        [sys.executable, "-c", STAGES, "my_table"], cwd=shops, capture_output=True, text=True, check=False
+    )
+
+    assert "UserError: a pipeline uses the column 'shop', which is no input of the model" in done.stderr

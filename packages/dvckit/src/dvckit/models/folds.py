@@ -8,12 +8,14 @@ import pandas as pd
 from sklearn.base import clone
 from sklearn.pipeline import Pipeline
 
+from dvckit.core.errors import UserError
 from dvckit.models.divisions import Division, divisions
 from dvckit.models.roles import Roles
 from dvckit.tables.schema import Schema
 from dvckit.tasks.base import Task, with_interval
 from dvckit.tasks.uncertainty import Floats, folds_interval
 
+NO_COLUMN = "Some column names are not columns"  # begins what scikit-learn says of a ColumnTransformer
 Tables = Mapping[str, pd.DataFrame]  # by name, such as clean, train and holdout
 Watcher = Callable[[list[dict[str, float]]], None]  # called with the scores so far after each fold; it may raise
 
@@ -38,8 +40,20 @@ class Recipe(NamedTuple):
     pipeline: Pipeline
 
     def fit(self, table: pd.DataFrame) -> Self:
-        """Return the recipe with an unfitted copy of its pipeline, fitted on all rows of a table."""
-        fitted = clone(self.pipeline).fit(table[list(self.schema.inputs)], table[self.schema.target])
+        """Return the recipe with an unfitted copy of its pipeline, fitted on all rows of a table.
+
+        UserError if the pipeline uses a column that is no input.
+        """
+        try:
+            fitted = clone(self.pipeline).fit(table[list(self.schema.inputs)], table[self.schema.target])
+        except ValueError as error:
+            if NO_COLUMN not in str(error):
+                raise
+            columns = str(error).rpartition("{")[2].rstrip("}")
+            raise UserError(
+                f"a pipeline uses the column {columns}, which is no input of the model; its role is another one: change "
+                "the role in the schema, or the pipeline"
+            ) from None
         return self._replace(pipeline=fitted)
 
     def predict(self, table: pd.DataFrame) -> Floats:
