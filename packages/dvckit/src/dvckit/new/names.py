@@ -81,7 +81,7 @@ def place_of(names: list[str], wanted: str, flag: str) -> int:
 
 
 def is_id_like(name: str) -> bool:
-    """Return whether a name says that its column identifies something, as PassengerId, customer_no or uuid do."""
+    """Return whether a name says that its column identifies something, as OrderId, customer_no or uuid do."""
     words = [word.lower() for word in re.findall(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|[0-9]+|#", name)]
     if not words:
         return False
