@@ -26,12 +26,12 @@ from sklearn.model_selection import RepeatedStratifiedKFold
 from dvckit.core.layout import INTERIM, PROCESSED
 from dvckit.core.params import read
 from dvckit.models.folds import Recipe, summary
+from dvckit.models.stages import Evaluate
 from dvckit.tasks import task_of
 from titanic import features
 from titanic.dataset import ingest, validate
 from titanic.features import FEATURES
 from titanic.modeling import evaluate, split, train
-from titanic.modeling.evaluate import Evaluate
 from titanic.modeling.pipelines import PIPELINES, Train
 from titanic.schema import LABELS, TARGET
 

@@ -33,6 +33,7 @@ from dvckit.core.params import read
 from dvckit.models.folds import Recipe
 from dvckit.sweep.configurations import apply
 from dvckit.tasks import task_of
+from dvckit.models.stages import Evaluate
 from titanic.modeling import evaluate, train
 from titanic.modeling.pipelines import PIPELINES, Train
 from titanic.features import FEATURES
@@ -42,7 +43,7 @@ def fits():
     params = read("train", Train)
     pipeline = PIPELINES[params.pipeline](params)
     recipe = Recipe(FEATURES, task_of(LABELS), pipeline).fit(table)
-    folds = read("evaluate", evaluate.Evaluate).folds
+    folds = read("evaluate", Evaluate).folds
     for inside, _ in StratifiedKFold(folds).split(table, table[TARGET]):
         recipe.fit(table.iloc[inside])
 def stages():

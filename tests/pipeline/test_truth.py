@@ -29,12 +29,6 @@ def load_yaml(path):
 STAGES = {name: stage for pipeline in PIPELINES for name, stage in load_yaml(pipeline)["stages"].items()}
 
 
-def declared(stage):
-    """The deps of a stage, their variables filled in."""
-    (variables,) = load_yaml("dvc.yaml")["vars"]
-    return [dep.replace("${library}", variables["library"]) for dep in stage["deps"]]
-
-
 def path_of(module):
     """The file of a dotted module name, or None where it is none of ours."""
     package, _, rest = module.partition(".")
@@ -118,7 +112,7 @@ def params_read(module):
 
 @pytest.mark.parametrize("name", STAGES)
 def test_deps_name_every_module_that_the_stage_imports(name):
-    deps = declared(STAGES[name])
+    deps = STAGES[name]["deps"]
     own, library = imported(STAGES[name])
     folder = str(LIBRARY.relative_to(ROOT))
 
@@ -143,7 +137,7 @@ def test_params_name_what_the_stage_reads(name):
 def test_a_stage_runs_with_what_it_declares_alone(name, small, tmp_path):
     """Only the deps, params.yaml and the docstrings of packages are there; just the outs come of it."""
     stage, bare = STAGES[name], tmp_path / "bare"
-    deps = [dep.replace("${dataset.path}", "data/external/titanic") for dep in declared(stage)]
+    deps = [dep.replace("${dataset.path}", "data/external/titanic") for dep in stage["deps"]]
     packages = [f"{file.parent.relative_to(ROOT)}/__init__.py" for file in (ROOT / "titanic").rglob("__init__.py")]
     for path in [*deps, *packages, "params.yaml"]:
         (bare / path).parent.mkdir(parents=True, exist_ok=True)

@@ -1,23 +1,14 @@
 """Stage evaluate: the model, data/interim and data/processed -> scores, plot data, predictions and the submission."""
 
-from pydantic import Field
-
-from dvckit.core.params import Section, Seed, read
+from dvckit.core.params import read
 from dvckit.models.folds import Watcher
-from dvckit.models.stages import evaluate_model
+from dvckit.models.stages import Evaluate, evaluate_model
 from titanic.features import FEATURES
 from titanic.modeling.pipelines import gender_rule
 from titanic.modeling.transformers import TRUSTED
 
 
-class Evaluate(Section):
-    """Parameters of cross-validation."""
-
-    folds: int = Field(ge=2, le=50)
-    seed: Seed
-
-
 def main(watcher: Watcher | None = None) -> None:
     """Run the stage; a watcher of the folds may end it."""
-    params = dict(read("evaluate", Evaluate))
-    evaluate_model(FEATURES, {"gender": gender_rule()}, **params, predict=True, trusted=TRUSTED, watcher=watcher)
+    params = read("evaluate", Evaluate)
+    evaluate_model(FEATURES, {"gender": gender_rule()}, params, predict=True, trusted=TRUSTED, watcher=watcher)

@@ -17,8 +17,8 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from sklearn.tree import DecisionTreeClassifier
 
+from dvckit.models.split import Split
 from titanic.features import FEATURES, Features
-from titanic.modeling.split import Split
 from titanic.modeling.transformers import GroupOutcome
 
 # Groups whose members mostly had the same outcome, and the columns that identify them: women and children of a family,

@@ -5,10 +5,12 @@ from fractions import Fraction
 
 import numpy as np
 import pandas as pd
+from pydantic import Field
 
 from dvckit.core.errors import UserError
 from dvckit.core.files import write_table
 from dvckit.core.layout import FEATURES, PROCESSED, TRAIN
+from dvckit.core.params import Section, Seed
 from dvckit.models.roles import Roles, Rows, check_count, latest, whole_groups
 from dvckit.tables.schema import Schema
 from dvckit.tasks import task_of
@@ -17,11 +19,18 @@ from dvckit.tasks.base import Task
 FINEST = 20  # parts of whole groups, of which some are the hold-out: its size is a multiple of 5 % of the rows
 
 
-def split_tables(names: Iterable[str], schema: Schema, *, test_size: float, seed: int) -> None:
+class Split(Section, extra="ignore"):
+    """The parameters of section `train` that decide which rows are held out."""
+
+    test_size: float = Field(ge=0.05, le=0.5)
+    seed: Seed
+
+
+def split_tables(names: Iterable[str], schema: Schema, params: Split) -> None:
     """Do the work of the stage: data/features -> data/processed; `names` are the tables, and that to predict stays whole."""
     tables = {name: pd.read_parquet(FEATURES / f"{name}.parquet") for name in names}
     task = task_of(schema.labels)
-    tables[TRAIN], tables["holdout"] = split(tables[TRAIN], schema, task, test_size=test_size, seed=seed)
+    tables[TRAIN], tables["holdout"] = split(tables[TRAIN], schema, task, test_size=params.test_size, seed=params.seed)
     for name, table in tables.items():
         write_table(PROCESSED / f"{name}.parquet", table)
 

@@ -3,10 +3,12 @@
 from collections.abc import Iterable, Mapping
 
 import pandas as pd
+from pydantic import Field
 from sklearn.pipeline import Pipeline
 
 from dvckit.core.files import write_bytes, write_json
 from dvckit.core.layout import DIAGNOSTICS, FEATURES, INTERIM, MODEL, MODEL_CARD, PREDICTIONS, PROCESSED, TEST, TRAIN
+from dvckit.core.params import Section, Seed
 from dvckit.models import diagnostics
 from dvckit.models.evaluation import evaluate, write
 from dvckit.models.folds import Recipe, Watcher
@@ -29,12 +31,18 @@ def train_model(schema: Schema, pipeline: Pipeline) -> None:
     write_json(MODEL_CARD, card(content, schema, rounded(scores)))
 
 
+class Evaluate(Section):
+    """Parameters of cross-validation on the training rows."""
+
+    folds: int = Field(ge=2, le=50)
+    seed: Seed
+
+
 def evaluate_model(
     schema: Schema,
     baselines: Mapping[str, Pipeline],
+    params: Evaluate,
     *,
-    folds: int,
-    seed: int,
     predict: bool,
     trusted: Trusted = (),
     watcher: Watcher | None = None,
@@ -45,7 +53,15 @@ def evaluate_model(
     tables = {name: pd.read_parquet(PROCESSED / f"{name}.parquet") for name in names}
     tables["clean"] = pd.read_parquet(INTERIM / f"{TRAIN}.parquet")
     recipe = Recipe(schema, task_of(schema.labels), model)
-    write(evaluate(recipe, about, tables, baselines=baselines, folds=folds, seed=seed, watcher=watcher))
+    write(evaluate(recipe, about, tables, baselines=baselines, folds=params.folds, seed=params.seed, watcher=watcher))
+
+
+class Diagnose(Section):
+    """Parameters of repeated cross-validation and permutation importance."""
+
+    folds: int = Field(ge=2, le=50)
+    repeats: int = Field(ge=1, le=1_000)
+    seed: Seed
 
 
 def diagnose_model(
@@ -53,25 +69,25 @@ def diagnose_model(
     featurize: Featurize,
     baselines: Mapping[str, Pipeline],
     slices: Iterable[str],
+    params: Diagnose,
     *,
-    folds: int,
-    repeats: int,
-    seed: int,
     trusted: Trusted = (),
 ) -> None:
     """Write reports/diagnostics.json."""
     model, _ = load(MODEL, MODEL_CARD, schema, trusted)
-    recipe = Recipe(schema, task_of(schema.labels), model)
+    recipe, folds, seed = Recipe(schema, task_of(schema.labels), model), params.folds, params.seed
     train, holdout = (pd.read_parquet(PROCESSED / f"{name}.parquet") for name in (TRAIN, "holdout"))
     clean, features = (pd.read_parquet(folder / f"{TRAIN}.parquet") for folder in (INTERIM, FEATURES))
     tables = {"train": train, "holdout": holdout, "clean": clean, "features": features}
     write_json(
         DIAGNOSTICS,
         {
-            "repeated_cv": diagnostics.repeated(recipe, baselines, train, folds=folds, repeats=repeats, seed=seed),
+            "repeated_cv": diagnostics.repeated(
+                recipe, baselines, train, folds=folds, repeats=params.repeats, seed=seed
+            ),
             "learning_curve": diagnostics.learning_curve(recipe, train, folds=folds, seed=seed),
             "slices": diagnostics.slices(recipe, holdout, pd.read_parquet(PREDICTIONS), slices),
-            "importance": diagnostics.importances(recipe, holdout, repeats=repeats, seed=seed),
+            "importance": diagnostics.importances(recipe, holdout, repeats=params.repeats, seed=seed),
             "checks": diagnostics.leak_checks(recipe, tables, featurize, folds=folds, seed=seed),
         },
     )

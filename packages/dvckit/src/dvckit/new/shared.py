@@ -4,6 +4,7 @@
 of what `[tool.dvckit]` of pyproject.toml answers.
 """
 
+import io
 import json
 import sys
 import tomllib
@@ -23,7 +24,7 @@ from dvckit.new.rendering import render_folder
 from dvckit.repository.packages import UV_LOCK
 from dvckit.repository.programs import find_root
 
-PYPROJECT = "pyproject.toml"
+DVC_YAML, PYPROJECT = "dvc.yaml", "pyproject.toml"
 UV_VERSION = "0.13.8"
 
 # Labels that stand for those of a project's target, which its schema has: what DVC plots is the same for all.
@@ -98,7 +99,16 @@ def render(answers: Answers) -> dict[str, bytes]:
         "scalar": _scalar,
         "uv_version": UV_VERSION,
     }
-    return render_folder("shared", **values)
+    files = render_folder("shared", **values)
+    return {path: _as_dvc_writes(content) if path.endswith(DVC_YAML) else content for path, content in files.items()}
+
+
+def _as_dvc_writes(content: bytes) -> bytes:
+    """Return a dvc.yaml in the form in which `dvc freeze` and `dvc stage add` write it, so that they change no other line."""
+    yaml, stream = YAML(), io.BytesIO()
+    yaml.default_flow_style = False
+    yaml.dump(yaml.load(content), stream)
+    return stream.getvalue()
 
 
 def _scalar(text: str) -> str:

@@ -17,10 +17,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pandera.errors import SchemaErrors
 from pyarrow import parquet
+from pydantic import Field
 
 from dvckit.core.errors import UserError
 from dvckit.core.files import PARQUET, ahead, scratch_folder, write_json, write_table
 from dvckit.core.layout import DATA_QUALITY, INTERIM, RAW, REJECTED, TEST, TRAIN
+from dvckit.core.params import Section
 from dvckit.tables.quality import PANDAS, quality
 from dvckit.tables.reading import (
     check_bytes,
@@ -227,11 +229,17 @@ def refusal(checked: Checked, max_rejected_share: float, cure: str = "") -> str:
     )
 
 
-def validate(rules: Rules, task: "Task", max_rejected_share: float) -> None:
+class Validate(Section):
+    """The share of bad training rows that does not stop the run: they are rejected."""
+
+    max_rejected_share: float = Field(ge=0, le=0.5)
+
+
+def validate(rules: Rules, task: "Task", params: Validate) -> None:
     """Do the work of stage validate: data/raw -> data/interim and reports/data_quality.json."""
     with scratch_folder(INTERIM / ".validate.tmp") as folder:
         files = {name: RAW / f"{name}.csv" for name in rules.names}
-        verdict = judge(files, folder, rules, task, max_rejected_share, decoded=True)
+        verdict = judge(files, folder, rules, task, params.max_rejected_share, decoded=True)
         if verdict.problems:
             raise UserError("\n".join(verdict.problems))
         for name in rules.tables:

@@ -2,10 +2,19 @@
 
 from pathlib import Path
 
+from pydantic import Field
+
 from dvckit.core.errors import UserError
 from dvckit.core.files import scratch_folder
 from dvckit.core.layout import RAW
+from dvckit.core.params import Section
 from dvckit.tables.schema import Rules
+
+
+class Dataset(Section):
+    """The folder of the source."""
+
+    path: str = Field(min_length=1)
 
 
 def copy(source: Path, rules: Rules, folder: Path) -> None:
@@ -21,9 +30,9 @@ def copy(source: Path, rules: Rules, folder: Path) -> None:
             rules.decode(name, source / f"{name}.csv", folder / f"{name}.csv")
 
 
-def ingest(source: Path, rules: Rules) -> None:
+def ingest(params: Dataset, rules: Rules) -> None:
     """Do the work of stage ingest: the files of a source -> data/raw, all or none."""
     with scratch_folder(RAW / ".ingest.tmp") as folder:
-        copy(source, rules, folder)
+        copy(Path(params.path), rules, folder)
         for file in folder.iterdir():
             file.replace(RAW / file.name)
