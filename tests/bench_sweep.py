@@ -35,13 +35,13 @@ from dvckit.sweep.configurations import apply
 from dvckit.tasks import task_of
 from dvckit.models.stages import Evaluate
 from titanic.modeling import evaluate, train
-from titanic.modeling.pipelines import PIPELINES, Train
+from titanic.modeling.pipelines import Train, build
 from titanic.features import FEATURES
 from titanic.schema import LABELS, TARGET
 def fits():
     table = pd.read_parquet(PROCESSED / "train.parquet")
     params = read("train", Train)
-    pipeline = PIPELINES[params.pipeline](params)
+    pipeline = build(params)
     recipe = Recipe(FEATURES, task_of(LABELS), pipeline).fit(table)
     folds = read("evaluate", Evaluate).folds
     for inside, _ in StratifiedKFold(folds).split(table, table[TARGET]):

@@ -14,13 +14,13 @@ from dvckit.tables.validation import check
 from dvckit.tasks import task_of
 from titanic.dataset.synthetic import write_passengers
 from titanic.features import FEATURES, FeaturesParams, featurize
-from titanic.modeling.pipelines import PIPELINES, Train
+from titanic.modeling.pipelines import Train, build
 from titanic.schema import LABELS, RULES
 
 
 def fit(table: pd.DataFrame, params: Train) -> Pipeline:
     """Return the pipeline that `params.pipeline` names, fitted on all rows of `table`."""
-    return Recipe(FEATURES, task_of(LABELS), PIPELINES[params.pipeline](params)).fit(table).pipeline
+    return Recipe(FEATURES, task_of(LABELS), build(params)).fit(table).pipeline
 
 
 @pytest.fixture(scope="session")
@@ -56,7 +56,8 @@ def params(params_of_tests: Path) -> Callable[..., Train]:
     """Make the section `train` of the parameters of the tests, with small models and the values that are given."""
 
     def params(**other: object) -> Train:
-        small = {"max_depth": 4, "x_size": 4, "y_size": 3}
-        return Train(**read_values(params_of_tests)["train"] | small | other)
+        values = read_values(params_of_tests)["train"]
+        values["neural_network"] |= {"x_size": 4, "y_size": 3}
+        return Train(**values | {"max_depth": 4} | other)
 
     return params

@@ -85,7 +85,7 @@ def test_setting_a_value_changes_no_other_line_of_params_yaml(source, tmp_path):
     copy = tmp_path / "params.yaml"
     copy.write_text(before)
 
-    apply_overrides(copy, ["train.max_iter=7"])
+    apply_overrides(copy, ["train.neural_network.max_iter=7"])
 
     lines = zip(before.splitlines(), copy.read_text().splitlines(), strict=True)
     assert [new.split()[:2] for old, new in lines if old != new] == [["max_iter:", "7"]]

@@ -4,18 +4,21 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
+from dvckit.core.params import Section
 from dvckit.models.folds import Recipe
 from dvckit.tasks import task_of
 from tests.example import fit
 from titanic.features import FEATURES, Features
-from titanic.modeling.pipelines import CATEGORICAL, NAMES, NUMERIC, PIPELINES, READS
+from titanic.modeling.pipelines import CATEGORICAL, NAMES, NUMERIC, PIPELINES, Train, build
 from titanic.schema import KEY, LABELS, TARGET
 
 SOURCE = Path(__file__).parents[2]
 
 
-def test_the_registry_and_the_parameter_know_the_same_names(params):
-    assert set(PIPELINES) == set(READS)
+def test_each_pipeline_has_a_section(params):
+    sections = {name for name in Train.model_fields if isinstance(getattr(params(), name), Section)}
+
+    assert set(PIPELINES) == sections
     with pytest.raises(ValidationError, match=f"must be one of {', '.join(PIPELINES)}"):
         params(pipeline="forest")
 
@@ -26,30 +29,37 @@ def test_neither_key_nor_target_is_an_input():
 
 
 class Watched:
-    """The section `train`, which notes what is asked of it."""
+    """A section of parameters, which notes what is asked of it."""
 
-    def __init__(self, train):
-        self.train, self.asked = train, set()
+    def __init__(self, section):
+        self.section, self.asked = section, set()
 
     def __getattr__(self, name):
         self.asked.add(name)
-        return getattr(self.train, name)
+        return getattr(self.section, name)
+
+
+def reads(params, name):
+    """The parameters that a pipeline reads: those for several pipelines, and those of its own section."""
+    shared, own = Watched(params()), Watched(getattr(params(), name))
+    PIPELINES[name](shared, own)
+    return shared.asked, own.asked
 
 
 @pytest.mark.parametrize("name", PIPELINES)
-def test_a_pipeline_reads_the_parameters_that_are_written_down(params, name):
-    watched = Watched(params())
+def test_a_pipeline_reads_every_parameter_of_its_section(params, name):
+    _, own = reads(params, name)
 
-    PIPELINES[name](watched)
-
-    assert watched.asked == READS[name]
+    assert own == set(type(getattr(params(), name)).model_fields)
 
 
-@pytest.mark.parametrize("key", sorted(set().union(*READS.values()) - {"seed"}))
-def test_params_yaml_names_who_reads_a_parameter(key):
+@pytest.mark.parametrize("key", ["n_estimators", "max_depth"])
+def test_params_yaml_names_who_reads_a_parameter_of_several(params, key):
     line = next(line for line in (SOURCE / "params.yaml").read_text().splitlines() if f" {key}:" in line)
 
-    assert set(line.partition("# ")[2].partition(":")[0].split(", ")) == {name for name in READS if key in READS[name]}
+    readers = {name for name in PIPELINES if key in reads(params, name)[0]}
+
+    assert set(line.partition("# ")[2].partition(":")[0].split(", ")) == readers
 
 
 @pytest.mark.parametrize("name", PIPELINES)
@@ -94,7 +104,7 @@ def test_a_row_has_the_same_probability_alone_and_among_others(table, params, na
 def test_uninformative_labels_teach_nothing(table, params, name):
     shuffled = table.assign(**{TARGET: table[TARGET].sample(frac=1, random_state=1).to_numpy()})
 
-    recipe = Recipe(FEATURES, task_of(LABELS), PIPELINES[name](params(n_estimators=20)))
+    recipe = Recipe(FEATURES, task_of(LABELS), build(params(pipeline=name, n_estimators=20)))
     scores = recipe.folds(shuffled, folds=5, repeats=2, seed=1).scores
 
     assert scores["roc_auc"].mean() == pytest.approx(0.5, abs=0.1)
@@ -126,6 +136,8 @@ def test_the_parameters_reach_the_forest(table, params):
 
 
 def test_the_parameters_reach_the_network(table, params):
-    network = fit(table, params(pipeline="neural_network", x_size=3, y_size=2)).named_steps["model"]
+    sizes = {**dict(params().neural_network), "x_size": 3, "y_size": 2}
+
+    network = fit(table, params(pipeline="neural_network", neural_network=sizes)).named_steps["model"]
 
     assert [layer.shape[1] for layer in network.coefs_] == [3, 2, 1]

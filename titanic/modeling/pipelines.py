@@ -1,10 +1,11 @@
 """The models that `train.pipeline` selects from: unfitted scikit-learn pipelines that take the features table.
 
 Every statistic learned from data is inside the pipeline, so that it is fitted on the training rows alone. To add a
-pipeline, write a function and enter it in `PIPELINES` and, with the parameters that it reads, in `READS`.
+pipeline, write a function, enter it in `PIPELINES`, and give it a section in `Train` and in params.yaml.
 """
 
 from collections.abc import Callable
+from typing import Any, Literal
 
 from pydantic import Field, field_validator
 from sklearn.base import BaseEstimator
@@ -17,7 +18,8 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from sklearn.tree import DecisionTreeClassifier
 
-from dvckit.models.split import Split
+from dvckit.core.params import Section
+from dvckit.models.split import Refit, Split
 from titanic.features import FEATURES, Features
 from titanic.modeling.transformers import GroupOutcome
 
@@ -34,15 +36,54 @@ NUMERIC = FEATURES.of_role("number")
 RARE = 5
 
 
+class Forest(Section):
+    """Parameters of a random forest, beside `n_estimators` and `max_depth`."""
+
+    min_samples_leaf: int = Field(ge=1, le=1_000)
+
+
+class Boosting(Section):
+    """Parameters of gradient boosting, beside `n_estimators`."""
+
+    learning_rate: float = Field(gt=0, le=1)
+    subsample: float = Field(gt=0, le=1)
+
+
+class Logistic(Section):
+    """Parameters of a logistic regression."""
+
+    C: float = Field(gt=0, le=1e6)
+    solver: Literal["lbfgs", "newton-cg", "newton-cholesky", "sag", "saga"]
+
+
+class Network(Section):
+    """Parameters of a perceptron with two hidden layers."""
+
+    x_size: int = Field(ge=1, le=1_000)
+    y_size: int = Field(ge=1, le=1_000)
+    alpha: float = Field(ge=0, le=1e6)
+    batch_size: int = Field(ge=1, le=100_000)
+    learning_rate: float = Field(gt=0, le=1)
+    max_iter: int = Field(ge=1, le=10_000)
+
+
+class Voting(Forest, Boosting, Logistic):
+    """Parameters of the three models that vote."""
+
+
 class Train(Split, extra="forbid"):
-    """Parameters of the split and the model; `READS` says which pipeline reads which."""
+    """Parameters of the split and the model; a pipeline reads the section of its name."""
 
     pipeline: str
     n_estimators: int = Field(ge=1, le=10_000)
     max_depth: int | None = Field(ge=1, le=1_000)
-    x_size: int = Field(ge=1, le=1_000)
-    y_size: int = Field(ge=1, le=1_000)
-    max_iter: int = Field(ge=1, le=10_000)
+    refit: Refit
+    random_forest: Forest
+    gradient_boosting: Boosting
+    logistic_regression: Logistic
+    neural_network: Network
+    voting: Voting
+    baseline: Section
 
     @field_validator("pipeline")
     @classmethod
@@ -75,48 +116,58 @@ def _pipeline(model: BaseEstimator, *, scaled: bool = False) -> Pipeline:
     return Pipeline([("preprocessing", preprocessing(scaled=scaled)), ("model", model)])
 
 
-def random_forest(train: Train) -> Pipeline:
+def random_forest(train: Train, own: Forest) -> Pipeline:
     """Return a random forest of `n_estimators` trees with a depth of at most `max_depth`."""
-    return _pipeline(RandomForestClassifier(train.n_estimators, max_depth=train.max_depth, random_state=train.seed))
-
-
-def gradient_boosting(train: Train) -> Pipeline:
-    """Return gradient boosting with `n_estimators` small trees, each on 60 % of the rows."""
-    return _pipeline(
-        GradientBoostingClassifier(
-            n_estimators=train.n_estimators, learning_rate=0.05, subsample=0.6, max_depth=3, random_state=train.seed
-        )
+    model = RandomForestClassifier(
+        train.n_estimators,
+        max_depth=train.max_depth,
+        min_samples_leaf=own.min_samples_leaf,
+        random_state=train.seed,
     )
+    return _pipeline(model)
 
 
-def logistic_regression(train: Train) -> Pipeline:  # noqa: ARG001 - it has no parameters
-    """Return a logistic regression with three times the penalty of scikit-learn's default."""
-    return _pipeline(LogisticRegression(C=0.3, max_iter=1_000), scaled=True)
+def gradient_boosting(train: Train, own: Boosting) -> Pipeline:
+    """Return gradient boosting with `n_estimators` small trees."""
+    model = GradientBoostingClassifier(
+        n_estimators=train.n_estimators,
+        learning_rate=own.learning_rate,
+        subsample=own.subsample,
+        max_depth=3,
+        random_state=train.seed,
+    )
+    return _pipeline(model)
 
 
-def neural_network(train: Train) -> Pipeline:
+def logistic_regression(train: Train, own: Logistic) -> Pipeline:
+    """Return a logistic regression."""
+    model = LogisticRegression(C=own.C, solver=own.solver, max_iter=1_000, random_state=train.seed)
+    return _pipeline(model, scaled=True)
+
+
+def neural_network(train: Train, own: Network) -> Pipeline:
     """Return a perceptron with hidden layers of `x_size` and `y_size` units, trained for at most `max_iter` epochs.
 
-    The penalty ends training after about 40 epochs on this data; scikit-learn warns if `max_iter` comes first.
+    The penalty `alpha` ends training after about 40 epochs on this data; scikit-learn warns if `max_iter` comes first.
     """
     model = MLPClassifier(
-        (train.x_size, train.y_size),
-        alpha=0.5,
-        batch_size=32,
-        learning_rate_init=0.01,
-        max_iter=train.max_iter,
+        (own.x_size, own.y_size),
+        alpha=own.alpha,
+        batch_size=own.batch_size,
+        learning_rate_init=own.learning_rate,
+        max_iter=own.max_iter,
         random_state=train.seed,
     )
     return _pipeline(model, scaled=True)
 
 
-def voting(train: Train) -> Pipeline:
+def voting(train: Train, own: Voting) -> Pipeline:
     """Return a model that averages the probabilities of forest, boosting and logistic regression."""
-    parts = (random_forest, gradient_boosting, logistic_regression)
-    return Pipeline([("model", VotingClassifier([(part.__name__, part(train)) for part in parts], voting="soft"))])
+    parts = [(part.__name__, part(train, own)) for part in (random_forest, gradient_boosting, logistic_regression)]
+    return Pipeline([("model", VotingClassifier(parts, voting="soft"))])
 
 
-def baseline(train: Train) -> Pipeline:  # noqa: ARG001
+def baseline(train: Train, own: Section) -> Pipeline:  # noqa: ARG001
     """Return the gender rule, which has no parameters."""
     return gender_rule()
 
@@ -127,20 +178,12 @@ def gender_rule() -> Pipeline:
     return Pipeline([("preprocessing", sex), ("model", DecisionTreeClassifier(max_depth=1, random_state=0))])
 
 
-PIPELINES: dict[str, Callable[[Train], Pipeline]] = {
-    "random_forest": random_forest,
-    "gradient_boosting": gradient_boosting,
-    "logistic_regression": logistic_regression,
-    "neural_network": neural_network,
-    "voting": voting,
-    "baseline": baseline,
+PIPELINES: dict[str, Callable[[Train, Any], Pipeline]] = {
+    pipeline.__name__: pipeline
+    for pipeline in (random_forest, gradient_boosting, logistic_regression, neural_network, voting, baseline)
 }
-# The parameters of section `train` that each pipeline reads; it ignores the others.
-READS = {
-    "random_forest": {"n_estimators", "max_depth", "seed"},
-    "gradient_boosting": {"n_estimators", "seed"},
-    "logistic_regression": set(),
-    "neural_network": {"x_size", "y_size", "max_iter", "seed"},
-    "voting": {"n_estimators", "max_depth", "seed"},
-    "baseline": set(),
-}
+
+
+def build(train: Train) -> Pipeline:
+    """Return the unfitted pipeline that is chosen, with the parameters of its own section."""
+    return PIPELINES[train.pipeline](train, getattr(train, train.pipeline))

@@ -4,7 +4,7 @@ import pytest
 from sklearn.metrics import accuracy_score
 
 from dvckit.core.errors import UserError
-from dvckit.core.layout import EVALUATION, METRICS, PREDICTIONS
+from dvckit.core.layout import EVALUATION, METRICS, PREDICTIONS, SUBMISSION
 from dvckit.models.evaluation import evaluate
 from dvckit.models.folds import Recipe, summary
 from dvckit.models.split import split
@@ -46,6 +46,19 @@ def evaluated(stage, training_scores=None):
     baselines = {"gender": gender_rule()}
     recipe = Recipe(FEATURES, BINARY, model)
     return evaluate(recipe, {"training": training_scores}, tables, baselines=baselines, folds=3, seed=1)
+
+
+def test_a_model_of_all_rows_is_scored_by_one_that_has_not_seen_the_hold_out(stage, params):
+    tables, of_train = stage
+    every = pd.concat([tables["train"], tables["holdout"]])
+    model = fit(every, params())
+    training = rounded(BINARY.scores(every[TARGET].to_numpy(), predictions(model, every)))
+    recipe = Recipe(FEATURES, BINARY, model)
+
+    outs = evaluate(recipe, {"refit": "all", "training": training}, tables, baselines={}, folds=3, seed=1)
+
+    assert outs[METRICS]["holdout"] == evaluated(stage)[METRICS]["holdout"]
+    assert outs[SUBMISSION][TARGET].tolist() == BINARY.labels(predictions(model, tables["test"])).tolist()
 
 
 def test_scores_are_as_computed_by_hand():

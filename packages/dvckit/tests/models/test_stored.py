@@ -44,7 +44,7 @@ def store(tmp_path):
 
     def store(content):
         (tmp_path / "model.skops").write_bytes(content)
-        (tmp_path / "model.json").write_text(json.dumps(card(content, FEATURES, {})))
+        (tmp_path / "model.json").write_text(json.dumps(card(content, FEATURES, "all", {})))
         return tmp_path / "model.skops", tmp_path / "model.json"
 
     return store

@@ -143,7 +143,7 @@ def test_repeated_folds_compare_with_the_constant_models(stage, recipe):
 
 
 def test_a_shuffled_target_is_not_known(stage, recipe):
-    found = diagnostics.leak_checks(recipe, stage.tables, lambda clean: clean, folds=3, seed=1)
+    found = diagnostics.leak_checks(recipe, {}, stage.tables, lambda clean: clean, folds=3, seed=1)
 
     assert found["shuffled_labels_above_chance"]["ok"]
     assert found["model_of_other_rows"]["ok"]
@@ -158,7 +158,7 @@ def test_a_target_hidden_in_a_feature_is_known_when_shuffled(stage, recipe):
         return clean.assign(**{first: (target if target.dtype == "float64" else pd.factorize(target)[0]) * 1.0})
 
     tables = stage.tables | {"features": leaking(stage.data.table)}
-    found = diagnostics.leak_checks(recipe, tables, leaking, folds=3, seed=1)
+    found = diagnostics.leak_checks(recipe, {}, tables, leaking, folds=3, seed=1)
 
     assert not found["shuffled_labels_above_chance"]["ok"]
     assert f"{first} alone predicts target" in " ".join(

@@ -18,7 +18,7 @@ table = pd.read_parquet("data/processed/train.parquet")
 for name, pipeline in PIPELINES.items():
     model = pipeline(read("train", Train)).fit(table[list(FEATURES.inputs)], table[FEATURES.target])
     content = dump(model)
-    stored, _ = parse(content, json.dumps(card(content, FEATURES, {})).encode(), name, FEATURES)
+    stored, _ = parse(content, json.dumps(card(content, FEATURES, "all", {})).encode(), name, FEATURES)
     assert (stored.predict(table[list(FEATURES.inputs)]) == model.predict(table[list(FEATURES.inputs)])).all()
     print(name)
 """

@@ -23,7 +23,7 @@ from dvckit.tasks import task_of
 from dvckit.tasks.base import Words, rounded
 from dvckit.tasks.multiclass_drawings import confusion, roc, short
 
-PARAMS = {"train": {"pipeline": "linear"}, "evaluate": {"folds": 3}, "diagnose": {"folds": 3, "repeats": 2}}
+PARAMS = {"train": {"pipeline": "linear", "refit": "train"}, "evaluate": {"folds": 3}, "diagnose": {"folds": 3, "repeats": 2}}
 QUALITY = {"checks": {"leaks": {"ok": True, "found": []}}}
 MODELS = {"iris": LogisticRegression(max_iter=1_000), "diabetes": LinearRegression()}
 
@@ -48,7 +48,7 @@ def reported(data_set, tmp_path_factory):
             "learning_curve": diagnostics.learning_curve(recipe, train, folds=3, seed=1),
             "slices": diagnostics.slices(recipe, parts, outs[PREDICTIONS], ["part"]),
             "importance": diagnostics.importances(recipe, holdout, repeats=2, seed=1),
-            "checks": diagnostics.leak_checks(recipe, tables, lambda clean: clean, folds=3, seed=1),
+            "checks": diagnostics.leak_checks(recipe, {}, tables, lambda clean: clean, folds=3, seed=1),
         }
         results = {"metrics": outs[METRICS], "evaluation": outs[EVALUATION], "diagnostics": found, "quality": QUALITY}
         words = Words(name, "flowers" if name == "iris" else "patients", labels={"setosa": "bristle-pointed iris"})

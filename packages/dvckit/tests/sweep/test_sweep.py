@@ -81,7 +81,7 @@ CONFIGURATIONS = [
     ["train.pipeline=random_forest", "train.n_estimators=7"],
     ["train.pipeline=gradient_boosting", "train.seed=3"],
     ["train.pipeline=logistic_regression", "features.age_bands=[16,40]"],
-    ["train.pipeline=neural_network", "train.x_size=3", "train.max_iter=500"],
+    ["train.pipeline=neural_network", "train.neural_network.x_size=3", "train.neural_network.max_iter=500"],
     ["train.pipeline=voting", "dataset.seed=2", "train.max_depth=null"],
     ["train.pipeline=baseline", "validate.max_rejected_share=0.1", "evaluate.folds=3"],
 ]

@@ -16,6 +16,7 @@ from sklearn.inspection import permutation_importance
 from sklearn.pipeline import Pipeline
 
 from dvckit.models import leaks
+from dvckit.models.evaluation import learned_from
 from dvckit.models.folds import Recipe, Tables, summary
 from dvckit.tasks.base import DIGITS, Labels
 from dvckit.tasks.clustered import codes
@@ -109,7 +110,9 @@ def importances(recipe: Recipe, table: pd.DataFrame, *, repeats: int, seed: int)
     return losses.sort_values("mean", ascending=False, kind="stable").round(DIGITS).to_dict("records")
 
 
-def leak_checks(recipe: Recipe, tables: Tables, featurize: leaks.Featurize, *, folds: int, seed: int) -> dict[str, Any]:
+def leak_checks(
+    recipe: Recipe, card: Mapping[str, Any], tables: Tables, featurize: leaks.Featurize, *, folds: int, seed: int
+) -> dict[str, Any]:
     """Return the findings of the leak checks that need the tables of earlier stages or refit the model.
 
     `tables` are clean, features, train and holdout.
@@ -117,7 +120,7 @@ def leak_checks(recipe: Recipe, tables: Tables, featurize: leaks.Featurize, *, f
     target, clean, holdout = recipe.schema.target, tables["clean"], tables["holdout"]
     shuffled = clean.assign(**{target: clean[target].sample(frac=1, random_state=seed).to_numpy()})
     over_folds = recipe.folds(featurize(shuffled), folds=folds, seed=seed)
-    refitted = recipe.fit(tables["train"]).predict(holdout)
+    refitted = recipe.fit(learned_from(card, tables["train"], holdout)).predict(holdout)
     return leaks.report(
         features_learned_before_the_split=leaks.across_rows(featurize, clean, tables["features"]),
         shuffled_labels_above_chance=recipe.task.knows_shuffled(

@@ -15,7 +15,7 @@ from sklearn.pipeline import Pipeline
 
 from dvckit.core.errors import UserError
 from dvckit.core.files import write_json, write_table
-from dvckit.core.layout import EVALUATION, METRICS, MODEL, PLOTS, PREDICTIONS, PROCESSED, SUBMISSION
+from dvckit.core.layout import EVALUATION, METRICS, MODEL, PLOTS, PREDICTIONS, SUBMISSION
 from dvckit.models import leaks
 from dvckit.models.folds import Recipe, Tables, Watcher, summary
 from dvckit.tasks.base import DIGITS, Labels, Task, rounded, with_interval
@@ -39,15 +39,17 @@ def evaluate(
     """Score a stored model, that of `recipe`, on the hold-out, and its recipe on folds of the training rows.
 
     `tables` are clean, train, holdout, and test where there are rows to predict; `baselines` unfitted pipelines, which are
-    fitted on the training rows. The result has the content of each out, by its path. UserError if the scores of the model on its training rows differ from those that
+    fitted on the training rows, as is the recipe to score it on the hold-out. The result has the content of each out, by its path. UserError if the scores of the model on the rows that it learned from differ from those that
     stage train stored in model.json, its `card`. A watcher of the folds may end the evaluation.
     """
     schema, task = recipe.schema, recipe.task
     train, holdout, *tests = (tables[name] for name in ("train", "holdout", "test") if name in tables)
-    every = recipe.predict(pd.concat([train, holdout, *tests]))  # one call: a call costs more than its rows
-    of_train, of_holdout, of_test = np.split(every, [len(train), len(train) + len(holdout)])
-    _check_reproduced(rounded(task.scores(task.truth(train[schema.target]), of_train)), card.get("training", {}))
-    truth = task.truth(holdout[schema.target])
+    learned = learned_from(card, train, holdout)
+    every = recipe.predict(pd.concat([learned, *tests]))  # one call: a call costs more than its rows
+    of_learned, of_test = np.split(every, [len(learned)])
+    _check_reproduced(rounded(task.scores(task.truth(learned[schema.target]), of_learned)), card.get("training", {}))
+    judged = recipe if learned is train else recipe.fit(train)
+    truth, of_holdout = task.truth(holdout[schema.target]), judged.predict(holdout)
     over_folds = recipe.folds(train, folds=folds, seed=seed, watcher=watcher)
     models = {**task.constant_models(), **baselines}
     rules = {name: recipe._replace(pipeline=one).fit(train).predict(holdout) for name, one in models.items()}
@@ -68,6 +70,11 @@ def evaluate(
         PREDICTIONS: _predictions(recipe, tables, over_folds.predictions, of_holdout),
         **({SUBMISSION: _submission(recipe, tables["test"], of_test)} if tests else {}),
     }
+
+
+def learned_from(card: Mapping[str, Any], train: pd.DataFrame, holdout: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows that a stored model learned from, by its card: all labelled ones, or those outside of the hold-out."""
+    return pd.concat([train, holdout], ignore_index=True) if card.get("refit") == "all" else train
 
 
 def write(outs: Mapping[Path, Any]) -> None:
@@ -129,6 +136,6 @@ def _submission(recipe: Recipe, test: pd.DataFrame, of_test: Floats) -> pd.DataF
 def _check_reproduced(scores: dict[str, float], noted: dict[str, Any]) -> None:
     if scores != noted:
         raise UserError(
-            f"{MODEL} scores {scores} on {PROCESSED}/train.parquet, and {noted} when it was trained: model and rows do "
+            f"{MODEL} scores {scores} on the rows that it learned from, and {noted} when it was trained: model and rows do "
             "not belong together; run `dvc repro --force train`"
         )

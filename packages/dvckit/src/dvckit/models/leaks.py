@@ -70,9 +70,9 @@ def across_rows(featurize: Featurize, clean: pd.DataFrame, features: pd.DataFram
 
 
 def other_recipe(stored: Floats, refitted: Floats) -> Iterator[str]:
-    """Look for a stored model whose predictions differ from those of its recipe, refitted on the training rows."""
+    """Look for a stored model whose predictions differ from those of its recipe, refitted on the same rows."""
     if differ := int((~np.isclose(stored, refitted, rtol=0, atol=1e-9)).sum()):
-        yield f"the stored model is not what its recipe learns from the training rows: {differ} predictions differ"
+        yield f"the stored model is not what its recipe learns from the same rows: {differ} predictions differ"
 
 
 def report(**checks: Iterator[str]) -> dict[str, Any]:

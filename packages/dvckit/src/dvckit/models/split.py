@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from fractions import Fraction
+from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -17,6 +18,9 @@ from dvckit.tasks import task_of
 from dvckit.tasks.base import Task
 
 FINEST = 20  # parts of whole groups, of which some are the hold-out: its size is a multiple of 5 % of the rows
+
+
+Refit = Literal["all", "train"]  # the labelled rows that the stored model learns from
 
 
 class Split(Section, extra="ignore"):

@@ -10,9 +10,10 @@ from dvckit.core.files import write_bytes, write_json
 from dvckit.core.layout import DIAGNOSTICS, FEATURES, INTERIM, MODEL, MODEL_CARD, PREDICTIONS, PROCESSED, TEST, TRAIN
 from dvckit.core.params import Section, Seed
 from dvckit.models import diagnostics
-from dvckit.models.evaluation import evaluate, write
+from dvckit.models.evaluation import evaluate, learned_from, write
 from dvckit.models.folds import Recipe, Watcher
 from dvckit.models.leaks import Featurize
+from dvckit.models.split import Refit
 from dvckit.models.stored import card, dump, load
 from dvckit.tables.schema import Schema
 from dvckit.tasks import task_of
@@ -21,14 +22,18 @@ from dvckit.tasks.base import rounded
 Trusted = Iterable[str]  # the types of the project's own that its stored model may hold
 
 
-def train_model(schema: Schema, pipeline: Pipeline) -> None:
-    """Fit a pipeline on data/processed/train.parquet and store it, with its card beside it."""
-    table = pd.read_parquet(PROCESSED / f"{TRAIN}.parquet")
+def _processed(name: str) -> pd.DataFrame:
+    return pd.read_parquet(PROCESSED / f"{name}.parquet")
+
+
+def train_model(schema: Schema, pipeline: Pipeline, refit: Refit) -> None:
+    """Fit a pipeline on the training rows, and on the hold-out too if `refit` is all; store it, with its card beside it."""
+    table = learned_from({"refit": refit}, *(_processed(name) for name in (TRAIN, "holdout")))
     recipe = Recipe(schema, task_of(schema.labels), pipeline).fit(table)
     content = dump(recipe.pipeline)
     scores = recipe.task.scores(recipe.task.truth(table[schema.target]), recipe.predict(table))
     write_bytes(MODEL, content)
-    write_json(MODEL_CARD, card(content, schema, rounded(scores)))
+    write_json(MODEL_CARD, card(content, schema, refit, rounded(scores)))
 
 
 class Evaluate(Section):
@@ -50,7 +55,7 @@ def evaluate_model(
     """Write scores, plot data and predictions of the stored model; where there are rows to predict, the submission."""
     model, about = load(MODEL, MODEL_CARD, schema, trusted)
     names = (TRAIN, "holdout", *([TEST] if predict else []))
-    tables = {name: pd.read_parquet(PROCESSED / f"{name}.parquet") for name in names}
+    tables = {name: _processed(name) for name in names}
     tables["clean"] = pd.read_parquet(INTERIM / f"{TRAIN}.parquet")
     recipe = Recipe(schema, task_of(schema.labels), model)
     write(evaluate(recipe, about, tables, baselines=baselines, folds=params.folds, seed=params.seed, watcher=watcher))
@@ -74,9 +79,10 @@ def diagnose_model(
     trusted: Trusted = (),
 ) -> None:
     """Write reports/diagnostics.json."""
-    model, _ = load(MODEL, MODEL_CARD, schema, trusted)
+    model, about = load(MODEL, MODEL_CARD, schema, trusted)
     recipe, folds, seed = Recipe(schema, task_of(schema.labels), model), params.folds, params.seed
-    train, holdout = (pd.read_parquet(PROCESSED / f"{name}.parquet") for name in (TRAIN, "holdout"))
+    train, holdout = _processed(TRAIN), _processed("holdout")
+    judged = recipe.fit(train)  # importances are of a model that has not seen the hold-out
     clean, features = (pd.read_parquet(folder / f"{TRAIN}.parquet") for folder in (INTERIM, FEATURES))
     tables = {"train": train, "holdout": holdout, "clean": clean, "features": features}
     write_json(
@@ -87,7 +93,7 @@ def diagnose_model(
             ),
             "learning_curve": diagnostics.learning_curve(recipe, train, folds=folds, seed=seed),
             "slices": diagnostics.slices(recipe, holdout, pd.read_parquet(PREDICTIONS), slices),
-            "importance": diagnostics.importances(recipe, holdout, repeats=params.repeats, seed=seed),
-            "checks": diagnostics.leak_checks(recipe, tables, featurize, folds=folds, seed=seed),
+            "importance": diagnostics.importances(judged, holdout, repeats=params.repeats, seed=seed),
+            "checks": diagnostics.leak_checks(recipe, about, tables, featurize, folds=folds, seed=seed),
         },
     )

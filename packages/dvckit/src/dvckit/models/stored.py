@@ -109,11 +109,12 @@ def signature(schema: Schema) -> dict[str, str]:
     return {name: schema.kind(name).__name__ for name in schema.inputs}
 
 
-def card(content: bytes, schema: Schema, training: dict[str, float]) -> dict[str, Any]:
-    """Return the content of model.json: the model's sha256, its input, its scores on the training rows, libraries."""
+def card(content: bytes, schema: Schema, refit: str, training: dict[str, float]) -> dict[str, Any]:
+    """Return the content of model.json: the model's sha256, its input, which rows it learned from and its scores on these, libraries."""
     return {
         "sha256": hashlib.sha256(content).hexdigest(),
         "input": signature(schema),
+        "refit": refit,
         "training": training,
         "libraries": versions(),
     }
