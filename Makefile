@@ -67,6 +67,7 @@ env: $(filter $(UV_HOME)/%,$(UV))
 	@command -v git >/dev/null || { echo "error: git is not installed; install it (Debian: apt install git)" >&2; exit 1; }
 	@git rev-parse --git-dir >/dev/null || { echo "error: $(CURDIR) is not a git clone of yours; get it with git clone" >&2; exit 1; }
 	@$(UV) sync --locked --quiet --inexact
+	@$(RUN) dvckit libraries
 	@$(RUN) dvc remote modify --local embedded url "$(CURDIR)/.dvc/storage"
 
 dev: env

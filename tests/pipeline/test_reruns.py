@@ -14,8 +14,10 @@ CHANGES = {
     ("pipeline: random_forest", "pipeline: logistic_regression"): {"train", "report"},
     ("n_estimators: 5", "n_estimators: 6"): {"train", "report"},
     ("max_depth: 10", "max_depth: 9"): {"train", "report"},
-    ("test_size: 0.2", "test_size: 0.3"): {"split", "train", "report"},
-    ("seed: 1                       # draws the split", "seed: 2 # draws the split"): {"split", "train", "report"},
+    ("min_samples_leaf: 1  ", "min_samples_leaf: 2  "): {"train", "report"},
+    ("C: 0.3  ", "C: 0.5  "): {"report"},  # of a pipeline that is not chosen
+    ("test_size: 0.2", "test_size: 0.3"): {"split", "report"},
+    ("seed: 1                       # seed of the split", "seed: 2 # seed of the split"): {"split", "train", "report"},
     ("folds: 2                      # strat", "folds: 3 # strat"): {"evaluate", "report"},
     ("repeats: 1 ", "repeats: 2 "): {"diagnose", "report"},
 }
@@ -36,6 +38,35 @@ def test_a_parameter_touches_the_stages_that_read_it(small, change, stages):
     small.edit("params.yaml", change)
 
     assert changed(small) == stages
+
+
+MODELS = {"split", "train", "evaluate", "diagnose"}
+
+
+@pytest.mark.parametrize(
+    ("library", "stages"),
+    [
+        ("scikit-learn", {"validate", *MODELS, "report"}),
+        ("skops", MODELS - {"split"}),
+        ("matplotlib", {"report"}),
+    ],
+)
+def test_a_new_version_of_a_library_touches_the_stages_that_use_it(small, library, stages):
+    small.edit("libraries.json", (f'"{library}": "', f'"{library}": "9'))
+
+    assert changed(small) == stages
+
+
+def test_a_frozen_stage_changes_no_other_line(fresh):
+    stages = ["validate", "featurize", "split", "evaluate", "reports/dvc.yaml:diagnose", "reports/dvc.yaml:report"]
+
+    fresh.ok("dvc", "freeze", *stages)
+    frozen = fresh.ok("git", "diff", "--unified=0").splitlines()
+    fresh.ok("dvc", "unfreeze", *stages)
+
+    changes = [line for line in frozen if line[0] in "+-" and line[:3] not in {"+++", "---"}]
+    assert changes == ["+    frozen: true"] * len(stages)
+    assert fresh.ok("git", "status", "--porcelain") == ""
 
 
 def test_code_touches_the_stages_that_declare_it(small):
@@ -64,7 +95,7 @@ def test_work_on_a_command_reruns_no_stage(small, name):
 def test_a_new_pipeline_reruns_neither_ingest_nor_validate(small):
     small.edit(
         "titanic/modeling/pipelines.py",
-        ('    "baseline": baseline,\n', '    "baseline": baseline,\n    "mine": voting,\n'),
+        ("neural_network, voting, baseline)", "neural_network, voting, baseline, GroupOutcome)"),
     )
 
     assert changed(small) == {"train", "evaluate", "diagnose"}

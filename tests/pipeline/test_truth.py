@@ -2,12 +2,14 @@
 
 import ast
 import importlib
+import importlib.metadata
 import inspect
 import shutil
 from functools import cache
 from pathlib import Path
 
 import pytest
+from packaging.utils import canonicalize_name
 from ruamel.yaml import YAML
 
 from dvckit.core.params import Section
@@ -20,6 +22,9 @@ PACKAGES = {"titanic": ROOT / "titanic", "dvckit": LIBRARY}
 # What stages may be built of; the rest of the library are commands, and what these need.
 OF_STAGES = {"core", "stage.py", "tables", "tasks", "models", "reports"}
 PIPELINES = ("dvc.yaml", "reports/dvc.yaml")
+# They read parameters and write to the terminal, or fetch files whose checksum is known.
+WITHOUT_EFFECT = {"omegaconf", "pooch", "pydantic", "pyyaml", "requests", "rich", "ruamel-yaml"}
+BY_MODULE = importlib.metadata.packages_distributions()
 SECTIONS = list(PROJECT.sections)
 
 
@@ -91,6 +96,17 @@ def imported(stage):
     return own, library - {"__init__.py"}
 
 
+def imported_packages(stage):
+    """The installed packages that a stage's code imports, as uv.lock names them."""
+    modules = set()
+    for file in closure(path_of(module_of(stage))) | closure(LIBRARY / "stage.py"):
+        visitor = Imports()
+        visitor.visit(ast.parse(file.read_text()))
+        modules |= {name.partition(".")[0] for name in visitor.names}
+    packages = {package for module in modules - PACKAGES.keys() for package in BY_MODULE.get(module, ())}
+    return {canonicalize_name(package) for package in packages}
+
+
 def output_paths(stage):
     return [path for out in stage["outs"] for path in out]
 
@@ -131,6 +147,13 @@ def test_deps_name_every_module_that_the_stage_imports(name):
 
 
 @pytest.mark.parametrize("name", STAGES)
+def test_params_name_the_libraries_that_decide_the_bytes(name):
+    (named,) = (entry["libraries.json"] for entry in STAGES[name]["params"] if isinstance(entry, dict))
+
+    assert set(named) == imported_packages(STAGES[name]) - WITHOUT_EFFECT
+
+
+@pytest.mark.parametrize("name", STAGES)
 def test_a_stage_imports_nothing_of_a_command(name):
     """So work on a command reruns no stage."""
     _, library = imported(STAGES[name])
@@ -140,7 +163,9 @@ def test_a_stage_imports_nothing_of_a_command(name):
 
 @pytest.mark.parametrize("name", STAGES)
 def test_params_name_what_the_stage_reads(name):
-    assert sorted(STAGES[name]["params"]) == sorted(params_read(module_of(STAGES[name])))
+    keys = [entry for entry in STAGES[name]["params"] if isinstance(entry, str)]
+
+    assert sorted(keys) == sorted(params_read(module_of(STAGES[name])))
 
 
 @pytest.mark.parametrize("name", STAGES)
@@ -149,7 +174,7 @@ def test_a_stage_runs_with_what_it_declares_alone(name, small, tmp_path):
     stage, bare = STAGES[name], tmp_path / "bare"
     deps = [dep.replace("${dataset.path}", "data/external/titanic") for dep in stage["deps"]]
     packages = [f"{file.parent.relative_to(ROOT)}/__init__.py" for file in (ROOT / "titanic").rglob("__init__.py")]
-    for path in [*deps, *packages, "params.yaml"]:
+    for path in [*deps, *packages, "params.yaml", "libraries.json"]:
         (bare / path).parent.mkdir(parents=True, exist_ok=True)
         copy = shutil.copytree if (small.root / path).is_dir() else shutil.copy2
         copy(small.root / path, bare / path)

@@ -67,6 +67,14 @@ def check() -> None:
 
 
 @app.command()
+def libraries() -> None:
+    """Write libraries.json: the versions, from uv.lock, of the packages that stages depend on."""
+    from dvckit.repository.libraries import write
+
+    write(find_root())
+
+
+@app.command()
 def summary() -> None:
     """Print the scores of the last run beside the baselines, and where the report is."""
     from dvckit.summary import print_summary

@@ -6,12 +6,16 @@ outs.
 
 import gc
 import importlib
+import importlib.metadata
+import json
 import os
 import sys
+from pathlib import Path
 from types import ModuleType
 
 from dvckit.core.errors import UserError, answered
 from dvckit.core.files import ended_by_ctrl_c
+from dvckit.core.layout import LIBRARIES
 
 # The last bits of a float depend on the processor and on the number of threads, unless both are held fixed.
 # Each library reads these once, when it is loaded.
@@ -26,6 +30,17 @@ ARITHMETIC = {
 def pin_arithmetic() -> None:
     """Make floating-point results the same on every x86-64 processor; call it before numpy is loaded."""
     os.environ.update(ARITHMETIC)
+
+
+def check_libraries(root: Path) -> None:
+    """Raise a UserError if other versions are installed than those that dvc.lock will name."""
+    if not (root / LIBRARIES).is_file():
+        return
+    libraries = json.loads((root / LIBRARIES).read_bytes())
+    for name, version in libraries.items():
+        installed = importlib.metadata.version(name)
+        if installed != version.partition(" ")[0]:
+            raise UserError(f"{name} {installed} is installed and {LIBRARIES} has {version}; run `make env`")
 
 
 def _imported(name: str) -> ModuleType:
@@ -44,6 +59,7 @@ def main() -> None:
     with ended_by_ctrl_c(), answered():
         # nothing that loading makes is garbage, and looking for some takes a fifth of a stage's start
         gc.disable()
+        check_libraries(Path())
         stage = _imported(sys.argv[1])
         gc.freeze()
         gc.enable()

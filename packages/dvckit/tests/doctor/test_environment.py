@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from dvckit.doctor.clone import Clone
-from dvckit.doctor.environment import hooks, identity, installed, params, python
+from dvckit.doctor.environment import hooks, identity, installed, libraries, params, python
 
 
 def wrong(look, project):
@@ -109,3 +109,11 @@ def test_a_user_without_a_name_is_reported():
     process = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
 
     assert process.stdout == "WRONG   user id 54321 has no name, and DVC needs one; run `export USER=$(id -u)`\n"
+
+
+def test_versions_that_are_not_those_of_uv_lock_are_reported(fresh):
+    fresh.edit("libraries.json", ('"numpy": "', '"numpy": "9'))
+
+    (line,) = wrong(libraries, fresh)
+
+    assert line == "WRONG   libraries.json does not have the versions of uv.lock; run `dvckit libraries`"

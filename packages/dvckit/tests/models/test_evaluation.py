@@ -49,7 +49,7 @@ def evaluated(stage, training_scores=None):
 
 
 def test_a_model_of_all_rows_is_scored_by_one_that_has_not_seen_the_hold_out(stage, params):
-    tables, of_train = stage
+    tables, _ = stage
     every = pd.concat([tables["train"], tables["holdout"]])
     model = fit(every, params())
     training = rounded(BINARY.scores(every[TARGET].to_numpy(), predictions(model, every)))

@@ -168,7 +168,7 @@ def test_a_target_hidden_in_a_feature_is_known_when_shuffled(stage, recipe):
 
 def test_a_model_with_its_labels_comes_back_as_it_was(stage, recipe):
     content = dump(recipe.pipeline)
-    model_card = json.dumps(card_of(content, stage.data.schema, {})).encode()
+    model_card = json.dumps(card_of(content, stage.data.schema, "all", {})).encode()
 
     pipeline, _ = parse(content, model_card, "model", stage.data.schema)
 

@@ -150,7 +150,6 @@ def test_an_example_of_predictions_is_a_table_of_the_source():
     ("library", "dep"),
     [
         ("vendor/d.whl", "vendor/d.whl"),
-        ("git+https://example.org/d.git", "uv.lock"),
         ("packages/d/src/d", "packages/d/src/d/core"),
     ],
 )
@@ -158,6 +157,15 @@ def test_each_stage_depends_on_the_library(library, dep):
     answers = replace(WHEEL, library=library)
 
     assert all(dep in stage["deps"] for stage in stages(answers).values())
+
+
+def test_a_library_of_an_index_is_one_of_the_versions():
+    answers = replace(WHEEL, library="git+https://example.org/d.git")
+
+    params = [entry for stage in stages(answers).values() for entry in stage["params"] if isinstance(entry, dict)]
+
+    assert all("dvckit" in entry["libraries.json"] for entry in params)
+    assert not any("example.org" in dep for stage in stages(answers).values() for dep in stage["deps"])
 
 
 def test_a_stage_depends_on_further_modules():
@@ -221,7 +229,7 @@ def test_scripts_are_executable_and_have_no_fault_of_syntax(tmp_path, library):
 @pytest.mark.parametrize("task", ["binary", "multiclass", "regression"])
 def test_dvc_lists_the_stages(toy, task):
     write(toy.root, replace(WHEEL, task=task))
-    (toy.root / "params.yaml").write_text("dataset: {path: data/external/flowers}\n")
+    (toy.root / "params.yaml").write_text("dataset: {path: data/external/flowers}\ntrain: {pipeline: linear}\n")
 
     listed = toy.ok("dvc", "stage", "list", "--all", "--name-only").split()
 

@@ -23,7 +23,11 @@ from dvckit.tasks import task_of
 from dvckit.tasks.base import Words, rounded
 from dvckit.tasks.multiclass_drawings import confusion, roc, short
 
-PARAMS = {"train": {"pipeline": "linear", "refit": "train"}, "evaluate": {"folds": 3}, "diagnose": {"folds": 3, "repeats": 2}}
+PARAMS = {
+    "train": {"pipeline": "linear", "refit": "train"},
+    "evaluate": {"folds": 3},
+    "diagnose": {"folds": 3, "repeats": 2},
+}
 QUALITY = {"checks": {"leaks": {"ok": True, "found": []}}}
 MODELS = {"iris": LogisticRegression(max_iter=1_000), "diabetes": LinearRegression()}
 

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 PARAMS = Path("params.yaml")
+LIBRARIES = Path("libraries.json")  # the versions, of packages that decide the bytes of outputs, that dvc.lock records
 
 # The tables of a source: with labels, and to predict. Each is NAME.csv.
 TRAIN, TEST = "train", "test"

@@ -28,6 +28,7 @@ class Check(NamedTuple):
 CHECKS = [
     Check("files", environment.files),
     Check("Python and packages", environment.python),
+    Check("libraries.json", environment.libraries),
     Check("params.yaml", environment.params),
     Check("the user", environment.user),
     Check("the disk", environment.disk),

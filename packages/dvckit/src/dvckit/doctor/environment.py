@@ -13,8 +13,9 @@ from typing import Any
 from packaging.specifiers import SpecifierSet
 
 from dvckit.core.errors import UserError
-from dvckit.core.layout import PARAMS
+from dvckit.core.layout import LIBRARIES, PARAMS
 from dvckit.doctor.clone import ADVICE, OK, WRONG, Clone, Finding, some
+from dvckit.repository.libraries import locked, recorded
 from dvckit.repository.locks import in_project, pipeline_of
 from dvckit.repository.packages import UV_LOCK
 from dvckit.repository.programs import git, tracked
@@ -51,6 +52,17 @@ def python(clone: Clone) -> list[Finding]:
     }
     wrong = [Finding(WRONG, what, "uv sync") for what, is_wrong in faults.items() if is_wrong]
     return wrong or [Finding(OK, f"Python {version}, and the packages are those of {UV_LOCK}")]
+
+
+def libraries(clone: Clone) -> Iterator[Finding]:
+    """Compare libraries.json, which makes stages stale, with uv.lock."""
+    try:
+        named = locked(clone)
+    except UserError as error:
+        yield Finding(WRONG, str(error), "uv lock")
+        return
+    if named and recorded(clone.root) != named:
+        yield Finding(WRONG, f"{LIBRARIES} does not have the versions of {UV_LOCK}", "dvckit libraries")
 
 
 def installed() -> dict[str, str]:

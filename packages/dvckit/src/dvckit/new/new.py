@@ -182,6 +182,7 @@ def _run(root: Path, examined: Examined, say: Say) -> None:
     program("dvc", "remote", "modify", "--local", "embedded", "url", str(root / STORAGE))
     program("dvc", "add", "--quiet", str(data.relative_to(root)))
     program("dvckit", "dictionary")
+    program("dvckit", "libraries")
     git(root, "add", "--all")
     git(root, "commit", "--quiet", "--message", f"A project from {examined.path.name}, made by dvckit new")
     say("running the pipelines: dvc repro --all-pipelines")

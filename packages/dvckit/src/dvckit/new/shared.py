@@ -21,7 +21,6 @@ from ruamel.yaml.error import YAMLError
 from dvckit.core.errors import UserError, answered
 from dvckit.core.files import write_bytes
 from dvckit.new.rendering import render_folder
-from dvckit.repository.packages import UV_LOCK
 from dvckit.repository.programs import find_root
 
 DVC_YAML, PYPROJECT = "dvc.yaml", "pyproject.toml"
@@ -94,7 +93,8 @@ def render(answers: Answers) -> dict[str, bytes]:
     values = asdict(answers) | {
         "workspace": answers.workspace,
         "wheel": answers.wheel,
-        "dep": answers.library if answers.workspace or answers.wheel else UV_LOCK,
+        "dep": answers.library,
+        "indexed": not (answers.workspace or answers.wheel),
         "plots": {name: plot._asdict() for name, plot in task_of(LABELS[answers.task]).plots.items()},
         "scalar": _scalar,
         "uv_version": UV_VERSION,
@@ -104,11 +104,24 @@ def render(answers: Answers) -> dict[str, bytes]:
 
 
 def _as_dvc_writes(content: bytes) -> bytes:
-    """Return a dvc.yaml in the form in which `dvc freeze` and `dvc stage add` write it, so that they change no other line."""
+    """Return a dvc.yaml in the form in which `dvc freeze` writes a stage, so that it changes no other line."""
     yaml, stream = YAML(), io.BytesIO()
     yaml.default_flow_style = False
-    yaml.dump(yaml.load(content), stream)
+    pipeline = yaml.load(content)
+    for stage in pipeline["stages"].values():
+        for kind in ("deps", "params", "outs"):
+            stage[kind].sort(key=_in_dvcs_order)
+        for out in stage["outs"]:
+            for flags in out.values():
+                flags.fa.set_block_style()
+    yaml.dump(pipeline, stream)
     return stream.getvalue()
+
+
+def _in_dvcs_order(entry: Any) -> tuple[bool, str]:
+    """Sort by path, parameters of other files than params.yaml last."""
+    path = next(iter(entry)) if isinstance(entry, dict) else entry
+    return isinstance(entry, dict), path
 
 
 def _scalar(text: str) -> str:

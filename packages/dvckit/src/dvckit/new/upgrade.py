@@ -9,6 +9,7 @@ from pathlib import Path
 
 from dvckit.core.errors import UserError
 from dvckit.core.files import write_bytes
+from dvckit.core.layout import LIBRARIES
 from dvckit.new.interrupts import end_children, interrupts
 from dvckit.new.library import VENDOR, Library, add_library
 from dvckit.new.pyproject import with_library
@@ -116,6 +117,8 @@ def _change(changes: Changes, answers: Answers, source: str, say: Say) -> str:
     libraries = answers.library, library.name if library.name.startswith(f"{VENDOR}/") else UV_LOCK
     for diff in _renew(changes, old, _rendered(changes.root), libraries):
         say(diff)
+    changes.keep(LIBRARIES.name)
+    _program(changes.root, "-m", "dvckit.cli", "libraries", why="the new library cannot write libraries.json")
     return library.name
 
 
@@ -142,14 +145,20 @@ def _rendered(root: Path) -> dict[str, bytes]:
         folder = Path(name)
         (folder / ".dvc").mkdir()  # the root of a project
         (folder / PYPROJECT).write_bytes((root / PYPROJECT).read_bytes())
-        command = [str(root / ".venv/bin/python"), "-m", "dvckit.new.shared"]
-        environment = environment_of(root)
-        process = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
-        if process.returncode:
-            reason = (process.stderr.strip().splitlines() or ["no output"])[-1].removeprefix("error: ")
-            raise UserError(f"the new library cannot write the shared files of this project: {reason}")
+        why = "the new library cannot write the shared files of this project"
+        _program(root, "-m", "dvckit.new.shared", folder=folder, why=why)
         paths = [path for path in folder.rglob("*") if path.is_file() and path != folder / PYPROJECT]
         return {path.relative_to(folder).as_posix(): path.read_bytes() for path in paths}
+
+
+def _program(root: Path, *arguments: str, why: str, folder: Path | None = None) -> None:
+    """Run the Python of the project, in its root or another folder; UserError with `why` and its reason where it fails."""
+    command = [str(root / ".venv/bin/python"), *arguments]
+    environment = environment_of(root)
+    process = subprocess.run(command, cwd=folder or root, env=environment, capture_output=True, text=True, check=False)
+    if process.returncode:
+        reason = (process.stderr.strip().splitlines() or ["no output"])[-1].removeprefix("error: ")
+        raise UserError(f"{why}: {reason}")
 
 
 def _renew(changes: Changes, old: Files, new: Files, libraries: tuple[str, str]) -> list[str]:

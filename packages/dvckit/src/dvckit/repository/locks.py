@@ -11,6 +11,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from dvckit.core.errors import UserError, one_line
+from dvckit.core.layout import LIBRARIES
 from dvckit.core.mappings import leaves
 
 LOCK = "dvc.lock"
@@ -79,15 +80,16 @@ def outputs_of(stages: Stages) -> list[Output]:
 
 
 def params_of(stages: Stages) -> dict[str, Any]:
-    """Return the parameters that stages were run with, by dotted key, each from the first stage that reads it.
+    """Return the parameters that stages were run with, versions of libraries aside, by dotted key, each from the first stage that reads it.
 
     The stages of reports/ come last, and an experiment leaves them as they were.
     """
     return {
         key: value
         for stage in reversed(stages.values())
-        for file in stage.get("params", {}).values()
-        for section, values in file.items()
+        for file, sections in stage.get("params", {}).items()
+        if Path(file).name != LIBRARIES.name
+        for section, values in sections.items()
         for key, value in leaves({section: values})
     }
 

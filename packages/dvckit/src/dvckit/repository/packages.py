@@ -32,6 +32,12 @@ class PackageLock:
             by_name.setdefault(entry["name"], []).append(entry.get("version", "of this project"))
         return {name: ", ".join(sorted(versions)) for name, versions in by_name.items()}
 
+    @property
+    def sources(self) -> dict[str, str]:
+        """The version of every package, and where it is from git, its address with the commit too."""
+        addresses = {entry["name"]: entry["source"]["git"] for entry in self.packages if "git" in entry["source"]}
+        return {name: f"{version} {addresses.get(name, '')}".rstrip() for name, version in self.versions.items()}
+
     def needed(self, *, here: bool = False) -> dict[str, str]:
         """Return the packages that the project runs with and their versions: no extra, no development group.
 
