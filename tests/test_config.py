@@ -36,7 +36,7 @@ WRONG = [
     (
         "pipeline: random_forest",
         "pipeline: forest",
-        "train.pipeline is 'forest'; it must be one of random_forest, gradient_boosting",
+        "train.pipeline is 'forest'; it must be 'random_forest', 'gradient_boosting'",
     ),
     ("pipeline: random_forest", "pipeline: no", "train.pipeline means 'no' to DVC and False to YAML 1.1"),
     (

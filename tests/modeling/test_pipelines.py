@@ -1,8 +1,8 @@
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pytest
-from pydantic import ValidationError
 
 from dvckit.core.params import Section
 from dvckit.models.folds import Recipe
@@ -18,9 +18,7 @@ SOURCE = Path(__file__).parents[2]
 def test_each_pipeline_has_a_section(params):
     sections = {name for name in Train.model_fields if isinstance(getattr(params(), name), Section)}
 
-    assert set(PIPELINES) == sections
-    with pytest.raises(ValidationError, match=f"must be one of {', '.join(PIPELINES)}"):
-        params(pipeline="forest")
+    assert set(PIPELINES) == sections == set(get_args(Train.model_fields["pipeline"].annotation))
 
 
 def test_neither_key_nor_target_is_an_input():

@@ -7,7 +7,7 @@ pipeline, write a function, enter it in `PIPELINES`, and give it a section in `T
 from collections.abc import Callable
 from typing import Any, Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field
 from sklearn.base import BaseEstimator
 from sklearn.compose import ColumnTransformer
 from sklearn.ensemble import GradientBoostingClassifier, RandomForestClassifier, VotingClassifier
@@ -19,6 +19,7 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from sklearn.tree import DecisionTreeClassifier
 
 from dvckit.core.params import Section
+from dvckit.models.sections import BoostingParams, ForestParams, LogisticParams, NetworkParams
 from dvckit.models.split import Refit, Split
 from titanic.features import FEATURES, Features
 from titanic.modeling.transformers import GroupOutcome
@@ -36,61 +37,25 @@ NUMERIC = FEATURES.of_role("number")
 RARE = 5
 
 
-class Forest(Section):
-    """Parameters of a random forest, beside `n_estimators` and `max_depth`."""
-
-    min_samples_leaf: int = Field(ge=1, le=1_000)
-
-
-class Boosting(Section):
-    """Parameters of gradient boosting, beside `n_estimators`."""
-
-    learning_rate: float = Field(gt=0, le=1)
-    subsample: float = Field(gt=0, le=1)
-
-
-class Logistic(Section):
-    """Parameters of a logistic regression."""
-
-    C: float = Field(gt=0, le=1e6)
-    solver: Literal["lbfgs", "newton-cg", "newton-cholesky", "sag", "saga"]
-
-
-class Network(Section):
-    """Parameters of a perceptron with two hidden layers."""
-
-    x_size: int = Field(ge=1, le=1_000)
-    y_size: int = Field(ge=1, le=1_000)
-    alpha: float = Field(ge=0, le=1e6)
-    batch_size: int = Field(ge=1, le=100_000)
-    learning_rate: float = Field(gt=0, le=1)
-    max_iter: int = Field(ge=1, le=10_000)
-
-
-class Voting(Forest, Boosting, Logistic):
+class VotingParams(ForestParams, BoostingParams, LogisticParams):
     """Parameters of the three models that vote."""
 
 
 class Train(Split, extra="forbid"):
     """Parameters of the split and the model; a pipeline reads the section of its name."""
 
-    pipeline: str
+    pipeline: Literal[
+        "random_forest", "gradient_boosting", "logistic_regression", "neural_network", "voting", "baseline"
+    ]
     n_estimators: int = Field(ge=1, le=10_000)
     max_depth: int | None = Field(ge=1, le=1_000)
     refit: Refit
-    random_forest: Forest
-    gradient_boosting: Boosting
-    logistic_regression: Logistic
-    neural_network: Network
-    voting: Voting
+    random_forest: ForestParams
+    gradient_boosting: BoostingParams
+    logistic_regression: LogisticParams
+    neural_network: NetworkParams
+    voting: VotingParams
     baseline: Section
-
-    @field_validator("pipeline")
-    @classmethod
-    def _check_pipeline(cls, name: str) -> str:
-        if name not in PIPELINES:
-            raise ValueError(f"must be one of {', '.join(PIPELINES)}")
-        return name
 
 
 def preprocessing(*, scaled: bool) -> ColumnTransformer:
@@ -116,7 +81,7 @@ def _pipeline(model: BaseEstimator, *, scaled: bool = False) -> Pipeline:
     return Pipeline([("preprocessing", preprocessing(scaled=scaled)), ("model", model)])
 
 
-def random_forest(train: Train, own: Forest) -> Pipeline:
+def random_forest(train: Train, own: ForestParams) -> Pipeline:
     """Return a random forest of `n_estimators` trees with a depth of at most `max_depth`."""
     model = RandomForestClassifier(
         train.n_estimators,
@@ -127,7 +92,7 @@ def random_forest(train: Train, own: Forest) -> Pipeline:
     return _pipeline(model)
 
 
-def gradient_boosting(train: Train, own: Boosting) -> Pipeline:
+def gradient_boosting(train: Train, own: BoostingParams) -> Pipeline:
     """Return gradient boosting with `n_estimators` small trees."""
     model = GradientBoostingClassifier(
         n_estimators=train.n_estimators,
@@ -139,13 +104,13 @@ def gradient_boosting(train: Train, own: Boosting) -> Pipeline:
     return _pipeline(model)
 
 
-def logistic_regression(train: Train, own: Logistic) -> Pipeline:
+def logistic_regression(train: Train, own: LogisticParams) -> Pipeline:
     """Return a logistic regression."""
     model = LogisticRegression(C=own.C, solver=own.solver, max_iter=1_000, random_state=train.seed)
     return _pipeline(model, scaled=True)
 
 
-def neural_network(train: Train, own: Network) -> Pipeline:
+def neural_network(train: Train, own: NetworkParams) -> Pipeline:
     """Return a perceptron with hidden layers of `x_size` and `y_size` units, trained for at most `max_iter` epochs.
 
     The penalty `alpha` ends training after about 40 epochs on this data; scikit-learn warns if `max_iter` comes first.
@@ -161,7 +126,7 @@ def neural_network(train: Train, own: Network) -> Pipeline:
     return _pipeline(model, scaled=True)
 
 
-def voting(train: Train, own: Voting) -> Pipeline:
+def voting(train: Train, own: VotingParams) -> Pipeline:
     """Return a model that averages the probabilities of forest, boosting and logistic regression."""
     parts = [(part.__name__, part(train, own)) for part in (random_forest, gradient_boosting, logistic_regression)]
     return Pipeline([("model", VotingClassifier(parts, voting="soft"))])

@@ -11,12 +11,13 @@ import pandas as pd
 from dvckit.core.params import read
 from dvckit.models.stored import card, dump, parse
 from mine.features import FEATURES
-from mine.modeling.pipelines import PIPELINES, Train
+from mine.modeling.pipelines import PIPELINES, Train, build
 import json
 
 table = pd.read_parquet("data/processed/train.parquet")
-for name, pipeline in PIPELINES.items():
-    model = pipeline(read("train", Train)).fit(table[list(FEATURES.inputs)], table[FEATURES.target])
+train = read("train", Train)
+for name in PIPELINES:
+    model = build(train.model_copy(update={"pipeline": name})).fit(table[list(FEATURES.inputs)], table[FEATURES.target])
     content = dump(model)
     stored, _ = parse(content, json.dumps(card(content, FEATURES, "all", {})).encode(), name, FEATURES)
     assert (stored.predict(table[list(FEATURES.inputs)]) == model.predict(table[list(FEATURES.inputs)])).all()

@@ -37,9 +37,10 @@ pipelines = importlib.import_module(f"{package}.modeling.pipelines")
 features = importlib.import_module(f"{package}.features").FEATURES
 importlib.import_module(f"{package}.reporting.diagnose")
 table = pd.read_parquet("data/processed/train.parquet")
-params = read("train", pipelines.Train).model_copy(update={"n_estimators": 3, "max_iter": 5})
-for pipeline in pipelines.PIPELINES.values():
-    model = pipeline(params).fit(table[list(features.inputs)], table[features.target])
+params = read("train", pipelines.Train)
+quick = {"n_estimators": 3, "neural_network": params.neural_network.model_copy(update={"max_iter": 5})}
+for name in pipelines.PIPELINES:
+    model = pipelines.build(params.model_copy(update={"pipeline": name, **quick})).fit(table[list(features.inputs)], table[features.target])
     assert len(model.predict(table[list(features.inputs)])) == len(table)
 """
 
