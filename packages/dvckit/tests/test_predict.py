@@ -80,6 +80,13 @@ def test_wrong_names_give_an_error(project, command, sentence):
     assert sentence in refused(project, *command)
 
 
+def test_an_output_that_was_not_pulled_is_said_to_be_one(project):
+    (project.root / "data/raw/test.csv").unlink()
+
+    message = "data/raw/test.csv is not in this clone yet; run `dvc pull data/raw/test.csv`"
+    assert message in refused(project, "data/raw/test.csv", "out.csv")
+
+
 def test_without_a_model_there_is_an_error(project):
     (project.root / "data/models/model.json").unlink()
     (project.root / "data/models/model.skops").write_bytes(b"")

@@ -17,6 +17,7 @@ PROJECT = "artifacts: {survival: {path: m.skops, type: model, meta: {project: 't
 def project(tmp_path):
     (tmp_path / "reports").mkdir()
     (tmp_path / "reports/metrics.json").write_text(json.dumps(METRICS))
+    (tmp_path / "reports/report.html").touch()
     return tmp_path
 
 
@@ -54,6 +55,15 @@ def test_baselines_have_the_titles_that_the_project_gives_them(project, capsys):
     *table, _ = capsys.readouterr().out.splitlines()
     assert "rule “women and girls" in table[0]
     assert max(map(len, table)) <= 80
+
+
+def test_a_report_that_is_not_there_is_not_named_as_if_it_were(project, capsys):
+    (project / "reports/report.html").unlink()
+
+    print_summary(project)
+
+    report = capsys.readouterr().out.splitlines()[-1]
+    assert report == "report: not in this clone yet; run `dvc pull reports/report.html`, or `dvc repro -P` to make it"
 
 
 def test_without_a_run_there_is_an_error(tmp_path):

@@ -113,8 +113,10 @@ def predict(
     rev: Annotated[str | None, typer.Option(help="Use the model of this revision, tag, branch or experiment.")] = None,
 ) -> None:
     """Predict the target of each row; the rows are checked first, and the model before it is loaded."""
-    from dvckit.predict import predict as write_predictions
     from dvckit.repository.revision import Revision
+
+    Revision(find_root()).check_present(source)
+    from dvckit.predict import predict as write_predictions
 
     print(f"{target}: {write_predictions(Revision(find_root(), rev), source, target)} rows")
 
@@ -327,8 +329,11 @@ def dictionary() -> None:
 def data_check(paths: _Paths, *, as_json: _Json = False) -> None:
     """Check CSV files as the pipeline would: every fault, then what is in them. Exit code 1 where one is bad."""
     from dvckit.data.add import verdict as check_files
+    from dvckit.repository.revision import Revision
     from dvckit.tables.summary import print_quality
 
+    for path in paths:
+        Revision(find_root()).check_present(path)
     verdict = check_files(_project(), paths)
     if as_json:
         _print_json(verdict.as_json())

@@ -33,4 +33,6 @@ def print_summary(root: Path) -> None:
         rows.append([name, digits(value), over_folds, *of_rules])
     console = terminal()
     Grid("", header, rows, numeric=header[1:]).print(console)
-    console.print(f"report: {root / REPORT}", soft_wrap=True)
+    there = (root / REPORT).is_file()
+    report = root / REPORT if there else f"not in this clone yet; run `dvc pull {REPORT}`, or `dvc repro -P` to make it"
+    console.print(f"report: {report}", soft_wrap=True)

@@ -76,12 +76,12 @@ def rewrite(project, change):
     table.to_parquet(file)
 
 
-def test_equal_splits_compare_the_stored_models_on_the_hold_out(history):
+def test_equal_splits_are_compared_on_the_hold_out(history):
     data = compare(history.root, ["v1", "trees"]).as_json()
 
     (one,) = data["compared"]
     metrics = json.loads((history.root / "reports/metrics.json").read_text())["holdout"]
-    assert (data["how"]["compared"], data["how"]["rows"], data["how"]["holdout_rows"]) == ("stored models", 178, 178)
+    assert (data["how"]["compared"], data["how"]["rows"], data["how"]["holdout_rows"]) == ("hold-out", 178, 178)
     assert {name: one["metrics"][name]["reference"] for name in METRICS} == {name: metrics[name] for name in METRICS}
     for test in one["metrics"].values():
         assert test["difference"] == pytest.approx(test["value"] - test["reference"], abs=2e-6)
@@ -95,7 +95,7 @@ def test_other_splits_compare_the_recipes_on_every_row(history):
     how, (one,) = comparison.as_json()["how"], comparison.candidates
     assert (how["compared"], how["rows"], one.overall) == ("recipes", 891, "indistinguishable")
     assert how["holdout_rows"] < 100
-    assert "- the recipes are compared, not the stored models: the hold-outs share only " in render_md(comparison)
+    assert "- the recipes are compared, not single models: the hold-outs share only " in render_md(comparison)
 
 
 def test_every_row_was_predicted_by_a_model_that_had_not_seen_it(history):

@@ -42,7 +42,7 @@ def comparison(*verdicts):
         )
         for place, of_one in enumerate(verdicts)
     ]
-    evidence = Evidence(TASK, np.zeros(178), [], stored=True, holdout=178)
+    evidence = Evidence(TASK, np.zeros(178), [], on_holdout=True, holdout=178)
     return Comparison(Named(name="v1", commit="1" * 40), candidates, evidence, {"v1": "synthetic"})
 
 
@@ -77,11 +77,11 @@ def test_better_worse_and_mixed_are_distinguished():
 
 def test_recipes_are_called_recipes():
     base = comparison((SAME,) * 3)
-    evidence = base.evidence._replace(stored=False, holdout=36, truth=np.zeros(891))
+    evidence = base.evidence._replace(on_holdout=False, holdout=36, truth=np.zeros(891))
 
     text = render_md(Comparison(base.reference, base.candidates, evidence, base.sources))
 
-    assert "the hold-outs share only 36 rows (stored models need 100), so the out-of-fold predictions of 891" in text
+    assert "the hold-outs share only 36 rows (single models need 100), so the out-of-fold predictions of 891" in text
     assert "variances are doubled" in text
 
 
@@ -121,7 +121,7 @@ def drawn(labels):
 @pytest.mark.parametrize(("labels", "curve"), [(("a", "b", "c"), "Share that is right"), ((), "Share of the rows")])
 def test_models_of_every_task_are_compared(tmp_path, labels, curve):
     task, (truth, predictions) = task_of(labels), drawn(labels)
-    evidence = Evidence(task, truth, predictions, stored=True, holdout=200)
+    evidence = Evidence(task, truth, predictions, on_holdout=True, holdout=200)
     (tests,) = _tests(evidence)
     reference = Named(name="v1", commit="1" * 40)
     candidate = Candidate(Named(name="v2", commit="2" * 40), tests, {"params": {}})

@@ -296,12 +296,15 @@ def test_the_default_moves_away_from_the_embedded_remote_with_every_commit(small
 
 @pytest.mark.system
 def test_google_drive_without_credentials_hangs_and_timeout_ends_it(fresh):
+    fresh.ok("dvc", "remote", "add", "gdrive", "gdrive://folder")
+
     result = fresh.run("timeout", "20", "dvc", "pull", "--remote", "gdrive", BROWSER="true")
 
     assert result.code == 124
 
 
 def test_a_service_account_without_a_key_is_reported_at_once(fresh):
+    fresh.ok("dvc", "remote", "add", "gdrive", "gdrive://folder")
     fresh.ok("dvc", "remote", "modify", "--local", "gdrive", "gdrive_use_service_account", "true")
 
     assert "gdrive_service_account_json_file_path" in ends(fresh, "dvc", "pull", "--remote", "gdrive")

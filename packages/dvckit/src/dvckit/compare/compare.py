@@ -1,6 +1,6 @@
 """`dvckit compare`: which models of revisions are better or worse than that of the first, and which are indistinguishable.
 
-Their predictions of the same labelled rows decide. If enough rows are in every hold-out, the stored models are compared on
+Their predictions of the same labelled rows decide. If enough rows are in every hold-out, the models fitted without it are compared on
 them. If the splits differ, as between two seeds, the out-of-fold predictions of all shared rows are compared, which
 judges the recipes. No model is loaded, and no code of a revision is run.
 """
@@ -73,7 +73,7 @@ class Comparison(NamedTuple):
             "reference": {"revision": self.reference.name, "commit": self.reference.commit},
             "sources": self.sources,
             "how": {
-                "compared": "stored models" if evidence.stored else "recipes",
+                "compared": "hold-out" if evidence.on_holdout else "recipes",
                 "rows": len(evidence.truth),
                 "holdout_rows": evidence.holdout,
                 "groups": evidence.group_count,
@@ -124,7 +124,7 @@ def _tests(evidence: Evidence) -> list[list[MetricTest]]:
         differences = [
             metric.compare(evidence.truth, reference, predictions, evidence.groups) for predictions in others
         ]
-        if not evidence.stored:
+        if not evidence.on_holdout:
             differences = [difference.widened(SHARED_TRAINING) for difference in differences]
         scores = [metric.score(evidence.truth, predictions) for predictions in evidence.predictions]
         adjusted = holm([difference.p_value for difference in differences])

@@ -19,21 +19,21 @@ from dvckit.tasks.clustered import TEST_NAME, Groups, codes
 from dvckit.tasks.predictions import GROUP, HOLDOUT, check_predictions, row_hashes
 from dvckit.tasks.uncertainty import Floats
 
-ENOUGH = 100  # hold-out rows shared by all revisions, from which on the stored models are compared
+ENOUGH = 100  # hold-out rows shared by all revisions, from which on they are compared on these alone
 FEWEST = 10  # rows of the rarest class, for any comparison
 
 
 class Evidence(NamedTuple):
     """Predictions of several models for the same rows, in the order of the models.
 
-    `stored`: whether all of them are by the stored models, for rows that none of these was trained on; else some are by
+    `on_holdout`: whether all of them are of hold-out rows, by the models fitted without these; else some are by
     models of the same recipe that were fitted on other folds.
     """
 
     task: Task
     truth: Labels
     predictions: list[Floats]
-    stored: bool
+    on_holdout: bool
     holdout: int  # rows that are in every hold-out
     groups: Groups | None = None  # of each row, where rows come in groups
 
@@ -58,8 +58,8 @@ def gather(revisions: list[Revision]) -> Evidence:
     shared = shared[truths.eq(truths[0], axis=0).all(axis=1)]
     parts = pd.DataFrame({place: shared[place]["part"] for place in places})
     held_out = shared[(parts == HOLDOUT).all(axis=1)]
-    stored = len(held_out) >= ENOUGH and task.scarcity(held_out[0]["truth"])[0] >= FEWEST
-    chosen = held_out if stored else shared
+    on_holdout = len(held_out) >= ENOUGH and task.scarcity(held_out[0]["truth"])[0] >= FEWEST
+    chosen = held_out if on_holdout else shared
     truth = chosen[0]["truth"]
     rarest, rows = task.scarcity(truth)
     if rarest < FEWEST:
@@ -70,7 +70,7 @@ def gather(revisions: list[Revision]) -> Evidence:
     predictions = [task.from_columns(pd.DataFrame(chosen[place])) for place in places]
     grouped = next((pd.DataFrame(chosen[place]) for place in places if GROUP in chosen[place]), None)
     groups = None if grouped is None else codes(grouped, GROUP)
-    return Evidence(task, task.truth(truth), predictions, stored, len(held_out), groups)
+    return Evidence(task, task.truth(truth), predictions, on_holdout, len(held_out), groups)
 
 
 def _common(revisions: list[Revision], tasks: Sequence[Task]) -> Task:

@@ -32,13 +32,13 @@ def sentences(comparison: Comparison) -> Iterator[str]:
     yield from (_verdict(candidate, str(comparison.reference)) for candidate in comparison.candidates)
     tests = ", ".join(f"{name} for {metric.title}" for metric, name in evidence.tests)
     level = f"each test is two-sided at {100 * SIGNIFICANT:.0f} %: {tests}"
-    if evidence.stored:
-        yield f"the stored models are compared, on {len(evidence.truth)} hold-out rows that none was trained on"
+    if evidence.on_holdout:
+        yield f"the models fitted without the hold-out are compared, on its {len(evidence.truth)} rows"
         yield level
     else:
         yield (
-            f"the recipes are compared, not the stored models: the hold-outs share only {evidence.holdout} rows "
-            f"(stored models need {ENOUGH}), so the out-of-fold predictions of {len(evidence.truth)} labelled rows decide"
+            f"the recipes are compared, not single models: the hold-outs share only {evidence.holdout} rows "
+            f"(single models need {ENOUGH}), so the out-of-fold predictions of {len(evidence.truth)} labelled rows decide"
         )
         yield f"{level}; variances are doubled, as folds share training rows (after Nadeau and Bengio)"
     if evidence.groups is not None:

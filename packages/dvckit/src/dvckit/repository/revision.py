@@ -276,6 +276,12 @@ class Revision:
                 places += f", remote {name} ({error})"
         raise UserError(f"{shown} is in none of: the {places}; run `dvc push` where it was made")
 
+    def check_present(self, path: Path) -> None:
+        """Raise a UserError for an output, or data under `dvc add`, that the workspace does not have."""
+        place = Path(os.path.relpath(path, self.root)).as_posix()
+        if not path.exists() and place in {*self.md5s, *(output.path for output in self.added)}:
+            raise UserError(f"{place} is not in this clone yet; run `dvc pull {place}`, or `dvc repro` to make it")
+
     def json(self, path: str) -> Any:
         """Return a JSON output; UserError where it is not to be had or not JSON."""
         try:
