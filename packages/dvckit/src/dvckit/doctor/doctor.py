@@ -7,7 +7,7 @@ from threading import Thread
 from typing import NamedTuple
 
 from dvckit.core.errors import UserError, one_line
-from dvckit.doctor import environment, locks, objects, remotes, secrets
+from dvckit.doctor import environment, locks, objects, order, remotes, secrets
 from dvckit.doctor.clone import ADVICE, FIXED, WRONG, Clone, Finding
 from dvckit.repository import dvc_internals
 
@@ -36,6 +36,7 @@ CHECKS = [
     Check("git's hooks", environment.hooks),
     Check("DVC's configuration", remotes.config, fixes=True),
     Check("dvc.lock", locks.pipelines, fixes=True),
+    Check("the order of runs", order.stages),
     Check(".dvc files", locks.added),
     Check("DVC's locks", locks.of_dvc, fixes=True),
     Check("git's locks", locks.of_git, fixes=True),
