@@ -127,13 +127,20 @@ def test_what_a_run_has_read_and_nobody_has_committed_is_refused(small):
         register(small.root, "main", "minor")
 
 
-def test_results_of_another_model_are_refused(history):
-    """After `dvc exp run` or `dvc repro`, which run the first pipeline alone, the diagnostics are of the model before."""
-    history.ok("git", "checkout", "HEAD~1", "--", "reports/dvc.lock", "reports/diagnostics.json")
-    history.commit("half a run")
+def test_an_experiment_that_was_applied_lacks_the_report(small):
+    """The cause is named, not every file that it has changed."""
+    small.edit("params.yaml", ("max_depth: 10", "max_depth: 9"))
+    small.ok("dvc", "repro")
+    small.ok("dvc", "push")
+    small.commit("as after dvc exp apply")
 
-    with pytest.raises(UserError, match=r"not made from .*data/models/model\.skops.*; run `dvc repro -P` and commit"):
-        register(history.root, None, "minor")
+    with pytest.raises(UserError) as error:
+        register(small.root, None, "patch")
+
+    assert str(error.value) == (
+        "reports/dvc.yaml:diagnose, reports/dvc.yaml:report at HEAD ran before what they read was made, as after "
+        "`dvc exp apply`; run `dvc repro -P` and commit what it makes"
+    )
 
 
 def test_a_lock_without_the_model_is_refused(tiny):

@@ -11,7 +11,7 @@ from dvckit.core.layout import METRICS, PARAMS
 from dvckit.core.mappings import leaves
 from dvckit.registry.facts import differing, required
 from dvckit.registry.tags import STAGE, Bump, Version, assign, model_version, tag_version, versions
-from dvckit.repository.locks import paths_of
+from dvckit.repository.locks import fresh_stages, paths_of
 from dvckit.repository.objects import STORAGE
 from dvckit.repository.packages import UV_LOCK
 from dvckit.repository.programs import git, git_files
@@ -70,6 +70,11 @@ def _refuse_incomplete(revision: Revision) -> None:
     if missing := set(required(revision)) - set(revision.md5s):
         where = f"no dvc.lock {revision.where} names {', '.join(sorted(missing))}"
         raise UserError(f"{where}; run `dvc repro -P` and commit it")
+    if late := sorted(revision.stages.keys() - fresh_stages(revision.stages).keys()):
+        raise UserError(
+            f"{', '.join(late)} {revision.where} ran before what they read was made, as after `dvc exp apply`; "
+            "run `dvc repro -P` and commit what it makes"
+        )
     if differs := differing(revision):
         raise UserError(
             f"dvc.lock {revision.where} was not made from what is committed there: {', '.join(differs)}; "
