@@ -145,8 +145,24 @@ def test_repeated_folds_compare_with_the_constant_models(stage, recipe):
 def test_a_shuffled_target_is_not_known(stage, recipe):
     found = diagnostics.leak_checks(recipe, {}, stage.tables, lambda clean: clean, folds=3, seed=1)
 
-    assert found["shuffled_labels_above_chance"]["ok"]
+    assert found["shuffled_target_predicted"]["ok"]
     assert found["model_of_other_rows"]["ok"]
+
+
+def test_a_shuffled_target_that_is_predicted_once_is_no_finding(stage, recipe):
+    first, table, shuffled = stage.data.schema.inputs[0], stage.data.table, []
+
+    def resembling_one(clean):
+        target = clean["target"]
+        if len(clean) == len(table) and not target.equals(table["target"]):
+            shuffled.append(clean)
+        known = len(shuffled) == 1
+        return clean.assign(**{first: pd.factorize(target, sort=True)[0] * 1.0}) if known else clean
+
+    found = diagnostics.leak_checks(recipe, {}, stage.tables, resembling_one, folds=3, seed=1)
+
+    assert found["shuffled_target_predicted"]["ok"]
+    assert len(shuffled) == 2
 
 
 def test_a_target_hidden_in_a_feature_is_known_when_shuffled(stage, recipe):
@@ -160,7 +176,7 @@ def test_a_target_hidden_in_a_feature_is_known_when_shuffled(stage, recipe):
     tables = stage.tables | {"features": leaking(stage.data.table)}
     found = diagnostics.leak_checks(recipe, {}, tables, leaking, folds=3, seed=1)
 
-    assert not found["shuffled_labels_above_chance"]["ok"]
+    assert not found["shuffled_target_predicted"]["ok"]
     assert f"{first} alone predicts target" in " ".join(
         leaks.tells(leaking(stage.data.table), stage.data.schema, recipe.task)
     )

@@ -216,7 +216,7 @@ class Task(ABC):
         """Return the data of the plots, by name."""
 
     @abstractmethod
-    def knows_shuffled(self, over_folds: pd.DataFrame, target: pd.Series) -> Iterator[str]:
+    def predicts_shuffled(self, over_folds: pd.DataFrame, target: pd.Series) -> Iterator[str]:
         """Check scores over folds of a shuffled target; yield a finding if they are too good for it."""
 
     @abstractmethod

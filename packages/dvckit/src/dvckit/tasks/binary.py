@@ -10,7 +10,7 @@ from scipy import special
 from dvckit.core.errors import UserError
 from dvckit.tasks.base import Labels, Metric, Plot
 from dvckit.tasks.binary_drawings import DRAWINGS
-from dvckit.tasks.classes import CALIBRATION_BINS, CHANCE, Classes, accuracy, log_loss, log_losses
+from dvckit.tasks.classes import CALIBRATION_BINS, RARE, Classes, accuracy, log_loss, log_losses
 from dvckit.tasks.clustered import roc_auc_clustered
 from dvckit.tasks.significance import delong_paired
 from dvckit.tasks.uncertainty import Floats, calibration, calibration_error, delong, roc_auc_interval
@@ -129,11 +129,11 @@ class Binary(Classes):
             "confusion": pd.DataFrame({"actual": self.decoded(truth), "predicted": self.labels(predictions)}),
         }
 
-    def knows_shuffled(self, over_folds: pd.DataFrame, target: pd.Series) -> Iterator[str]:
+    def predicts_shuffled(self, over_folds: pd.DataFrame, target: pd.Series) -> Iterator[str]:
         """Compare the mean ROC AUC with the variance of the Mann-Whitney statistic under no association."""
         ones = int(self.truth(target).sum())
         zeros = len(target) - ones
         sd = np.sqrt((ones + zeros + len(over_folds)) / (12 * ones * zeros))
-        most = 0.5 + special.ndtri(CHANCE) * sd
+        most = 0.5 + special.ndtri(RARE) * sd
         if (area := over_folds["roc_auc"].mean()) > most:
             yield f"with shuffled labels the ROC AUC is {area:.3f}, above {most:.3f}: the features know the target"

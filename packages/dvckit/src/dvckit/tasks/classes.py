@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from dvckit.tasks.tells import Tell
 
 CALIBRATION_BINS = 10
-CHANCE = 0.999  # the quantile of scores that count as a leak, of models that know nothing of the target
+RARE = 0.999  # the quantile of scores that count as a leak, of models that know nothing of the target
 
 
 def log_losses(probability: Floats) -> Floats:

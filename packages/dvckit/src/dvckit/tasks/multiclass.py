@@ -8,7 +8,7 @@ import pandas as pd
 from scipy import special
 
 from dvckit.tasks.base import Labels, Metric, Plot
-from dvckit.tasks.classes import CALIBRATION_BINS, CHANCE, Classes, accuracy, log_loss, log_losses
+from dvckit.tasks.classes import CALIBRATION_BINS, RARE, Classes, accuracy, log_loss, log_losses
 from dvckit.tasks.clustered import Groups
 from dvckit.tasks.macro_f1 import confusion, macro_f1, macro_f1_clustered, macro_f1_interval, macro_f1_paired
 from dvckit.tasks.multiclass_drawings import DRAWINGS
@@ -162,13 +162,13 @@ class Multiclass(Classes):
             "calibration": self._calibration(truth, predictions),
         }
 
-    def knows_shuffled(self, over_folds: pd.DataFrame, target: pd.Series) -> Iterator[str]:
+    def predicts_shuffled(self, over_folds: pd.DataFrame, target: pd.Series) -> Iterator[str]:
         """Compare the mean macro F1 with the most that predictions have that do not depend on the label.
 
         With shares p of the classes and q of the predictions, F1 of a class is 2pq / (p + q); the mean is largest for q = p,
         and then 1 / k, with the variance (k - 1) / k² for each row.
         """
         kinds = target.nunique()
-        most = 1 / kinds + special.ndtri(CHANCE) * np.sqrt((kinds - 1) / len(target)) / kinds
+        most = 1 / kinds + special.ndtri(RARE) * np.sqrt((kinds - 1) / len(target)) / kinds
         if (score := over_folds["macro_f1"].mean()) > most:
             yield f"with shuffled labels macro F1 is {score:.3f}, above {most:.3f}: the features know the target"

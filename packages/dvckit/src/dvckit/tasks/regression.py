@@ -8,7 +8,7 @@ import pandas as pd
 from scipy import special
 
 from dvckit.tasks.base import PREDICTION, Labels, Plot, Task, of_rows
-from dvckit.tasks.classes import CHANCE
+from dvckit.tasks.classes import RARE
 from dvckit.tasks.regression_drawings import DRAWINGS
 from dvckit.tasks.uncertainty import LEVEL, Floats, Interval, positive_mean_interval
 
@@ -193,13 +193,13 @@ class Regression(Task):
             "errors": _thinned(errors),
         }
 
-    def knows_shuffled(self, over_folds: pd.DataFrame, target: pd.Series) -> Iterator[str]:
+    def predicts_shuffled(self, over_folds: pd.DataFrame, target: pd.Series) -> Iterator[str]:
         """Compare the mean R² with the most that predictions have that do not depend on the target.
 
         With v times the variance of the target, they have an R² of -v on average, with the variance 4v over the rows; it is
         above z² over the rows in no more cases than a normal deviate is above z, whatever v is.
         """
-        most = special.ndtri(CHANCE) ** 2 / len(target)
+        most = special.ndtri(RARE) ** 2 / len(target)
         if (score := over_folds["r2"].mean()) > most:
             yield f"with a shuffled target R² is {score:.3f}, above {most:.3f}: the features know the target"
 
