@@ -18,7 +18,7 @@ from dvckit.tables.schema import Record, Schema, column
 from dvckit.tasks import task_of
 from dvckit.tasks.base import rounded
 
-ROWS, COLUMNS = 100, ["a", "b", "c", "d"]
+TABLES, ROWS, COLUMNS = 100, 100, ["a", "b", "c", "d"]
 
 
 def honest(labels, seed):
@@ -51,9 +51,10 @@ def findings(labels, seed):
     return [name for name, check in (outs[EVALUATION]["checks"] | further).items() if not check["ok"]]
 
 
+@pytest.mark.faults
 @pytest.mark.parametrize("labels", [("a", "b"), ("a", "b", "c"), ()])
-@pytest.mark.parametrize("count", [10, pytest.param(200, marks=pytest.mark.faults)])
-def test_few_honest_tables_raise_an_alarm(labels, count):
-    alarms = Counter(name for seed in range(count) for name in findings(labels, seed))
+def test_few_honest_tables_raise_an_alarm(labels):
+    alarms = Counter(name for seed in range(TABLES) for name in findings(labels, seed))
 
-    assert max(alarms.values(), default=0) <= max(1, 0.02 * count)
+    # one, and two standard errors
+    assert max(alarms.values(), default=0) <= 3
