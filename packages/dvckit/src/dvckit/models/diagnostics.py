@@ -135,7 +135,9 @@ def _predicts_shuffled(
     Honest features resemble one shuffled target in a hundred, in all folds alike, so a finding has to hold over two.
     """
     target, random = recipe.schema.target, np.random.RandomState(seed)
-    scores, targets, findings = [], [], list[str]()
+    scores: list[pd.DataFrame] = []
+    targets: list[pd.Series] = []
+    findings: list[str] = []
     for _ in range(SHUFFLES):
         shuffled = clean.assign(**{target: clean[target].sample(frac=1, random_state=random).to_numpy()})
         over_folds = recipe.folds(featurize(shuffled), folds=folds, seed=seed)
