@@ -7,7 +7,7 @@ import pytest
 
 from dvckit.compare.compare import Candidate, Comparison, MetricTest, _tests
 from dvckit.compare.evidence import Evidence, _common
-from dvckit.compare.report import print_comparison, render_md, write_page
+from dvckit.compare.report import print_comparison, render_md, sentences, write_page
 from dvckit.core.errors import UserError
 from dvckit.tasks import task_of
 from dvckit.tasks.binary import Binary
@@ -44,6 +44,27 @@ def comparison(*verdicts):
     ]
     evidence = Evidence(TASK, np.zeros(178), [], on_holdout=True, holdout=178)
     return Comparison(Named(name="v1", commit="1" * 40), candidates, evidence, {"v1": "synthetic"})
+
+
+def of_groups(groups, models=1, *, stored=True):
+    made_up = comparison(*[(SAME,) * 3] * models)
+    evidence = made_up.evidence._replace(groups=np.arange(178) % groups, on_holdout=stored)
+    return " ".join(sentences(made_up._replace(evidence=evidence)))
+
+
+@pytest.mark.parametrize(
+    ("groups", "models", "stored", "least"),
+    [(5, 1, True, "0.062"), (1, 1, True, "1"), (6, 2, True, "0.062"), (8, 1, False, "0.06"), (2, 9, True, "1")],
+)
+def test_too_few_groups_to_show_a_difference_are_named(groups, models, stored, least):
+    sentence = f"{groups} groups are too few to show a difference: no p value of their swaps is below {least}"
+
+    assert sentence in of_groups(groups, models, stored=stored)
+
+
+@pytest.mark.parametrize(("groups", "models", "stored"), [(6, 1, True), (7, 2, True), (9, 1, False)])
+def test_groups_that_are_enough_are_not(groups, models, stored):
+    assert "too few" not in of_groups(groups, models, stored=stored)
 
 
 @pytest.mark.parametrize(

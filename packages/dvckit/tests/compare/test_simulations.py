@@ -28,7 +28,6 @@ OTHER_SPLITS = [("binary", recipe, kind) for recipe in simulation.OF_TASK["binar
     [
         *(("binary", FIRST["binary"], kind, 100) for kind in simulation.KINDS),
         *((task, FIRST[task], "equal splits", 100) for task in ("multiclass", "regression")),
-        pytest.param("binary", FIRST["binary"], "equal splits", 3_000, marks=LONG),
         *(pytest.param(*one, "equal splits", 1_000, marks=LONG) for one in OTHERS),
         *(pytest.param(*one, 1_000, marks=LONG) for one in OTHER_SPLITS),
     ],
@@ -37,6 +36,16 @@ def test_few_of_many_equal_pairs_differ(task, recipe, kind, count):
     counts = simulation.Problem(task).alarms(kind, recipe, count)
 
     assert max(counts.values()) <= max(MOST * count, 10)
+
+
+@pytest.mark.faults
+def test_of_1000_equal_pairs_differ_as_few_as_an_exact_test_finds():
+    """These draws have more than 64: 72 by either test."""
+    problem, case = simulation.Problem("binary"), ("equal splits", FIRST["binary"], 1_000)
+
+    counts, exact = problem.alarms(*case), problem.alarms(*case, tests=simulation.Pair.exact)
+
+    assert {name: count for name, count in counts.items() if count > max(64, exact[name] + 5)} == {}
 
 
 @pytest.mark.parametrize(

@@ -145,8 +145,22 @@ def test_repeated_folds_compare_with_the_constant_models(stage, recipe):
 def test_a_shuffled_target_is_not_known(stage, recipe):
     found = diagnostics.leak_checks(recipe, {}, stage.tables, lambda clean: clean, folds=3, seed=1)
 
-    assert found["shuffled_labels_above_chance"]["ok"]
+    assert found["shuffled_target_predicted"]["ok"]
     assert found["model_of_other_rows"]["ok"]
+
+
+def test_a_shuffled_target_has_to_be_predicted_over_two_shuffles(stage, recipe, monkeypatch):
+    sizes = []
+
+    def once(_, over_folds, target):
+        sizes.append((len(over_folds), len(target)))
+        return iter(["it is predicted"] if len(sizes) == 1 else [])
+
+    monkeypatch.setattr(type(recipe.task), "predicts_shuffled", once)
+    found = diagnostics.leak_checks(recipe, {}, stage.tables, lambda clean: clean, folds=3, seed=1)
+
+    assert found["shuffled_target_predicted"]["ok"]
+    assert np.divide(sizes[1], sizes[0]).tolist() == [2, 2]
 
 
 def test_a_target_hidden_in_a_feature_is_known_when_shuffled(stage, recipe):
@@ -160,7 +174,7 @@ def test_a_target_hidden_in_a_feature_is_known_when_shuffled(stage, recipe):
     tables = stage.tables | {"features": leaking(stage.data.table)}
     found = diagnostics.leak_checks(recipe, {}, tables, leaking, folds=3, seed=1)
 
-    assert not found["shuffled_labels_above_chance"]["ok"]
+    assert not found["shuffled_target_predicted"]["ok"]
     assert f"{first} alone predicts target" in " ".join(
         leaks.tells(leaking(stage.data.table), stage.data.schema, recipe.task)
     )

@@ -13,7 +13,9 @@ from dvckit.models.stored import card, dump, parse
 from mine.features import FEATURES
 from mine.modeling.pipelines import PIPELINES, Train, build
 import json
+import warnings
 
+warnings.simplefilter("error")  # with their parameters of params.yaml, all models converge
 table = pd.read_parquet("data/processed/train.parquet")
 train = read("train", Train)
 for name in PIPELINES:

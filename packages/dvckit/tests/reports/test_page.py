@@ -107,8 +107,10 @@ def test_the_verdict_is_beside_both_baselines(text):
         "the model is right for 79.0 % (75.0 % to 83.0 %): +1.2 percentage points (\N{MINUS SIGN}1.0 to +3.4) compared"
         in text
     )
-    assert "the rule “women and girls survive” is right for 79.9 %" in text
-    assert "the majority class is right for 63.1 %" in text
+    assert (
+        "On the 178 passengers above, the rule “women and girls survive” is right for 79.9 % and the majority class is "
+        "right for 63.1 %. How sure" in text
+    )
 
 
 def test_the_verdict_names_what_is_indistinguishable(text):

@@ -174,5 +174,5 @@ def over_folds(score):
 def test_macro_f1_by_chance_is_no_finding():
     target = pd.Series(["a"] * 100 + ["b"] * 60 + ["c"] * 40)
 
-    assert list(THREE.knows_shuffled(over_folds(0.37), target)) == []
-    assert "macro F1 is 0.500, above 0.4" in " ".join(THREE.knows_shuffled(over_folds(0.5), target))
+    assert list(THREE.predicts_shuffled(over_folds(0.37), target)) == []
+    assert "macro F1 is 0.500, above 0.4" in " ".join(THREE.predicts_shuffled(over_folds(0.5), target))

@@ -108,6 +108,13 @@ def test_the_p_value_is_the_share_of_all_swaps_that_differ_as_much():
     assert mean_clustered(old, new, groups).value == pytest.approx(5 / 6)
 
 
+@pytest.mark.parametrize("groups", [1, 2, 5])
+def test_of_few_groups_no_p_value_is_below_the_least(groups):
+    old, new = np.zeros(groups, dtype=bool), np.ones(groups, dtype=bool)
+
+    assert mcnemar_clustered(old, new, np.arange(groups)).p_value == pytest.approx(2 ** (1 - groups), rel=0.05)
+
+
 def test_groups_of_one_row_are_independent_rows():
     truth, old, new, groups = next(pairs())
     single = np.arange(len(groups))

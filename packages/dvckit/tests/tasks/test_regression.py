@@ -186,10 +186,10 @@ def test_a_constant_model_does_not_know_a_shuffled_target():
     truth = TASK.truth(target)
     constant = TASK.predict(DummyRegressor().fit(target.to_frame(), target), target.to_frame())
 
-    assert list(TASK.knows_shuffled(pd.DataFrame([TASK.scores(truth, constant)]), target)) == []
+    assert list(TASK.predicts_shuffled(pd.DataFrame([TASK.scores(truth, constant)]), target)) == []
 
 
 def test_more_than_chance_is_found():
-    found = " ".join(TASK.knows_shuffled(pd.DataFrame({"r2": [0.1, 0.2]}), pd.Series(np.arange(200.0))))
+    found = " ".join(TASK.predicts_shuffled(pd.DataFrame({"r2": [0.1, 0.2]}), pd.Series(np.arange(200.0))))
 
     assert found.startswith("with a shuffled target R² is 0.150, above 0.048")

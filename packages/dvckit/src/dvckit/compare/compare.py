@@ -16,7 +16,7 @@ from dvckit.compare.evidence import Evidence, gather
 from dvckit.core.errors import UserError
 from dvckit.repository.revision import WORKSPACE, Revision
 from dvckit.tasks.base import Metric, rounded
-from dvckit.tasks.significance import SHARED_TRAINING, SIGNIFICANT, Difference, holm
+from dvckit.tasks.significance import SIGNIFICANT, Difference, holm
 
 BETTER, WORSE, INDISTINGUISHABLE = "better", "worse", "indistinguishable"
 
@@ -118,14 +118,9 @@ def compare_revisions(revisions: list[Revision]) -> Comparison:
 
 def _tests(evidence: Evidence) -> list[list[MetricTest]]:
     """Test every metric of each model but the first; the p values of each metric are adjusted for several models."""
-    reference, *others = evidence.predictions
     of_metrics = []
     for metric in evidence.task.metrics:
-        differences = [
-            metric.compare(evidence.truth, reference, predictions, evidence.groups) for predictions in others
-        ]
-        if not evidence.on_holdout:
-            differences = [difference.widened(SHARED_TRAINING) for difference in differences]
+        differences = [evidence.difference(metric, predictions) for predictions in evidence.predictions[1:]]
         scores = [metric.score(evidence.truth, predictions) for predictions in evidence.predictions]
         adjusted = holm([difference.p_value for difference in differences])
         of_metrics.append(

@@ -15,8 +15,9 @@ from dvckit.core.layout import INTERIM, TRAIN
 from dvckit.repository.locks import fresh_stages
 from dvckit.repository.revision import Revision
 from dvckit.tasks.base import Labels, Metric, Task
-from dvckit.tasks.clustered import TEST_NAME, Groups, codes
+from dvckit.tasks.clustered import TEST_NAME, Groups, codes, least_p
 from dvckit.tasks.predictions import GROUP, HOLDOUT, check_predictions, row_hashes
+from dvckit.tasks.significance import SHARED_TRAINING, Difference
 from dvckit.tasks.uncertainty import Floats
 
 ENOUGH = 100  # hold-out rows shared by all revisions, from which on they are compared on these alone
@@ -41,6 +42,17 @@ class Evidence(NamedTuple):
     def group_count(self) -> int | None:
         """The number of groups."""
         return None if self.groups is None else len(np.unique(self.groups))
+
+    def difference(self, metric: Metric, other: Floats) -> Difference:
+        """Test a metric of another model against that of the first, or of its recipe."""
+        return self._widened(metric.compare(self.truth, self.predictions[0], other, self.groups))
+
+    def least_p(self, groups: int) -> float:
+        """Return the least p value that such a test of so many groups can have."""
+        return self._widened(Difference(0.0, 0.0, 0.0, least_p(groups))).p_value
+
+    def _widened(self, difference: Difference) -> Difference:
+        return difference if self.on_holdout else difference.widened(SHARED_TRAINING)
 
     @property
     def tests(self) -> list[tuple[Metric, str]]:

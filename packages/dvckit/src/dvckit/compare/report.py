@@ -41,8 +41,10 @@ def sentences(comparison: Comparison) -> Iterator[str]:
             f"(single models need {ENOUGH}), so the out-of-fold predictions of {len(evidence.truth)} labelled rows decide"
         )
         yield f"{level}; variances are doubled, as folds share training rows (after Nadeau and Bengio)"
-    if evidence.groups is not None:
-        yield f"models err alike on the rows of a group, so the two models' answers to {evidence.group_count} groups are swapped"
+    if (groups := evidence.group_count) is not None:
+        yield f"models err alike on the rows of a group, so the two models' answers to {groups} groups are swapped"
+        if (least := count * evidence.least_p(groups)) >= SIGNIFICANT:
+            yield f"{groups} groups are too few to show a difference: no p value of their swaps is below {min(1.0, least):.2g}"
     if count > 1:
         yield (
             f"of each metric, the p values of {count} comparisons are corrected so that they err together in "

@@ -27,5 +27,5 @@ def described(profile: dict[str, Any]) -> str:
     if "mean" not in profile and "min" in profile:
         return f"{profile['min']} to {profile['max']}"
     if "min" in profile:
-        return f"{profile['min']:g} to {profile['max']:g}, mean {profile['mean']:.6g}"
+        return f"{profile['min']:g} to {profile['max']:g}, mean {profile['mean']:z.6g}"
     return ", ".join(f"{value} ({count})" for value, count in profile.get("top", {}).items())

@@ -16,8 +16,8 @@ import numpy.typing as npt
 import pandas as pd
 
 from dvckit.tasks import BASELINES
-from dvckit.tasks.clustered import Groups, interval_clustered
-from dvckit.tasks.significance import Difference
+from dvckit.tasks.clustered import Groups, interval_clustered, mean_clustered
+from dvckit.tasks.significance import Difference, bootstrap_paired
 from dvckit.tasks.uncertainty import Floats, Interval
 
 if TYPE_CHECKING:
@@ -40,6 +40,7 @@ Score = Callable[[Labels, Floats], float]
 Test = Callable[[Labels, Floats, Floats], Difference]
 ClusteredTest = Callable[[Labels, Floats, Floats, Groups], Difference]
 PerRow = Callable[[Labels, Floats], npt.NDArray[Any]]
+IntervalOf = Callable[[Labels, Floats], Interval]
 
 
 @dataclass(frozen=True)
@@ -67,7 +68,7 @@ class Metric(NamedTuple):
     score: Score
     test: Test
     test_name: str
-    interval: Callable[[Labels, Floats], Interval]
+    interval: IntervalOf
     clustered: ClusteredTest
 
     def compare(self, truth: Labels, reference: Floats, new: Floats, groups: Groups | None) -> Difference:
@@ -107,14 +108,25 @@ def mean(per_row: PerRow) -> Score:
     return lambda truth, predictions: float(per_row(truth, predictions).mean())
 
 
-def paired(test: Callable[[Any, Any], Difference], per_row: PerRow) -> Test:
-    """Return the test of a difference of such means."""
-    return lambda truth, reference, new: test(per_row(truth, reference), per_row(truth, new))
+def paired(test: Callable[..., Difference], per_row: PerRow) -> Callable[..., Difference]:
+    """Return the test of a difference of such means, of independent rows or, with their groups, of rows in groups."""
+    return lambda truth, reference, new, *groups: test(per_row(truth, reference), per_row(truth, new), *groups)
 
 
-def paired_clustered(test: Callable[[Any, Any, Groups], Difference], per_row: PerRow) -> ClusteredTest:
-    """Return the test of such a difference of rows in groups."""
-    return lambda truth, reference, new, groups: test(per_row(truth, reference), per_row(truth, new), groups)
+def of_rows(
+    name: str,
+    title: str,
+    per_row: PerRow,
+    interval: IntervalOf,
+    *,
+    score: Score | None = None,
+    sign: int = -1,
+    bounds: Interval = (0.0, np.inf),
+) -> Metric:
+    """Return a metric, a loss by default, that is the mean of a value for each row; a `score` given is so to first order."""
+    tests = paired(bootstrap_paired, per_row), "paired bootstrap"
+    clustered = paired(mean_clustered, per_row)
+    return Metric(name, title, sign, *bounds, score or mean(per_row), *tests, interval, clustered)
 
 
 class Task(ABC):
@@ -204,8 +216,8 @@ class Task(ABC):
         """Return the data of the plots, by name."""
 
     @abstractmethod
-    def knows_shuffled(self, over_folds: pd.DataFrame, target: pd.Series) -> Iterator[str]:
-        """Check scores over folds of a shuffled target; yield a finding if they are better than chance."""
+    def predicts_shuffled(self, over_folds: pd.DataFrame, target: pd.Series) -> Iterator[str]:
+        """Check scores over folds of a shuffled target; yield a finding if they are too good for it."""
 
     @abstractmethod
     def tell(self, *, numeric: bool) -> "Tell":

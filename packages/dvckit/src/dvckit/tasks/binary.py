@@ -8,31 +8,18 @@ import pandas as pd
 from scipy import special
 
 from dvckit.core.errors import UserError
-from dvckit.tasks.base import Labels, Metric, Plot, mean, paired, paired_clustered
+from dvckit.tasks.base import Labels, Metric, Plot
 from dvckit.tasks.binary_drawings import DRAWINGS
-from dvckit.tasks.classes import CALIBRATION_BINS, CHANCE, Classes, log_losses
-from dvckit.tasks.clustered import mcnemar_clustered, mean_clustered, roc_auc_clustered
-from dvckit.tasks.significance import bootstrap_paired, delong_paired, mcnemar
-from dvckit.tasks.uncertainty import (
-    Floats,
-    Interval,
-    calibration,
-    calibration_error,
-    delong,
-    positive_mean_interval,
-    roc_auc_interval,
-    wilson,
-)
+from dvckit.tasks.classes import CALIBRATION_BINS, RARE, Classes, accuracy, log_loss, log_losses
+from dvckit.tasks.clustered import roc_auc_clustered
+from dvckit.tasks.significance import delong_paired
+from dvckit.tasks.uncertainty import Floats, calibration, calibration_error, delong, roc_auc_interval
 
 
 def right(truth: Labels, predictions: Floats) -> npt.NDArray[np.bool_]:
     """Return whether the label of each row is right."""
     equal: npt.NDArray[np.bool_] = truth == (predictions > 0.5)
     return equal
-
-
-def _accuracy_interval(truth: Labels, predictions: Floats) -> Interval:
-    return wilson(int(right(truth, predictions).sum()), len(truth))
 
 
 def roc_auc(truth: Labels, predictions: Floats) -> float:
@@ -49,36 +36,10 @@ def losses(truth: Labels, predictions: Floats) -> Floats:
     return log_losses(np.where(truth == 1, predictions, 1 - predictions))
 
 
-def _log_loss_interval(truth: Labels, predictions: Floats) -> Interval:
-    return positive_mean_interval(losses(truth, predictions))
-
-
 METRICS = (
-    Metric(
-        "accuracy",
-        "accuracy",
-        1,
-        0.0,
-        1.0,
-        mean(right),
-        paired(mcnemar, right),
-        "McNemar, mid-p",
-        _accuracy_interval,
-        paired_clustered(mcnemar_clustered, right),
-    ),
+    accuracy(right),
     Metric("roc_auc", "ROC AUC", 1, 0.0, 1.0, roc_auc, delong_paired, "DeLong", roc_auc_interval, roc_auc_clustered),
-    Metric(
-        "log_loss",
-        "log loss",
-        -1,
-        0.0,
-        np.inf,
-        mean(losses),
-        paired(bootstrap_paired, losses),
-        "paired bootstrap",
-        _log_loss_interval,
-        paired_clustered(mean_clustered, losses),
-    ),
+    log_loss(losses),
 )
 
 
@@ -168,11 +129,11 @@ class Binary(Classes):
             "confusion": pd.DataFrame({"actual": self.decoded(truth), "predicted": self.labels(predictions)}),
         }
 
-    def knows_shuffled(self, over_folds: pd.DataFrame, target: pd.Series) -> Iterator[str]:
+    def predicts_shuffled(self, over_folds: pd.DataFrame, target: pd.Series) -> Iterator[str]:
         """Compare the mean ROC AUC with the variance of the Mann-Whitney statistic under no association."""
         ones = int(self.truth(target).sum())
         zeros = len(target) - ones
         sd = np.sqrt((ones + zeros + len(over_folds)) / (12 * ones * zeros))
-        most = 0.5 + special.ndtri(CHANCE) * sd
+        most = 0.5 + special.ndtri(RARE) * sd
         if (area := over_folds["roc_auc"].mean()) > most:
             yield f"with shuffled labels the ROC AUC is {area:.3f}, above {most:.3f}: the features know the target"

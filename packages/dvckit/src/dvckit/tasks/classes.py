@@ -7,21 +7,41 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from dvckit.tasks.base import PREFIX, Labels, Task
-from dvckit.tasks.uncertainty import Floats
+from dvckit.tasks.base import PREFIX, Labels, Metric, PerRow, Task, mean, of_rows, paired
+from dvckit.tasks.clustered import mcnemar_clustered
+from dvckit.tasks.significance import mcnemar
+from dvckit.tasks.uncertainty import Floats, Interval, positive_mean_interval, wilson
 
 if TYPE_CHECKING:
     from dvckit.tasks.tells import Tell
 
 CALIBRATION_BINS = 10
-# Scores of a shuffled target beyond this quantile count as a leak: a false alarm in one of 1,000 runs.
-CHANCE = 0.999
+RARE = 0.999  # the quantile of scores that count as a leak, of models that know nothing of the target
 
 
 def log_losses(probability: Floats) -> Floats:
     """Return the log loss of each row by the probability of its label; like scikit-learn, clip 0 to the smallest step."""
     values: Floats = -np.log(np.clip(probability, np.finfo(float).eps, 1.0))
     return values
+
+
+def accuracy(right: PerRow) -> Metric:
+    """Return the share of the rows that are `right`."""
+
+    def interval(truth: Labels, predictions: Floats) -> Interval:
+        return wilson(int(right(truth, predictions).sum()), len(truth))
+
+    tests = paired(mcnemar, right), "McNemar, mid-p"
+    return Metric("accuracy", "accuracy", 1, 0.0, 1.0, mean(right), *tests, interval, paired(mcnemar_clustered, right))
+
+
+def log_loss(losses: PerRow) -> Metric:
+    """Return the mean of the `losses` of rows."""
+
+    def interval(truth: Labels, predictions: Floats) -> Interval:
+        return positive_mean_interval(losses(truth, predictions))
+
+    return of_rows("log_loss", "log loss", losses, interval)
 
 
 class Classes(Task):

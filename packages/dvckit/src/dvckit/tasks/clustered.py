@@ -26,6 +26,11 @@ def codes(table: pd.DataFrame, column: str | None) -> Groups | None:
     return pd.factorize(table[column])[0] if column else None
 
 
+def least_p(groups: int) -> float:
+    """Return the least p value of so many groups: of all their swaps, two differ as much as swapping none."""
+    return float(min(1.0, 2.0 ** (1 - groups)))
+
+
 def _total(sums: Floats) -> Floats:
     totals: Floats = sums[..., 0]
     return totals
@@ -54,7 +59,7 @@ def swapped(
     near = 1e-9 * abs(value) + 1e-15  # sums of equal numbers may differ in their last digits
     beyond, tied = (drawn > abs(value) + near).sum(), (abs(drawn - abs(value)) <= near).sum()
     p_value = (beyond + tied * (ties if abs(value) > near else 1.0) + 1) / (len(drawn) + 1)
-    return Difference(value, value - reach, value + reach, float(p_value))
+    return Difference(value, value - reach, value + reach, float(max(p_value, least_p(len(half)))))
 
 
 def _sums(rows: Floats, groups: Groups) -> Floats:

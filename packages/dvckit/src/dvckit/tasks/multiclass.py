@@ -7,21 +7,13 @@ import numpy.typing as npt
 import pandas as pd
 from scipy import special
 
-from dvckit.tasks.base import Labels, Metric, Plot, mean, paired, paired_clustered
-from dvckit.tasks.classes import CALIBRATION_BINS, CHANCE, Classes, log_losses
-from dvckit.tasks.clustered import Groups, mcnemar_clustered, mean_clustered
+from dvckit.tasks.base import Labels, Metric, Plot
+from dvckit.tasks.classes import CALIBRATION_BINS, RARE, Classes, accuracy, log_loss, log_losses
+from dvckit.tasks.clustered import Groups
 from dvckit.tasks.macro_f1 import confusion, macro_f1, macro_f1_clustered, macro_f1_interval, macro_f1_paired
 from dvckit.tasks.multiclass_drawings import DRAWINGS
-from dvckit.tasks.significance import Difference, bootstrap_paired, mcnemar
-from dvckit.tasks.uncertainty import (
-    Floats,
-    Interval,
-    calibration,
-    calibration_error,
-    delong,
-    positive_mean_interval,
-    wilson,
-)
+from dvckit.tasks.significance import Difference
+from dvckit.tasks.uncertainty import Floats, Interval, calibration, calibration_error, delong
 
 
 def places(predictions: Floats) -> npt.NDArray[np.int64]:
@@ -45,10 +37,6 @@ def _confusion(truth: Labels, predictions: Floats) -> Floats:
     return confusion(truth, places(predictions), predictions.shape[1])
 
 
-def _accuracy_interval(truth: Labels, predictions: Floats) -> Interval:
-    return wilson(int(right(truth, predictions).sum()), len(truth))
-
-
 def _macro_f1(truth: Labels, predictions: Floats) -> float:
     return macro_f1(_confusion(truth, predictions))
 
@@ -65,23 +53,8 @@ def _macro_f1_clustered(truth: Labels, reference: Floats, new: Floats, groups: G
     return macro_f1_clustered(truth, places(reference), places(new), reference.shape[1], groups)
 
 
-def _log_loss_interval(truth: Labels, predictions: Floats) -> Interval:
-    return positive_mean_interval(losses(truth, predictions))
-
-
 METRICS = (
-    Metric(
-        "accuracy",
-        "accuracy",
-        1,
-        0.0,
-        1.0,
-        mean(right),
-        paired(mcnemar, right),
-        "McNemar, mid-p",
-        _accuracy_interval,
-        paired_clustered(mcnemar_clustered, right),
-    ),
+    accuracy(right),
     Metric(
         "macro_f1",
         "macro F1",
@@ -94,18 +67,7 @@ METRICS = (
         _macro_f1_interval,
         _macro_f1_clustered,
     ),
-    Metric(
-        "log_loss",
-        "log loss",
-        -1,
-        0.0,
-        np.inf,
-        mean(losses),
-        paired(bootstrap_paired, losses),
-        "paired bootstrap",
-        _log_loss_interval,
-        paired_clustered(mean_clustered, losses),
-    ),
+    log_loss(losses),
 )
 
 
@@ -200,13 +162,13 @@ class Multiclass(Classes):
             "calibration": self._calibration(truth, predictions),
         }
 
-    def knows_shuffled(self, over_folds: pd.DataFrame, target: pd.Series) -> Iterator[str]:
+    def predicts_shuffled(self, over_folds: pd.DataFrame, target: pd.Series) -> Iterator[str]:
         """Compare the mean macro F1 with the most that predictions have that do not depend on the label.
 
         With shares p of the classes and q of the predictions, F1 of a class is 2pq / (p + q); the mean is largest for q = p,
         and then 1 / k, with the variance (k - 1) / k² for each row.
         """
         kinds = target.nunique()
-        most = 1 / kinds + special.ndtri(CHANCE) * np.sqrt((kinds - 1) / len(target)) / kinds
+        most = 1 / kinds + special.ndtri(RARE) * np.sqrt((kinds - 1) / len(target)) / kinds
         if (score := over_folds["macro_f1"].mean()) > most:
             yield f"with shuffled labels macro F1 is {score:.3f}, above {most:.3f}: the features know the target"

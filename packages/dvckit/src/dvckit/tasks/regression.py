@@ -7,11 +7,9 @@ import numpy as np
 import pandas as pd
 from scipy import special
 
-from dvckit.tasks.base import PREDICTION, Labels, Metric, Plot, Task, mean, paired, paired_clustered
-from dvckit.tasks.classes import CHANCE
-from dvckit.tasks.clustered import mean_clustered
+from dvckit.tasks.base import PREDICTION, Labels, Plot, Task, of_rows
+from dvckit.tasks.classes import RARE
 from dvckit.tasks.regression_drawings import DRAWINGS
-from dvckit.tasks.significance import bootstrap_paired
 from dvckit.tasks.uncertainty import LEVEL, Floats, Interval, positive_mean_interval
 
 if TYPE_CHECKING:
@@ -88,42 +86,9 @@ def _r2_interval(truth: Labels, predictions: Floats) -> Interval:
 
 
 METRICS = (
-    Metric(
-        "rmse",
-        "RMSE",
-        -1,
-        0.0,
-        np.inf,
-        rmse,
-        paired(bootstrap_paired, of_rmse),
-        "paired bootstrap",
-        _rmse_interval,
-        paired_clustered(mean_clustered, of_rmse),
-    ),
-    Metric(
-        "mae",
-        "MAE",
-        -1,
-        0.0,
-        np.inf,
-        mean(absolute),
-        paired(bootstrap_paired, absolute),
-        "paired bootstrap",
-        _mae_interval,
-        paired_clustered(mean_clustered, absolute),
-    ),
-    Metric(
-        "r2",
-        "R²",
-        1,
-        -np.inf,
-        1.0,
-        r2,
-        paired(bootstrap_paired, of_r2),
-        "paired bootstrap",
-        _r2_interval,
-        paired_clustered(mean_clustered, of_r2),
-    ),
+    of_rows("rmse", "RMSE", of_rmse, _rmse_interval, score=rmse),
+    of_rows("mae", "MAE", absolute, _mae_interval),
+    of_rows("r2", "R²", of_r2, _r2_interval, score=r2, sign=1, bounds=(-np.inf, 1.0)),
 )
 
 
@@ -228,13 +193,13 @@ class Regression(Task):
             "errors": _thinned(errors),
         }
 
-    def knows_shuffled(self, over_folds: pd.DataFrame, target: pd.Series) -> Iterator[str]:
-        """Compare the mean R² with the most that predictions have by chance that do not depend on the target.
+    def predicts_shuffled(self, over_folds: pd.DataFrame, target: pd.Series) -> Iterator[str]:
+        """Compare the mean R² with the most that predictions have that do not depend on the target.
 
         With v times the variance of the target, they have an R² of -v on average, with the variance 4v over the rows; it is
         above z² over the rows in no more cases than a normal deviate is above z, whatever v is.
         """
-        most = special.ndtri(CHANCE) ** 2 / len(target)
+        most = special.ndtri(RARE) ** 2 / len(target)
         if (score := over_folds["r2"].mean()) > most:
             yield f"with a shuffled target R² is {score:.3f}, above {most:.3f}: the features know the target"
 

@@ -12,7 +12,7 @@ import pandas as pd
 
 from dvckit.tasks.uncertainty import Floats
 
-FEW = 50  # rows below which a column may look like the target by chance
+FEW = 50  # rows below which a column may look like the target by accident
 LEAK = 0.98  # share of the rows, or of the variance, from which on a column gives the target away
 
 Ints = npt.NDArray[np.int64]
