@@ -1,13 +1,15 @@
 """The `dvckit` command: what DVC lacks. Each command imports what it needs when it runs."""
 
 import sys
+from io import TextIOWrapper
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import typer
 
+from dvckit.core.embedded import ensure_located
 from dvckit.core.errors import UserError, answered
-from dvckit.repository.programs import find_root
+from dvckit.repository import programs
 from dvckit.stage import pin_arithmetic
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
@@ -37,6 +39,13 @@ _Md = Annotated[bool, typer.Option("--md", help="Print Markdown.")]
 @app.callback()
 def dvckit() -> None:
     """Do what DVC leaves open in a project: check, compare, verify, release, and repair it."""
+
+
+def find_root() -> Path:
+    """Return the root of the DVC project that holds the current folder, whose embedded remote DVC then finds."""
+    root = programs.find_root()
+    ensure_located(root)
+    return root
 
 
 def _say(line: str) -> None:
@@ -212,7 +221,7 @@ def doctor(
     """Report what is right and wrong in this clone, with the command that fixes it. Exit code 1 where something is wrong."""
     from dvckit.doctor.doctor import doctor as is_healthy
 
-    if not is_healthy(find_root(), _say, fix_first=fix):
+    if not is_healthy(programs.find_root(), _say, fix_first=fix):
         raise typer.Exit(1)
 
 
@@ -472,6 +481,9 @@ def publish_clearml(
 def main() -> None:
     """Run the command."""
     pin_arithmetic()
+    for stream in (sys.stdout, sys.stderr):  # names of files and tags may be of any bytes
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     with answered():
         try:
             app()

@@ -49,6 +49,24 @@ class Clone(Revision):
         except UserError:
             return {"core": {}, "cache": {}, "remote": {}}
 
+    def tracked(self, *arguments: str) -> list[str]:
+        """Return files as `git ls-files` lists them."""
+        with suppress(UserError):
+            return tracked(self.root, *arguments)
+        return []
+
+    def files(self) -> set[str]:
+        """Return the paths of all files that git has or that are new to it."""
+        with suppress(UserError):
+            return super().files()
+        return set()
+
+    def committed(self, path: str) -> bytes | None:
+        """Return a file as HEAD has it."""
+        with suppress(UserError):
+            return super().committed(path)
+        return None
+
     @cached_property
     def _pushable(self) -> dict[Output, bool]:
         """The outputs of the pipelines that can be read, and whether DVC keeps each."""
@@ -81,7 +99,7 @@ class Clone(Revision):
     @cached_property
     def pushable(self) -> dict[str, Output]:
         """What DVC keeps, by md5: the outputs but those that are git's, what was added, and what is in folders."""
-        others = {*tracked(self.root)}
+        others = {*self.tracked()}
         outputs = [output for output, keeps in self._pushable.items() if keeps and output.path not in others]
         return {output.md5: output for output in self._with_members(outputs + self.added)}
 

@@ -35,6 +35,7 @@ CHECKS = [
     Check("git's identity", environment.identity),
     Check("git's hooks", environment.hooks),
     Check("DVC's configuration", remotes.config, fixes=True),
+    Check("the root of the disk", remotes.stray),
     Check("dvc.lock", locks.pipelines, fixes=True),
     Check("the order of runs", order.stages),
     Check(".dvc files", locks.added),

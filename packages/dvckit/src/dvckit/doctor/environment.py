@@ -18,7 +18,7 @@ from dvckit.doctor.clone import ADVICE, OK, WRONG, Clone, Finding, some
 from dvckit.repository.libraries import locked, recorded
 from dvckit.repository.locks import in_project, pipeline_of
 from dvckit.repository.packages import UV_LOCK
-from dvckit.repository.programs import git, tracked
+from dvckit.repository.programs import git
 
 HOOKS = ("post-checkout", "pre-commit", "pre-push")
 ROOM = 200 << 20  # bytes under which a run may fill the disk
@@ -26,7 +26,7 @@ ROOM = 200 << 20  # bytes under which a run may fill the disk
 
 def files(clone: Clone) -> list[Finding]:
     """Look for files that git has and that are gone from the disk."""
-    gone = tracked(clone.root, "--deleted", "--", UV_LOCK, str(PARAMS))
+    gone = clone.tracked("--deleted", "--", UV_LOCK, str(PARAMS))
     return [Finding(WRONG, f"{name} is missing", f"git restore {name}") for name in gone]
 
 

@@ -5,6 +5,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from dvckit.core.embedded import is_located, locate
 from dvckit.core.errors import UserError
 from dvckit.doctor.clone import ADVICE, OK, WRONG, Clone, Finding, paths
 from dvckit.repository import dvc_internals
@@ -13,6 +14,7 @@ from dvckit.repository.objects import STORAGE, object_path
 from dvckit.repository.programs import git
 from dvckit.repository.remotes import ask, named, problems, read_config
 
+STRAY = Path("/.dvc/storage")  # where DVC takes the url in .dvc/config to be when it reads another revision
 OTHER_URL = "dvc remote modify {} url URL"
 
 
@@ -25,17 +27,26 @@ def config(clone: Clone) -> list[Finding]:
         return [Finding(WRONG, str(error), restore)]
     if not (clone.root / ".dvc/config").is_file():
         return [Finding(WRONG, "there is no .dvc/config", restore)]
+    locate = (f"dvc remote modify --local embedded url {STORAGE}", partial(_locate, clone.root))
     if embedded and Path(embedded) != clone.root / STORAGE:
-        command = f'dvc remote modify --local embedded url "$PWD/{STORAGE}"'
-        what = f"the embedded remote is {embedded}: this clone was moved or copied"
-        return [Finding(WRONG, what, command, partial(_point_to_storage, clone.root))]
+        return [Finding(WRONG, f"the embedded remote is {embedded}: this clone was moved or copied", *locate)]
+    if not is_located(clone.root):
+        what = f"`dvc exp push` and `dvc push --all-tags` would write to {STRAY}, not to {STORAGE}"
+        return [Finding(WRONG, what, *locate)]
     return [Finding(OK, "DVC's configuration can be read")]
 
 
-def _point_to_storage(root: Path) -> str:
-    with dvc_internals.Config(dvc_dir=str(root / ".dvc")).edit("local") as config:
-        config.setdefault("remote", {}).setdefault("embedded", {})["url"] = str(root / STORAGE)
-    return f"the embedded remote is {STORAGE} of this clone"
+def _locate(root: Path) -> str:
+    locate(root)
+    return f"the embedded remote is {STORAGE} of this clone, for every revision"
+
+
+def stray(clone: Clone) -> Iterator[Finding]:
+    """Look for what `dvc exp push` has written to the root of the disk where the embedded remote was not located."""
+    if STRAY.is_dir() and not (STRAY.parent / "config").exists() and clone.root != STRAY.parents[1]:
+        what = f"DVC wrote objects to {STRAY}, and now takes {STRAY.parents[1]} and all folders in it for one project"
+        command = f"mkdir -p {STORAGE} && cp -rn {STRAY}/. {STORAGE} && rm -r {STRAY.parent}"
+        yield Finding(WRONG, what, command)
 
 
 def credentials(clone: Clone) -> Iterator[Finding]:
