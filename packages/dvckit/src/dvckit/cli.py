@@ -206,12 +206,24 @@ def merge_lock(base: Path, ours: Path, theirs: Path, path: str) -> None:
         print(f"{path}: `dvc repro` has to run {', '.join(dropped)}", file=sys.stderr)
 
 
-@app.command("merge-driver", hidden=True)
-def merge_driver() -> None:
-    """Tell git to merge dvc.lock with `dvckit merge-lock`. `make hooks` calls it."""
-    from dvckit.merge import install
+@app.command()
+def hooks() -> None:
+    """Let git check data out, show their state and push them at its own checkout, commit and push, and merge dvc.lock."""
+    from dvckit.hooks import install
 
     install(find_root())
+    print(
+        "git runs dvc checkout, dvc status and dvc push at its own checkout, commit and push, and merges dvc.lock by stage"
+    )
+
+
+@app.command("git-hook", hidden=True, context_settings={"ignore_unknown_options": True})
+def git_hook(name: str, arguments: Annotated[list[str] | None, typer.Argument()] = None) -> None:
+    """Do what git asks for in a hook that `dvckit hooks` has installed."""
+    from dvckit.hooks import run_hook
+
+    refs = sys.stdin.read() if name == "pre-push" else ""
+    raise typer.Exit(run_hook(find_root(), name, arguments or [], refs))
 
 
 @app.command()

@@ -47,6 +47,7 @@ CHECKS = [
     Check("secrets in .dvc/config", secrets.config),
     Check("secrets in files", secrets.files),
     Check("credentials", remotes.credentials),
+    Check("committed objects", remotes.committed, fixes=True),
     Check("the default remote", remotes.default, fixes=True),
 ]
 

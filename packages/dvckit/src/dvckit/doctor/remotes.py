@@ -49,6 +49,30 @@ def stray(clone: Clone) -> Iterator[Finding]:
         yield Finding(WRONG, what, command)
 
 
+def committed(clone: Clone) -> Iterator[Finding]:
+    """See that git has what HEAD names of the embedded remote, and the disk what git has: else others cannot pull it."""
+    try:
+        head = Clone(clone.root, clone.until, "HEAD")
+    except UserError:
+        return  # no commit yet, or git is broken, which is reported with the hooks
+    if lacking := head.uncommitted:
+        what = f"HEAD names {paths(lacking)}, and git has no such objects: others cannot pull them"
+        yield Finding(WRONG if _is_shared(clone) else ADVICE, what, f"dvc push && git add {STORAGE} && git commit")
+    objects = {object_path(Path(STORAGE), md5).as_posix(): output for md5, output in head.pushable.items()}
+    if gone := {name: objects[name] for name in clone.tracked("--deleted", "--", STORAGE) if name in objects}:
+        what = f"objects of HEAD are gone from {STORAGE} ({paths(gone.values())}), as after `dvc gc --cloud`"
+        yield Finding(WRONG, what, f"git restore {STORAGE}", partial(_restore, clone.root, [*gone]))
+
+
+def _is_shared(clone: Clone) -> bool:
+    return bool(git(clone.root, "for-each-ref", "--count=1", "--contains=HEAD", "refs/remotes"))
+
+
+def _restore(root: Path, names: list[str]) -> str:
+    git(root, "checkout", "--pathspec-from-file=-", "--pathspec-file-nul", stdin="\0".join(names))
+    return f"{len(names)} objects of HEAD are in {STORAGE} again"
+
+
 def credentials(clone: Clone) -> Iterator[Finding]:
     """See whether every remote could be used; nothing is sent. What fails in the default one is wrong."""
     default, _ = clone.default_remote

@@ -112,6 +112,12 @@ def dvc(root: Path, *arguments: str, timeout: float | None = None) -> str:
     return run([sys.executable, "-m", "dvc", *arguments], root, timeout)
 
 
+def show_dvc(root: Path, *arguments: str) -> int:
+    """Run DVC in `root` before the user's eyes; return its exit code."""
+    command = [sys.executable, "-m", "dvc", *arguments]
+    return subprocess.run(command, cwd=root, env=environment(), stdin=subprocess.DEVNULL, check=False).returncode
+
+
 def git_files(root: Path, files: Iterable[tuple[str, str]]) -> list[bytes | None]:
     """Return files, each named by commit and path from `root`, by one process; None for what is not there."""
     names = _bytes("".join(f"{commit}:./{path}\n" for commit, path in files))
