@@ -39,6 +39,7 @@ class Base:
         self.head = git(root, "rev-parse", "--verify", "HEAD^{commit}").strip()
         with _unlocked(root) as repo:
             self.cache = Path(repo.cache.local.path).parents[1]
+            self.make_folder = repo.cache.local.makedirs  # with the rights that `cache.shared` gives
             self.tree = _write_tree(root, folder / "index", repo)
         self.changed = names_in(git(root, "diff", "--name-only", "--relative", "-z", self.head, self.tree))
         self.project = _project(root)
