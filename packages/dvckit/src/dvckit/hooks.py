@@ -27,7 +27,6 @@ test -x "$run" || run={ours}
 test -x "$run" || {{ echo "{name}: dvckit is not installed here, and DVC not asked; run \\`make hooks\\`" >&2; exit 0; }}
 exec "$run" git-hook {name} "$@"
 """
-_OF_DVC = "#!/usr/bin/env sh\nexec dvc git-hook {name} $@\n"
 
 
 def install(root: Path) -> None:
@@ -53,8 +52,9 @@ def _install(hook: Path, name: str, project: str, *, shared: bool) -> bool:
     """Write a hook, unless it is somebody else's and does not call dvckit; return whether git will call dvckit."""
     text = hook.read_text(encoding="utf-8", errors="replace") if hook.is_file() else ""
     ours = shlex.quote(str(Path(sys.executable).with_name("dvckit")))
-    if "by `dvckit hooks`" not in text and (text or shared) and text != _OF_DVC.format(name=name):
-        return f"git-hook {name}" in text and "dvckit" in text
+    replaceable = "by `dvckit hooks`" in text or text.splitlines()[1:] == [f"exec dvc git-hook {name} $@"]  # or DVC's
+    if not replaceable and (text or shared):
+        return f"dvckit git-hook {name}" in text
     write_bytes(hook, _SCRIPT.format(project=shlex.quote(project), ours=ours, name=name).encode())
     hook.chmod(0o755)
     return True

@@ -135,16 +135,20 @@ def hooks(clone: Clone) -> list[Finding]:
     if clone.config["core"].get("no_scm"):
         return []
     try:
-        folder = clone.root / git(clone.root, "rev-parse", "--git-path", "hooks").strip()
+        folder = clone.root / git(clone.root, "rev-parse", "--git-path", "hooks").rstrip("\n")
     except UserError as error:
         command = f"git config --global --add safe.directory {clone.root}" if "dubious" in str(error) else "git status"
         return [Finding(WRONG, f"this is no git repository that git would read: {error}", command)]
-    files = {name: folder / name for name in HOOKS}
-    missing = [name for name, hook in files.items() if not (hook.is_file() and b"dvc git-hook" in hook.read_bytes())]
-    if not missing:
-        return [Finding(OK, "git's hooks call DVC")]
-    what = f"git's hooks do not call DVC ({', '.join(missing)}): checkout, commit and push leave the data behind"
-    return [Finding(ADVICE, what, "dvc install")]
+    calls = {name: (folder / name).read_bytes() if (folder / name).is_file() else b"" for name in HOOKS}
+    if missing := [name for name, call in calls.items() if b"git-hook" not in call]:
+        what = f"git's hooks do not call DVC ({', '.join(missing)}): checkout, commit and push leave the data behind"
+        return [Finding(ADVICE, what, "dvckit hooks")]
+    if of_dvc := [name for name, call in calls.items() if b"exec dvc git-hook" in call]:
+        what = (
+            f"git's hooks need dvc on PATH, and let a push pass whose objects are not committed ({', '.join(of_dvc)})"
+        )
+        return [Finding(ADVICE, what, "dvckit hooks")]
+    return [Finding(OK, "git's hooks call DVC")]
 
 
 def disk(clone: Clone) -> Iterator[Finding]:
