@@ -122,12 +122,14 @@ def predict(
     rev: Annotated[str | None, typer.Option(help="Use the model of this revision, tag, branch or experiment.")] = None,
 ) -> None:
     """Predict the target of each row; the rows are checked first, and the model before it is loaded."""
+    from dvckit.core.files import is_device
     from dvckit.repository.revision import Revision
 
     Revision(find_root()).check_present(source)
     from dvckit.predict import predict as write_predictions
 
-    print(f"{target}: {write_predictions(Revision(find_root(), rev), source, target)} rows")
+    rows = write_predictions(Revision(find_root(), rev), source, target)
+    print(f"{target}: {rows} rows", file=sys.stderr if is_device(target) else None)
 
 
 @app.command()

@@ -6,7 +6,7 @@ import pytest
 
 from dvckit.core.errors import UserError
 from dvckit.registry.tags import tag_version, versions
-from dvckit.repository.programs import NotThereError, dvc, git, git_files, readable, tracked
+from dvckit.repository.programs import NotThereError, dvc, git, git_files, in_repository, readable, tracked
 from dvckit.repository.revision import Revision, head, resolve
 from dvckit.snapshot.commits import check_branch, tag_object
 from dvckit.testing import Repository
@@ -162,3 +162,11 @@ def test_a_tag_without_a_key_to_sign_it_is_not_made(project):
 
     with pytest.raises(UserError, match="gpg failed to sign"):
         tag_object(project.root, "data@v1.0.0", head(project.root), "why")
+
+
+def test_what_is_outside_the_repository_is_not_asked_of_git(project):
+    (project.root / "teams/ours").mkdir(parents=True)
+    paths = ["data.csv", "../shared.csv", "../../../outside.csv", "/etc/passwd", "https://example.org/x.csv"]
+
+    assert in_repository(project.root / "teams/ours", paths) == ["../shared.csv", "data.csv"]
+    assert in_repository(project.root, paths) == ["data.csv"]

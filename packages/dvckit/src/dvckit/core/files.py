@@ -52,7 +52,8 @@ def _remove(path: Path) -> None:
         path.unlink(missing_ok=True)
 
 
-def _is_device(path: Path) -> bool:
+def is_device(path: Path) -> bool:
+    """Tell whether a path is a device or a pipe, and no name that a file could take."""
     # /dev/stdout is a link, which a shell may have turned to a file that others write to, too
     folder = path.parent.resolve()
     of_system = folder == Path("/dev") or folder.is_relative_to("/proc")
@@ -65,7 +66,7 @@ def replacing(path: Path) -> Iterator[Path]:
 
     What is no regular file, such as /dev/stdout or a named pipe, is no name to replace: it gets the content.
     """
-    if _is_device(path):
+    if is_device(path):
         with TemporaryDirectory(prefix="dvckit-") as folder:
             yield (temporary := Path(folder) / path.name)
             with path.open("wb") as device, temporary.open("rb") as content:

@@ -14,7 +14,7 @@ from dvckit.registry.tags import STAGE, Bump, Version, assign, model_version, ta
 from dvckit.repository.locks import fresh_stages, paths_of
 from dvckit.repository.objects import STORAGE
 from dvckit.repository.packages import UV_LOCK
-from dvckit.repository.programs import git, git_files, names_in
+from dvckit.repository.programs import git, git_files, in_repository, names_in
 from dvckit.repository.remotes import cloned, missing_in_remote
 from dvckit.repository.revision import Revision
 
@@ -59,7 +59,7 @@ def register(root: Path, rev: str | None, bump: Bump) -> str:
 
 
 def _refuse_dirty(root: Path) -> None:
-    paths = sorted(paths_of(Revision(root).stages, "deps", "outs"))
+    paths = in_repository(root, paths_of(Revision(root).stages, "deps", "outs"))
     files = [str(PARAMS), UV_LOCK, ":(glob)**/dvc.yaml", ":(glob)**/dvc.lock", *paths]
     if changed := names_in(
         git(root, "status", "--porcelain", "-z", "--no-renames", "--untracked-files=no", "--", *files)

@@ -145,6 +145,14 @@ def tracked(root: Path, *arguments: str) -> list[str]:
         raise
 
 
+def in_repository(root: Path, paths: Iterable[str]) -> list[str]:
+    """Return those of a project's deps and outs that are in its git repository: git refuses to look at others."""
+    top = os.path.normpath(root / git(root, "rev-parse", "--show-cdup").rstrip("\n"))
+    return sorted(
+        path for path in paths if "://" not in path and Path(os.path.normpath(root / path)).is_relative_to(top)
+    )
+
+
 def find_root() -> Path:
     """Return the root of the DVC project that holds the current folder; UserError outside of one."""
     folders = (Path.cwd(), *Path.cwd().parents)

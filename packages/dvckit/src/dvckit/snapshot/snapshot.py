@@ -24,7 +24,7 @@ from dvckit.registry.facts import check_line_ends
 from dvckit.registry.tags import Bump
 from dvckit.repository.locks import MD5, paths_of
 from dvckit.repository.objects import STORAGE
-from dvckit.repository.programs import dvc, git, names_in, tracked
+from dvckit.repository.programs import dvc, git, in_repository, names_in, tracked
 from dvckit.repository.revision import Revision
 from dvckit.snapshot.bumps import tags_due
 from dvckit.snapshot.commits import Index, check_branch, commit, copied_index, publish, tag_object
@@ -116,14 +116,14 @@ def _reproduce(root: Path, say: Say) -> None:
 def _check_all_is_stored(root: Path) -> None:
     """UserError where a stage reads what neither git nor DVC keeps."""
     workspace = Revision(root)
-    deps, outs = (paths_of(workspace.stages, kind) for kind in ("deps", "outs"))
+    outs, deps = paths_of(workspace.stages, "outs"), in_repository(root, paths_of(workspace.stages, "deps"))
     if not deps:
         return
     stored = {Path(path) for path in outs | {output.path for output in workspace.added}}
     # of a folder that a stage reads, DVC leaves out what .dvcignore names, such as bytecode
     gits, dvcs = (
         tracked(root, "--others", "--ignored", rule, "--", *deps)
-        for rule in ("--exclude-standard", "--exclude-from=.dvcignore")
+        for rule in ("--exclude-standard", "--exclude-per-directory=.dvcignore")
     )
     ignored = [name for name in gits if name not in dvcs]
     if lost := [name for name in ignored if not stored & {Path(name), *Path(name).parents}]:
