@@ -57,13 +57,23 @@ def test_somebody_elses_hook_stays_and_the_others_are_installed(project):
     theirs = project.root / ".git/hooks/pre-commit"
     theirs.write_text("#!/bin/sh\nmake lint\n")
 
-    with pytest.raises(UserError, match=r'pre-commit: `dvckit git-hook pre-commit "\$@"`$'):
+    with pytest.raises(UserError, match=r'add a line to pre-commit: \(cd \. && dvckit git-hook pre-commit "\$@"\)$'):
         install(project.root)
 
     assert theirs.read_text() == "#!/bin/sh\nmake lint\n"
     assert installed(project.root / ".git/hooks") == {"post-checkout", "pre-push"}
     theirs.write_text('#!/bin/sh\nmake lint && uv run dvckit git-hook pre-commit "$@"\n')
     install(project.root)
+
+
+def test_another_project_of_a_monorepo_keeps_its_hooks(project):
+    (project.root / "teams/über uns").mkdir(parents=True)
+    install(project.root)
+
+    with pytest.raises(UserError, match=r"to pre-push: \(cd 'teams/über uns/' && dvckit git-hook pre-push "):
+        install(project.root / "teams/über uns")
+
+    assert "\ncd . " in (project.root / ".git/hooks/pre-push").read_text()
 
 
 def test_hooks_of_dvc_are_replaced(toy):

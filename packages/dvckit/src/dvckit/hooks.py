@@ -33,11 +33,10 @@ def install(root: Path) -> None:
     """Install hooks and merge driver; UserError where hooks are somebody else's, with the lines to add to them."""
     install_driver(root)
     folder = Path(git(root, "rev-parse", "--path-format=absolute", "--git-path", "hooks").rstrip("\n"))
-    project = git(root, "rev-parse", "--show-prefix").rstrip("\n") or "."
-    foreign = [name for name in NAMES if not _install(folder / name, name, project, shared=_is_configured(root))]
-    if foreign:
-        calls = "; ".join(f'{name}: `dvckit git-hook {name} "$@"`' for name in foreign)
-        raise UserError(f"{folder} has hooks of yours, or is shared; add to these a line that calls dvckit: {calls}")
+    project, shared = shlex.quote(git(root, "rev-parse", "--show-prefix").rstrip("\n") or "."), _is_configured(root)
+    if foreign := [name for name in NAMES if not _install(folder / name, name, project, shared=shared)]:
+        lines = "; ".join(f'to {name}: (cd {project} && dvckit git-hook {name} "$@")' for name in foreign)
+        raise UserError(f"{folder} has hooks of yours, or is shared; add a line {lines}")
 
 
 def _is_configured(root: Path) -> bool:
@@ -52,10 +51,11 @@ def _install(hook: Path, name: str, project: str, *, shared: bool) -> bool:
     """Write a hook, unless it is somebody else's and does not call dvckit; return whether git will call dvckit."""
     text = hook.read_text(encoding="utf-8", errors="replace") if hook.is_file() else ""
     ours = shlex.quote(str(Path(sys.executable).with_name("dvckit")))
-    replaceable = "by `dvckit hooks`" in text or text.splitlines()[1:] == [f"exec dvc git-hook {name} $@"]  # or DVC's
+    of_project = "by `dvckit hooks`" in text and f"\ncd {project} " in text
+    replaceable = of_project or text.splitlines()[1:] == [f"exec dvc git-hook {name} $@"]  # DVC's
     if not replaceable and (text or shared):
         return f"dvckit git-hook {name}" in text
-    write_bytes(hook, _SCRIPT.format(project=shlex.quote(project), ours=ours, name=name).encode())
+    write_bytes(hook, _SCRIPT.format(project=project, ours=ours, name=name).encode())
     hook.chmod(0o755)
     return True
 

@@ -7,6 +7,7 @@ import pytest
 from dvckit.core.embedded import ensure_located, is_located
 from dvckit.doctor import remotes
 from dvckit.doctor.clone import Clone
+from dvckit.doctor.doctor import fix
 from dvckit.repository.remotes import read_config
 
 OURS = "['remote \"embedded\"']\n    url = storage\n"
@@ -88,8 +89,8 @@ def test_a_clone_that_cannot_be_written_to_is_left_as_it_is(own):
 def test_doctor_locates_it_in_a_clone_where_nothing_of_ours_has_run(own):
     (finding,) = remotes.config(Clone(own.parents[1]))
 
-    assert (finding.level, finding.command) == ("WRONG", "dvc remote modify --local embedded url .dvc/storage")
-    finding.fix()
+    assert (finding.level, finding.command) == ("advice", "dvckit doctor --fix")
+    fix(own.parents[1], print)
     assert own.read_text() == OURS
     assert [again.level for again in remotes.config(Clone(own.parents[1]))] == ["ok"]
 

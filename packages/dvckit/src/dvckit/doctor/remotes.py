@@ -27,12 +27,18 @@ def config(clone: Clone) -> list[Finding]:
         return [Finding(WRONG, str(error), restore)]
     if not (clone.root / ".dvc/config").is_file():
         return [Finding(WRONG, "there is no .dvc/config", restore)]
-    locate = (f"dvc remote modify --local embedded url {STORAGE}", partial(_locate, clone.root))
+    fix = partial(_locate, clone.root)
     if embedded and Path(embedded) != clone.root / STORAGE:
-        return [Finding(WRONG, f"the embedded remote is {embedded}: this clone was moved or copied", *locate)]
-    if not is_located(clone.root):
+        what = f"the embedded remote is {embedded}: this clone was moved or copied"
+        return [Finding(WRONG, what, f"dvc remote modify --local embedded url {STORAGE}", fix)]
+    if not is_located(clone.root):  # as in each clone until something of ours runs
         what = f"`dvc exp push` and `dvc push --all-tags` would write to {STRAY}, not to {STORAGE}"
-        return [Finding(WRONG, what, *locate)]
+        return [Finding(ADVICE, what, "dvckit doctor --fix", fix)]
+    if not str(clone.root).isascii():
+        what = (
+            "letters outside ASCII in this path: `dvc exp run --temp` fails, and DVC cuts a config that names the path"
+        )
+        return [Finding(ADVICE, what, "git clone . ~/PROJECT")]
     return [Finding(OK, "DVC's configuration can be read")]
 
 

@@ -53,7 +53,7 @@ def load() -> None:
 
     DVC's modules import each other in circles, and two threads that start at different ends can deadlock.
     """
-    for module in ("dvc.config", "dvc.dirs", "dvc.fs", "dvc.schema", "dvc.utils.serialize"):
+    for module in ("configobj", "dvc.config", "dvc.dirs", "dvc.fs", "dvc.schema", "dvc.utils.serialize"):
         importlib.import_module(module)
 
 

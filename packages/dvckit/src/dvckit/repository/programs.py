@@ -158,6 +158,7 @@ def find_root() -> Path:
     folders = (Path.cwd(), *Path.cwd().parents)
     for mark in (".dvc", "dvc.yaml"):  # a project that has lost its .dvc is still one
         for folder in folders:
-            if (folder / mark).exists():
+            # DVC may have written objects to /.dvc by mistake
+            if (folder / mark).exists() and (folder.parent != folder or (folder / ".dvc/config").exists()):
                 return folder
     raise UserError(f"{Path.cwd()} is not inside a DVC project: no folder above it has .dvc or dvc.yaml")
