@@ -124,3 +124,12 @@ def test_every_revision_finds_the_embedded_remote_also_after_a_move(toy, tmp_pat
     script = "from dvc.repo import Repo\nr = Repo()\nprint({r.config['remote']['embedded']['url'] for _ in r.brancher(all_commits=True)})"
     assert toy.ok("python", "-c", script) == f"{{'{moved}/.dvc/storage'}}\n"
     assert list((moved / ".dvc/storage").rglob("files/md5/*/*"))
+
+
+def test_doctor_warns_of_a_path_that_dvc_cannot_write(own):
+    ensure_located(own.parents[1])
+    clone = own.parents[1].rename(own.parents[2] / "naïve")
+
+    (finding,) = remotes.config(Clone(clone))
+
+    assert (finding.level, finding.what[:20]) == ("advice", "letters outside ASCI")

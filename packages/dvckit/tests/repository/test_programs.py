@@ -170,3 +170,12 @@ def test_what_is_outside_the_repository_is_not_asked_of_git(project):
 
     assert in_repository(project.root / "teams/ours", paths) == ["../shared.csv", "data.csv"]
     assert in_repository(project.root, paths) == ["data.csv"]
+
+
+def test_a_missing_program_and_a_missing_folder_are_told_apart(tmp_path, monkeypatch):
+    with pytest.raises(UserError, match=r"/gone is gone$"):
+        git(tmp_path / "gone", "status")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr("sys.executable", str(tmp_path / "python"))
+    with pytest.raises(UserError, match=r"^git is not installed$"):
+        git(tmp_path, "status")

@@ -62,8 +62,10 @@ def start(
             timeout=timeout,
             start_new_session=timeout is not None,  # or a question for a password goes past stdin, to the terminal
         )
-    except FileNotFoundError:
-        raise UserError(f"{command[0]} is not installed") from None
+    except FileNotFoundError as error:  # the program, or the folder to start it in
+        raise UserError(
+            f"{command[0]} is not installed" if error.filename == command[0] else f"{root} is gone"
+        ) from None
     except subprocess.TimeoutExpired:
         raise UserError(f"`{shown}` gave no answer within {timeout:.0f} s") from None
     if process.returncode:
