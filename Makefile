@@ -57,7 +57,7 @@ docs: dev ## write what derives from the schema, and build the documentation int
 hooks: env ## let git run `dvc checkout`, `dvc status` and `dvc push` at its own checkout, commit and push, and merge dvc.lock
 	@$(RUN) dvckit hooks
 
-# At the end, DVC learns where the embedded remote is for every revision (`dvc exp push`, `dvc push --all-tags`).
+# As every command of dvckit, the last line also lets DVC find the embedded remote from every revision.
 env: uv
 	@command -v git >/dev/null || { echo "error: git is not installed; install it (Debian: apt install git)" >&2; exit 1; }
 	@git rev-parse --git-dir >/dev/null || { echo "error: $(CURDIR) is not a git clone of yours; get it with git clone" >&2; exit 1; }

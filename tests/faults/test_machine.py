@@ -117,7 +117,7 @@ def test_uv_is_used_from_a_path_with_blanks(fresh, bare_path, tmp_path):
     output = fresh.ok("make", "hooks", **bare | {"PATH": f"{bare['PATH']}:{uv.parent}"})
 
     assert output.splitlines()[-2:] == [
-        "uv run --locked --quiet python -m dvckit.core.embedded",
+        "uv run --locked --quiet dvckit libraries",
         "uv run --locked --quiet dvckit hooks",
     ]
 

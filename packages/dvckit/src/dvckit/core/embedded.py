@@ -60,7 +60,3 @@ def ensure_located(root: Path) -> None:
     if not is_located(root) and _url(_read(root / ".dvc/config.local")) is None:
         with suppress(OSError):
             locate(root)
-
-
-if __name__ == "__main__":
-    ensure_located(Path.cwd())
