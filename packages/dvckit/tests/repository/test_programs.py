@@ -1,9 +1,12 @@
 import json
 import os
+import re
 import shutil
+from pathlib import Path
 
 import pytest
 
+import dvckit
 from dvckit.core.errors import UserError
 from dvckit.registry.tags import tag_version, versions
 from dvckit.repository.programs import NotThereError, dvc, git, git_files, in_repository, readable, tracked
@@ -179,3 +182,9 @@ def test_a_missing_program_and_a_missing_folder_are_told_apart(tmp_path, monkeyp
     monkeypatch.setattr("sys.executable", str(tmp_path / "python"))
     with pytest.raises(UserError, match=r"^git is not installed$"):
         git(tmp_path, "status")
+
+
+def test_one_module_alone_starts_git():
+    texts = {path.name: path.read_text() for path in Path(dvckit.__file__).parent.rglob("*.py")}
+
+    assert [name for name, text in texts.items() if re.search(r'[(= ]\["git"', text)] == ["programs.py"]
