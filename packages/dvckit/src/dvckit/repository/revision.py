@@ -317,7 +317,7 @@ def resolve(root: Path, name: str) -> str:
     with suppress(NotThereError):
         return _commit(root, name)
     listed = git(root, "for-each-ref", "--format=%(refname) %(objectname)", *NAMED)
-    refs = dict(line.split(" ") for line in listed.splitlines())
+    refs = dict(line.split(" ") for line in listed.split("\n") if line)
     meant = {ref: commit for ref, commit in refs.items() if ref.startswith("refs/exps/") and ref.endswith(f"/{name}")}
     if len(meant) > 1:
         commit_here = head(root)
