@@ -18,6 +18,7 @@ from dvckit.repository.remotes import read_config
 from dvckit.repository.revision import Revision
 
 OK, ADVICE, WRONG, FIXED = "ok", "advice", "WRONG", "fixed"
+FIX = "dvckit doctor --fix"
 
 
 class Finding(NamedTuple):
@@ -115,9 +116,14 @@ class Clone(Revision):
         return outputs + members
 
     @property
+    def is_embedded(self) -> bool:
+        """Whether the default remote is a folder that git keeps."""
+        return bool(self.default_remote[1].get("url") == str(self.root / STORAGE))
+
+    @property
     def uncommitted(self) -> list[Output]:
         """What DVC keeps and a clone of this commit could not pull: git lacks the object in the embedded remote."""
-        if self.default_remote[1].get("url") != str(self.root / STORAGE):
+        if not self.is_embedded:
             return []
         committed = self.files()
         kept = {object_path(Path(STORAGE), md5).as_posix(): output for md5, output in self.pushable.items()}

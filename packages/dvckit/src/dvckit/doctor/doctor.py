@@ -10,11 +10,10 @@ from typing import NamedTuple
 
 from dvckit.core.errors import UserError, one_line
 from dvckit.doctor import environment, locks, objects, order, remotes, secrets
-from dvckit.doctor.clone import ADVICE, FIXED, WRONG, Clone, Finding
+from dvckit.doctor.clone import ADVICE, FIX, FIXED, WRONG, Clone, Finding
 from dvckit.repository import dvc_internals
 
 LIMIT = 7.0  # seconds for all checks, which run beside each other; starting takes some more
-FIX = "dvckit doctor --fix"
 ROUNDS = 3  # of fixing: what a fixed lock names can be looked at only then
 
 Say = Callable[[str], None]

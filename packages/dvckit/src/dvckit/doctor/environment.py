@@ -143,7 +143,8 @@ def hooks(clone: Clone) -> list[Finding]:
     if missing := [name for name, call in calls.items() if b"git-hook" not in call]:
         what = f"git's hooks do not call DVC ({', '.join(missing)}): checkout, commit and push leave the data behind"
         return [Finding(ADVICE, what, "dvckit hooks")]
-    if of_dvc := [name for name, call in calls.items() if b"exec dvc git-hook" in call]:
+    of_dvc = [name for name, call in calls.items() if b"exec dvc git-hook" in call]
+    if of_dvc and clone.is_embedded:
         what = (
             f"git's hooks need dvc on PATH, and let a push pass whose objects are not committed ({', '.join(of_dvc)})"
         )

@@ -7,7 +7,7 @@ from typing import Any
 
 from dvckit.core.embedded import is_located, locate
 from dvckit.core.errors import UserError
-from dvckit.doctor.clone import ADVICE, OK, WRONG, Clone, Finding, paths
+from dvckit.doctor.clone import ADVICE, FIX, OK, WRONG, Clone, Finding, paths
 from dvckit.repository import dvc_internals
 from dvckit.repository.locks import Output
 from dvckit.repository.objects import STORAGE, object_path
@@ -33,7 +33,7 @@ def config(clone: Clone) -> list[Finding]:
         return [Finding(WRONG, what, f"dvc remote modify --local embedded url {STORAGE}", fix)]
     if not is_located(clone.root):  # as in each clone until something of ours runs
         what = f"`dvc exp push` and `dvc push --all-tags` would write to {STRAY}, not to {STORAGE}"
-        return [Finding(ADVICE, what, "dvckit doctor --fix", fix)]
+        return [Finding(ADVICE, what, FIX, fix)]
     if not str(clone.root).isascii():
         what = (
             "letters outside ASCII in this path: `dvc exp run --temp` fails, and DVC cuts a config that names the path"
