@@ -4,12 +4,10 @@ UV_VERSION := 0.13.8
 # A uv of our own, where the machine has none. It stands outside the clone, so that the next clone needs no network.
 UV_HOME := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/dvckit/uv-$(UV_VERSION)
 UV := $(or $(shell command -v uv),$(UV_HOME)/bin/uv)
-RUN := $(UV) run --locked --quiet
-PYTHON = $(firstword $(foreach name,python3.11 python3 python,\
-	$(if $(shell $(name) -c 'import sys; print(sys.version_info[:2] == (3, 11) or "")' 2>/dev/null),$(name))))
+RUN := "$(UV)" run --locked --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help reproduce test verify faults system image check bench docs hooks env dev
+.PHONY: help reproduce test verify faults system image check bench docs hooks env dev uv
 
 help: ## print this help
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -17,7 +15,7 @@ help: ## print this help
 # Data under `dvc add` that are not here come from the remote.
 reproduce: env ## set up, run both pipelines, print the scores beside the baselines and where the report is
 	@$(RUN) dvckit check
-	@git ls-files '*.dvc' | while read -r file; do test -e "$${file%.dvc}" || $(RUN) dvc pull --quiet "$$file" || exit; done
+	@git -c core.quotePath=false ls-files '*.dvc' | while IFS= read -r file; do test -e "$${file%.dvc}" || $(RUN) dvc pull --quiet "$$file" || exit; done
 	@$(RUN) dvc repro --all-pipelines
 	@$(RUN) dvckit summary
 
@@ -57,26 +55,26 @@ docs: dev ## write what derives from the schema, and build the documentation int
 	@$(RUN) mkdocs build --quiet --strict --config-file docs/mkdocs.yml
 
 hooks: env ## let git run `dvc checkout`, `dvc status` and `dvc push` at its own checkout, commit and push, and merge dvc.lock
-	@grep -qs 'dvc git-hook' "$$(git rev-parse --git-path hooks)/pre-commit" || $(RUN) dvc install
-	@$(RUN) dvckit merge-driver
-	@echo "git runs dvc checkout, dvc status and dvc push at its own checkout, commit and push, and merges dvc.lock by stage"
+	@$(RUN) dvckit hooks
 
-# The absolute path of the embedded remote goes to the local config: DVC resolves the relative one against / when it
-# reads another revision (`dvc push --all-tags`).
-env: $(filter $(UV_HOME)/%,$(UV))
+# As every command of dvckit, the last line also lets DVC find the embedded remote from every revision.
+env: uv
 	@command -v git >/dev/null || { echo "error: git is not installed; install it (Debian: apt install git)" >&2; exit 1; }
 	@git rev-parse --git-dir >/dev/null || { echo "error: $(CURDIR) is not a git clone of yours; get it with git clone" >&2; exit 1; }
-	@$(UV) sync --locked --quiet --inexact
+	@"$(UV)" sync --locked --quiet --inexact
 	@$(RUN) dvckit libraries
-	@$(RUN) dvc remote modify --local embedded url "$(CURDIR)/.dvc/storage"
 
 dev: env
-	@$(UV) sync --locked --quiet --group dev
+	@"$(UV)" sync --locked --quiet --group dev
 
-$(UV_HOME)/bin/uv:
-	@test -n "$(PYTHON)" || { echo "error: there is neither uv nor Python 3.11 on PATH; install one of them" >&2; exit 1; }
-	@$(PYTHON) -m venv "$(UV_HOME)"
-	@"$(UV_HOME)/bin/pip" install --quiet --disable-pip-version-check uv==$(UV_VERSION)
+uv:
+	@test -x "$(UV)" || { \
+		for python in python3.11 python3 python ""; do \
+			"$$python" -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' 2>/dev/null && break; \
+		done; \
+		test -n "$$python" || { echo "error: there is neither uv nor Python 3.11 on PATH; install one of them" >&2; exit 1; }; \
+		"$$python" -m venv "$(UV_HOME)" && \
+		"$(UV_HOME)/bin/pip" install --quiet --disable-pip-version-check uv==$(UV_VERSION); }
 
 .DEFAULT:
 	@echo "error: there is no target '$@'; these are:" >&2

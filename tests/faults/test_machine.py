@@ -103,6 +103,40 @@ def test_without_python_and_uv_there_is_an_error(fresh, bare_path):
     assert sentences(result.output) == ["error: there is neither uv nor Python 3.11 on PATH; install one of them"]
 
 
+def program(path, text):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(f"#!/bin/sh\n{text}")
+    path.chmod(0o755)
+    return path
+
+
+def test_uv_is_used_from_a_path_with_blanks(fresh, bare_path, tmp_path):
+    uv = program(tmp_path / "my tools/uv", 'echo uv "$@"')
+    bare = bare_path("make", "git")
+
+    output = fresh.ok("make", "hooks", **bare | {"PATH": f"{bare['PATH']}:{uv.parent}"})
+
+    assert output.splitlines()[-2:] == [
+        "uv run --locked --quiet dvckit libraries",
+        "uv run --locked --quiet dvckit hooks",
+    ]
+
+
+def test_a_uv_of_our_own_is_installed_below_a_home_with_blanks(fresh, bare_path, tmp_path):
+    (tmp_path / "uv").write_text('#!/bin/sh\necho own uv "$@"')
+    (tmp_path / "pip").write_text(f'#!/bin/sh\necho pip "$@"; cp "{tmp_path}/uv" "${{0%/pip}}/uv"')
+    venv = f'mkdir -p "$3/bin"; cp "{tmp_path}/pip" "$3/bin/pip"; chmod +x "$3/bin/pip" "{tmp_path}/uv"'
+    bare = bare_path("make", "git", "mkdir", "cp", "chmod")
+    program(tmp_path / "bin/python3.11", f'test "$1" = -c || {{ {venv}; }}')
+    home = {"HOME": str(tmp_path / "my home"), "XDG_CACHE_HOME": ""}
+
+    output = fresh.ok("make", "hooks", **bare | home)
+
+    assert output.splitlines()[0].startswith("pip install --quiet --disable-pip-version-check uv==")
+    assert output.splitlines()[-1] == "own uv run --locked --quiet dvckit hooks"
+    assert list((tmp_path / "my home/.cache/dvckit").glob("uv-*/bin/uv"))
+
+
 def test_a_folder_that_is_not_a_clone_gives_an_error(fresh):
     shutil.rmtree(fresh.root / ".git")
 

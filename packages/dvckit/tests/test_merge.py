@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dvckit.core.errors import UserError
-from dvckit.merge import install, merge_files, merge_stages
+from dvckit.merge import install_driver, merge_files, merge_stages
 from dvckit.repository.revision import Revision
 from dvckit.testing import Repository
 
@@ -65,7 +65,7 @@ def _toy(tmp_path_factory):
     project.ok("git", "init", "--quiet", "--initial-branch", "main")
     project.ok("dvc", "init", "--quiet")
     project.ok("dvc", "repro")
-    project.ok("dvckit", "merge-driver")
+    install_driver(project.root)
     project.commit("toy")
     return project
 
@@ -229,7 +229,7 @@ def test_a_lock_that_cannot_be_read_is_left_to_git_as_a_conflict(toy):
 
 @pytest.mark.faults
 def test_the_real_pipelines_are_merged(small):
-    install(small.root)
+    install_driver(small.root)
     branch(small, "theirs", [("params.yaml", ("max_depth: 10", "max_depth: 9"))])
     share = ("max_rejected_share: 0.0", "max_rejected_share: 0.1")
     branch(small, "ours", [("params.yaml", share), ("params.yaml", ("n_estimators: 5", "n_estimators: 6"))])

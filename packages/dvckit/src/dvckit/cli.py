@@ -1,13 +1,15 @@
 """The `dvckit` command: what DVC lacks. Each command imports what it needs when it runs."""
 
 import sys
+from io import TextIOWrapper
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import typer
 
+from dvckit.core.embedded import ensure_located
 from dvckit.core.errors import UserError, answered
-from dvckit.repository.programs import find_root
+from dvckit.repository import programs
 from dvckit.stage import pin_arithmetic
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
@@ -37,6 +39,13 @@ _Md = Annotated[bool, typer.Option("--md", help="Print Markdown.")]
 @app.callback()
 def dvckit() -> None:
     """Do what DVC leaves open in a project: check, compare, verify, release, and repair it."""
+
+
+def find_root() -> Path:
+    """Return the root of the DVC project that holds the current folder, whose embedded remote DVC then finds."""
+    root = programs.find_root()
+    ensure_located(root)
+    return root
 
 
 def _say(line: str) -> None:
@@ -113,12 +122,14 @@ def predict(
     rev: Annotated[str | None, typer.Option(help="Use the model of this revision, tag, branch or experiment.")] = None,
 ) -> None:
     """Predict the target of each row; the rows are checked first, and the model before it is loaded."""
+    from dvckit.core.files import is_device
     from dvckit.repository.revision import Revision
 
     Revision(find_root()).check_present(source)
     from dvckit.predict import predict as write_predictions
 
-    print(f"{target}: {write_predictions(Revision(find_root(), rev), source, target)} rows")
+    rows = write_predictions(Revision(find_root(), rev), source, target)
+    print(f"{target}: {rows} rows", file=sys.stderr if is_device(target) else None)
 
 
 @app.command()
@@ -197,12 +208,24 @@ def merge_lock(base: Path, ours: Path, theirs: Path, path: str) -> None:
         print(f"{path}: `dvc repro` has to run {', '.join(dropped)}", file=sys.stderr)
 
 
-@app.command("merge-driver", hidden=True)
-def merge_driver() -> None:
-    """Tell git to merge dvc.lock with `dvckit merge-lock`. `make hooks` calls it."""
-    from dvckit.merge import install
+@app.command()
+def hooks() -> None:
+    """Let git check data out, show their state and push them at its own checkout, commit and push, and merge dvc.lock."""
+    from dvckit.hooks import install
 
     install(find_root())
+    print(
+        "git runs dvc checkout, dvc status and dvc push at its own checkout, commit and push, and merges dvc.lock by stage"
+    )
+
+
+@app.command("git-hook", hidden=True, context_settings={"ignore_unknown_options": True})
+def git_hook(name: str, arguments: Annotated[list[str] | None, typer.Argument()] = None) -> None:
+    """Do what git asks for in a hook that `dvckit hooks` has installed."""
+    from dvckit.hooks import run_hook
+
+    refs = sys.stdin.read() if name == "pre-push" else ""
+    raise typer.Exit(run_hook(find_root(), name, arguments or [], refs))
 
 
 @app.command()
@@ -212,7 +235,7 @@ def doctor(
     """Report what is right and wrong in this clone, with the command that fixes it. Exit code 1 where something is wrong."""
     from dvckit.doctor.doctor import doctor as is_healthy
 
-    if not is_healthy(find_root(), _say, fix_first=fix):
+    if not is_healthy(programs.find_root(), _say, fix_first=fix):
         raise typer.Exit(1)
 
 
@@ -472,6 +495,9 @@ def publish_clearml(
 def main() -> None:
     """Run the command."""
     pin_arithmetic()
+    for stream in (sys.stdout, sys.stderr):  # names of files and tags may be of any bytes
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     with answered():
         try:
             app()

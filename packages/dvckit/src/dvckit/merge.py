@@ -1,4 +1,4 @@
-"""The merge of two branches' dvc.lock, stage by stage: a git merge driver, which `dvckit merge-driver` installs.
+"""The merge of two branches' dvc.lock, stage by stage: a git merge driver, which `dvckit hooks` installs.
 
 The three locks alone decide. When git calls a driver, the work tree does not have the merged params.yaml and code yet,
 and MERGE_HEAD does not exist yet, in a merge as in a rebase or cherry-pick. But a lock records what each run saw, so the
@@ -130,12 +130,13 @@ def _three_way(base: Any, ours: Any, theirs: Any) -> Any:
     return theirs if ours == base else _CLASH
 
 
-def install(root: Path) -> None:
+def install_driver(root: Path) -> None:
     """Tell git to merge with `dvckit merge-lock`: that of the worktree's environment, or of this one if it has none.
 
     Worktrees share git's config, and git runs a driver by `sh`, in the top folder of the worktree.
     """
-    this = shlex.quote(str(Path(sys.executable).with_name("dvckit"))).replace("%", "%%")
-    command = f'run=.venv/bin/dvckit; test -x "$run" || run={this}; "$run" merge-lock %O %A %B %P'
+    own, project = Path(sys.executable).with_name("dvckit"), git(root, "rev-parse", "--show-prefix").rstrip("\n")
+    of_worktree, ours = (shlex.quote(str(path)).replace("%", "%%") for path in (f"{project}.venv/bin/dvckit", own))
+    command = f'run={of_worktree}; test -x "$run" || run={ours}; "$run" merge-lock %O %A %B %P'
     git(root, "config", f"merge.{DRIVER}.name", "dvc.lock, stage by stage")
     git(root, "config", f"merge.{DRIVER}.driver", command)

@@ -13,6 +13,7 @@ import sys
 from pathlib import Path
 from types import ModuleType
 
+from dvckit.core.embedded import ensure_located
 from dvckit.core.errors import UserError, answered
 from dvckit.core.files import ended_by_ctrl_c
 from dvckit.core.layout import LIBRARIES
@@ -63,6 +64,7 @@ def main() -> None:
         stage = _imported(sys.argv[1])
         gc.freeze()
         gc.enable()
+        ensure_located(Path.cwd())
         stage.main()
 
 

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from dvckit.repository.programs import tracked
 from dvckit.stage import pin_arithmetic
 
 # before any test module loads numpy
@@ -83,7 +84,7 @@ class Repository:
 
     def pull_added(self) -> None:
         """Pull the data that `dvc add` tracks, without which the pipeline cannot run."""
-        if added := self.ok("git", "ls-files", "*.dvc").split():
+        if added := tracked(self.root, "*.dvc"):
             self.ok("dvc", "pull", *added)
 
     def commit(self, message: str) -> None:
@@ -93,8 +94,8 @@ class Repository:
 
     def outputs(self) -> dict[str, bytes]:
         """Return the content of every output that the dvc.lock files name and that is there, by path."""
-        paths = self.ok("dvc", "ls", ".", "--recursive", "--dvc-only").split()
-        paths += self.ok("git", "ls-files", "reports", "data/models").split()
+        paths = self.ok("dvc", "ls", ".", "--recursive", "--dvc-only").splitlines()
+        paths += tracked(self.root, "reports", "data/models")
         return {path: (self.root / path).read_bytes() for path in paths if (self.root / path).is_file()}
 
 
@@ -110,14 +111,7 @@ def replaced(file: Path, *replacements: tuple[str, str]) -> str:
 def copy_of_source(source: Path, root: Path) -> Repository:
     """Copy the files that git has or would add, as they are now, into a repository with one commit."""
     root.mkdir(parents=True)
-    listed = subprocess.run(
-        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
-        cwd=source,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    for name in filter(None, listed.stdout.split("\0")):
+    for name in tracked(source, "--cached", "--others", "--exclude-standard"):
         if (source / name).is_file():
             (root / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(source / name, root / name)

@@ -20,7 +20,7 @@ def verify(root: Path, say: Say) -> bool:
     Uncommitted changes take no part. UserError where there is no commit or the pipeline does not run at all.
     """
     commit = git(root, "log", "--max-count=1", "--format=%h").strip()
-    changes = ", without the uncommitted changes" if git(root, "status", "--porcelain").strip() else ""
+    changes = ", without the uncommitted changes" if git(root, "status", "--porcelain", "--", ".") else ""
     say(f"verify: commit {commit}{changes}, in an empty clone")
     with cloned(root, commit) as clone:
         promised = Revision(clone)

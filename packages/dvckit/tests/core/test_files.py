@@ -1,5 +1,8 @@
+import os
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -96,3 +99,43 @@ def test_only_the_stages_that_model_load_scikit_learn():
     process = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
 
     assert process.stdout == "False\n"
+
+
+def test_a_named_pipe_gets_the_content_and_remains(workdir):
+    os.mkfifo("pipe")
+    with ThreadPoolExecutor(1) as thread:
+        reader = thread.submit(Path("pipe").read_bytes)
+        write_table(Path("pipe"), pd.DataFrame({"a": [1]}))
+        assert reader.result() == b"a\n1\n"
+
+    assert Path("pipe").is_fifo()
+    assert [*Path().iterdir()] == [Path("pipe")]
+
+
+def test_a_device_is_written_through_and_remains():
+    code = "import pandas as pd\nfrom dvckit.core.files import *\nprint('before', flush=True)\n"
+    code += "write_table(Path('/dev/stdout'), pd.DataFrame({'a': [1]}))\nprint('after')"
+
+    process = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+    assert process.stdout == "before\na\n1\nafter\n"
+    assert Path("/dev/stdout").is_symlink()
+
+
+def test_what_a_link_leads_to_stays(workdir):
+    """An output may be a link into DVC's cache, whose objects nobody writes to."""
+    Path("object").write_bytes(b"cached")
+    Path("table.csv").symlink_to("object")
+
+    write_table(Path("table.csv"), pd.DataFrame({"a": [1]}))
+
+    assert Path("object").read_bytes() == b"cached"
+    assert Path("table.csv").read_bytes() == b"a\n1\n"
+
+
+def test_a_failure_writes_nothing_to_a_device(workdir):
+    os.mkfifo("pipe")
+    with pytest.raises(ZeroDivisionError), replacing(Path("pipe")) as temporary:
+        temporary.write_bytes(b"half" * (1 // 0))
+
+    assert Path("pipe").is_fifo()

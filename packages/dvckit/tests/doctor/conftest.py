@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
+from dvckit.core.embedded import ensure_located
 from dvckit.doctor.doctor import doctor, fix
 from dvckit.testing import Repository
 
@@ -14,6 +15,7 @@ def fixed() -> Callable[[Repository], str]:
 
     def fixed(project: Repository) -> str:
         lines: list[str] = []
+        ensure_located(project.root)  # as any command before has done
         fix(project.root, lines.append)
         assert [line for line in lines if not line.startswith("fixed")] == []
         return "\n".join(lines)

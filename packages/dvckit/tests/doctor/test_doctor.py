@@ -45,7 +45,7 @@ from dvckit.doctor.doctor import look
 
 class Watch:
     def find_spec(self, name, path=None, target=None):
-        if threading.current_thread() is not threading.main_thread() and name.startswith(("dvc.", "dvc_data", "dvc_objects")):
+        if threading.current_thread() is not threading.main_thread():
             print(threading.current_thread().name, name)
 
 sys.meta_path.insert(0, Watch())
@@ -53,7 +53,7 @@ look(Path.cwd(), 7.0)
 """
 
 
-def test_no_check_imports_dvc_in_its_own_thread(fresh):
+def test_no_check_imports_anything_in_its_own_thread(fresh):
     # two threads that import modules which import each other in circles can deadlock
     assert fresh.ok(sys.executable, "-c", IMPORTS_IN_THREADS) == ""
 

@@ -96,9 +96,10 @@ def test_a_git_without_a_user_is_reported(fresh, monkeypatch, tmp_path):
 def test_missing_hooks_are_advice(fresh):
     (before,) = hooks(Clone(fresh.root))
     fresh.ok("dvc", "install")
-    (after,) = hooks(Clone(fresh.root))
+    (of_dvc,) = hooks(Clone(fresh.root))
 
-    assert (before.level, before.command, after.level) == ("advice", "dvc install", "ok")
+    assert (before.level, before.command) == (of_dvc.level, of_dvc.command) == ("advice", "dvckit hooks")
+    assert "objects are not committed" in of_dvc.what
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="only root can become another user")

@@ -12,6 +12,7 @@ from threading import Thread
 import pytest
 from dvc.config import Config
 
+from dvckit.core.embedded import ensure_located
 from dvckit.doctor.clone import Clone
 from dvckit.doctor.doctor import fix
 from dvckit.doctor.remotes import config, credentials, default
@@ -203,6 +204,8 @@ def test_a_remote_beside_the_default_one_is_only_advice(toy):
 def test_committed_objects_missing_in_the_remote_are_pushed(toy, tmp_path):
     lost = object_path(toy.root / ".dvc/storage", Revision(toy.root).md5s[FEATURES])
     shutil.move(lost, tmp_path / "lost")
+    ensure_located(toy.root)
+    toy.commit("without the object")
 
     assert wrong(default, toy) == [
         f"WRONG   remote embedded (.dvc/storage) lacks {FEATURES}; run `dvckit doctor --fix`"
@@ -248,7 +251,7 @@ def test_a_clone_that_was_moved_points_to_its_own_storage_again(toy):
 
     assert "the embedded remote is /elsewhere/.dvc/storage: this clone was moved" in wrong(config, toy)[0]
     fix(toy.root, (report := []).append)
-    assert report == ["fixed   the embedded remote is .dvc/storage of this clone"]
+    assert report == ["fixed   the embedded remote is .dvc/storage of this clone, for every revision"]
     assert wrong(config, toy) == []
 
 

@@ -304,3 +304,14 @@ def test_a_tracker_knows_the_project_by_the_name_in_pyproject_or_of_the_folder(s
 
     assert mirror.project == (name or small.root.name)
     assert mirror.name == mirror.commit[:7]
+
+
+def test_the_address_of_a_database_holds_no_letters_of_the_path_to_it(tmp_path, monkeypatch):
+    """MLflow makes a folder of what SQLAlchemy escapes in an address."""
+    from dvckit.publish.mlflow import _address
+
+    root = tmp_path / "a?b#c%20d"
+    (root / "reports").mkdir(parents=True)
+    monkeypatch.chdir(root / "reports")
+
+    assert _address(root / "mlflow.db") == "sqlite:///../mlflow.db"

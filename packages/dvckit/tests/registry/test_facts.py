@@ -1,6 +1,7 @@
 """What is known of versions of a project that has little: no predictions, no slices, and folders of its own."""
 
 import json
+import shutil
 
 import pytest
 from cyclonedx.schema import SchemaVersion
@@ -9,7 +10,7 @@ from ruamel.yaml import YAML
 
 from dvckit.core.errors import UserError
 from dvckit.registry.export import export
-from dvckit.registry.facts import differing, facts
+from dvckit.registry.facts import check_line_ends, differing, facts
 from dvckit.registry.registry import models
 from dvckit.registry.tags import model_version
 from dvckit.repository.revision import Revision
@@ -141,3 +142,33 @@ def test_a_folder_that_nobody_keeps_is_named_unless_dvc_added_it(tiny):
     project.commit("added")
 
     assert differing(Revision(project.root, "HEAD")) == []
+
+
+def test_line_ends_that_git_changes_are_named_with_the_command_that_cures_them(tiny):
+    project = tiny()
+    (project.root / ".gitattributes").write_text("*.py text eol=lf\n")
+    (project.root / "code/fit.py").write_bytes(b"import this\r\n")
+    (project.root / "code/read.py").write_bytes(b"import csv")
+    project.commit("saved on Windows")
+    assert project.ok("git", "status", "--porcelain") == ""
+
+    with pytest.raises(
+        UserError, match=r"git stores code/fit\.py with other line ends than stages read; save it with LF"
+    ):
+        check_line_ends(Revision(project.root, "HEAD"))
+
+    (project.root / "code/fit.py").write_bytes(b"import this\n")
+    check_line_ends(Revision(project.root, "HEAD"))
+
+
+def test_a_project_keeps_each_byte_as_a_stage_read_it(tiny, source):
+    project = tiny()
+    shutil.copyfile(source / ".gitattributes", project.root / ".gitattributes")
+    (project.root / "code/fit.py").write_bytes(b"import this\r\n")
+    project.ok("git", "config", "core.autocrlf", "true")
+    project.commit("saved on Windows")
+
+    assert Revision(project.root, "HEAD").file("code/fit.py") == b"import this\r\n"
+    assert (
+        project.clone(project.root.with_name("clone")).root.joinpath("code/fit.py").read_bytes() == b"import this\r\n"
+    )

@@ -1,8 +1,11 @@
 """The search: what a trial must reach, and that a break changes nothing."""
 
+from types import SimpleNamespace
+
 import pytest
 from optuna.trial import TrialState
 
+from dvckit.sweep.command import STUDIES, Options, _search
 from dvckit.sweep.configurations import parse_axes
 from dvckit.sweep.search import STARTUP, Search
 from dvckit.sweep.trial import Aim, BelowThreshold, Outcome, Trial, Watcher
@@ -90,3 +93,15 @@ def test_the_last_fold_ends_nothing():
     watch([{"roc_auc": 0.6}, {"roc_auc": 0.0}])
 
     assert watch.means == [0.6]
+
+
+def test_the_studies_are_in_the_project_whatever_its_path(tmp_path):
+    root = tmp_path / "a?b#c%20d ü"
+    (root / STUDIES).parent.mkdir(parents=True)
+    base = SimpleNamespace(root=root, values=SimpleNamespace(start={"train.max_depth": 3}), name=lambda _: "base")
+    texts = ["train.max_depth=interval(1,9)"]
+    options = Options(texts, "cv.roc_auc", "", 1, dry=False, yes=True, trials=2, seed=1, storage=None, scheduler=None)
+
+    _search(base, parse_axes(texts), Aim("cv.roc_auc"), options)
+
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == [root / STUDIES]

@@ -6,7 +6,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from dvckit.core.layout import DATA_QUALITY, RAW
-from dvckit.repository.programs import git
+from dvckit.repository.programs import git, in_repository, names_in
 from dvckit.repository.revision import Revision
 
 Pair = dict[str, Any]  # {"old": ..., "new": ...}; without the side that has no value
@@ -73,11 +73,12 @@ def _code(revision: Revision) -> dict[str, str]:
 
 def _lines(old: Revision, new: Revision, paths: list[str]) -> dict[str, Any]:
     """Return the lines that were added to and removed from each file; of a folder, from each of its files."""
-    if not paths:
+    if not (paths := in_repository(old.root, paths)):
         return {}
     # without a second commit, git compares with the work tree
     between = [old.commit, *filter(None, [new.commit])] if old.commit else ["-R", str(new.commit)]
-    listed = git(old.root, "diff", "--numstat", "--no-renames", *map(str, between), "--", *paths).splitlines()
+    options = ("--numstat", "--no-renames", "--relative", "-z")
+    listed = names_in(git(old.root, "diff", *options, *map(str, between), "--", *paths))
     counts = [line.split("\t") for line in listed]
     unseen = [["0", "0", path] for path in paths if not any(name.startswith(path) for _, _, name in counts)]
     return {

@@ -8,6 +8,7 @@ from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import contextmanager
 from itertools import chain
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
@@ -51,9 +52,26 @@ def _remove(path: Path) -> None:
         path.unlink(missing_ok=True)
 
 
+def is_device(path: Path) -> bool:
+    """Tell whether a path is a device or a pipe, and no name that a file could take."""
+    # /dev/stdout is a link, which a shell may have turned to a file that others write to, too
+    folder = path.parent.resolve()
+    of_system = folder == Path("/dev") or folder.is_relative_to("/proc")
+    return path.exists() and not path.is_dir() and (of_system or not path.is_file())
+
+
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """Give a temporary path to write to; it replaces `path` if the block succeeds, and is removed otherwise."""
+    """Give a temporary path to write to; it replaces `path` if the block succeeds, and is removed otherwise.
+
+    What is no regular file, such as /dev/stdout or a named pipe, is no name to replace: it gets the content.
+    """
+    if is_device(path):
+        with TemporaryDirectory(prefix="dvckit-") as folder:
+            yield (temporary := Path(folder) / path.name)
+            with path.open("wb") as device, temporary.open("rb") as content:
+                shutil.copyfileobj(content, device)
+        return
     path.parent.mkdir(parents=True, exist_ok=True)
     with unfinished(path.with_name(f".{path.name}.tmp")) as temporary:
         yield temporary

@@ -53,7 +53,7 @@ def _files(rules: Rules, path: Path) -> list[Path]:
     if not path.is_dir():
         return [path]
     usual = [path / f"{name}.csv" for name in rules.names]
-    return [file for file in usual if file.exists()] or sorted(path.glob("*.csv")) or [path]
+    return [file for file in usual if file.exists()] or sorted(path.glob("[!.]*.csv")) or [path]
 
 
 def _table_in(rules: Rules, path: Path) -> str:

@@ -12,11 +12,13 @@ from typing import Any, NamedTuple
 from dvckit.core.errors import UserError
 from dvckit.core.grid import first
 from dvckit.repository.locks import MD5, Output, in_project, name_in_pipeline, outputs_of
+from dvckit.repository.objects import STORAGE, object_path
 from dvckit.repository.programs import tracked
 from dvckit.repository.remotes import read_config
 from dvckit.repository.revision import Revision
 
 OK, ADVICE, WRONG, FIXED = "ok", "advice", "WRONG", "fixed"
+FIX = "dvckit doctor --fix"
 
 
 class Finding(NamedTuple):
@@ -35,10 +37,10 @@ class Finding(NamedTuple):
 
 
 class Clone(Revision):
-    """The workspace as it was when it was looked at. What cannot be read is empty here: one check reports it."""
+    """The workspace as it was when it was looked at, or a commit. What cannot be read is empty: one check reports it."""
 
-    def __init__(self, root: Path, until: float = float("inf")) -> None:
-        super().__init__(root)
+    def __init__(self, root: Path, until: float = float("inf"), name: str | None = None) -> None:
+        super().__init__(root, name)
         self.until = until  # of time.monotonic(): when hashing ends, done or not
 
     @cached_property
@@ -48,6 +50,24 @@ class Clone(Revision):
             return read_config(self.root)
         except UserError:
             return {"core": {}, "cache": {}, "remote": {}}
+
+    def tracked(self, *arguments: str) -> list[str]:
+        """Return files as `git ls-files` lists them."""
+        with suppress(UserError):
+            return tracked(self.root, *arguments)
+        return []
+
+    def files(self) -> set[str]:
+        """Return the paths of all files that git has or that are new to it."""
+        with suppress(UserError):
+            return super().files()
+        return set()
+
+    def committed(self, path: str) -> bytes | None:
+        """Return a file as HEAD has it."""
+        with suppress(UserError):
+            return super().committed(path)
+        return None
 
     @cached_property
     def _pushable(self) -> dict[Output, bool]:
@@ -81,7 +101,7 @@ class Clone(Revision):
     @cached_property
     def pushable(self) -> dict[str, Output]:
         """What DVC keeps, by md5: the outputs but those that are git's, what was added, and what is in folders."""
-        others = {*tracked(self.root)}
+        others = {*self.tracked()} if self.commit is None else self.files()
         outputs = [output for output, keeps in self._pushable.items() if keeps and output.path not in others]
         return {output.md5: output for output in self._with_members(outputs + self.added)}
 
@@ -94,6 +114,20 @@ class Clone(Revision):
             for item in json.loads(self.stored(folder.md5) or b"[]")
         ]
         return outputs + members
+
+    @property
+    def is_embedded(self) -> bool:
+        """Whether the default remote is a folder that git keeps."""
+        return bool(self.default_remote[1].get("url") == str(self.root / STORAGE))
+
+    @property
+    def uncommitted(self) -> list[Output]:
+        """What DVC keeps and a clone of this commit could not pull: git lacks the object in the embedded remote."""
+        if not self.is_embedded:
+            return []
+        committed = self.files()
+        kept = {object_path(Path(STORAGE), md5).as_posix(): output for md5, output in self.pushable.items()}
+        return [output for path, output in kept.items() if path not in committed]
 
     def put_aside(self, path: Path) -> Path:
         """Move what is damaged into .dvc/tmp/damaged, under a name that is free there."""

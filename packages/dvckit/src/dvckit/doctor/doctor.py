@@ -1,14 +1,16 @@
 """`dvckit doctor`: the state of a clone, a line for each thing that is right or wrong, with the command that fixes it."""
 
+import importlib
 import time
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from pathlib import Path
 from threading import Thread
 from typing import NamedTuple
 
 from dvckit.core.errors import UserError, one_line
 from dvckit.doctor import environment, locks, objects, order, remotes, secrets
-from dvckit.doctor.clone import ADVICE, FIXED, WRONG, Clone, Finding
+from dvckit.doctor.clone import ADVICE, FIX, FIXED, WRONG, Clone, Finding
 from dvckit.repository import dvc_internals
 
 LIMIT = 7.0  # seconds for all checks, which run beside each other; starting takes some more
@@ -35,6 +37,7 @@ CHECKS = [
     Check("git's identity", environment.identity),
     Check("git's hooks", environment.hooks),
     Check("DVC's configuration", remotes.config, fixes=True),
+    Check("the root of the disk", remotes.stray),
     Check("dvc.lock", locks.pipelines, fixes=True),
     Check("the order of runs", order.stages),
     Check(".dvc files", locks.added),
@@ -46,6 +49,7 @@ CHECKS = [
     Check("secrets in .dvc/config", secrets.config),
     Check("secrets in files", secrets.files),
     Check("credentials", remotes.credentials),
+    Check("committed objects", remotes.committed, fixes=True),
     Check("the default remote", remotes.default, fixes=True),
 ]
 
@@ -69,7 +73,8 @@ def fix(root: Path, say: Say) -> None:
     """Fix what can be fixed without losing anything; say a line for each thing."""
     for _ in range(ROUNDS):
         findings = (finding for check in CHECKS if check.fixes for finding in _findings(check, Clone(root)))
-        if not sum(_fix(finding, finding.fix, say) for finding in findings if finding.fix and finding.level == WRONG):
+        ours = (finding for finding in findings if finding.level == WRONG or finding.command == FIX)
+        if not sum(_fix(finding, finding.fix, say) for finding in ours if finding.fix):
             return
 
 
@@ -85,8 +90,8 @@ def _fix(finding: Finding, action: Callable[[], str], say: Say) -> bool:
 
 def look(root: Path, seconds: float) -> list[Finding]:
     """Make every check in a thread of its own; one that hangs is left behind when the time is up."""
-    dvc_internals.load()
     clone, results = Clone(root, time.monotonic() + seconds), dict[Check, list[Finding]]()
+    _load(clone)
 
     def make(check: Check) -> None:
         results[check] = _findings(check, clone)
@@ -98,6 +103,15 @@ def look(root: Path, seconds: float) -> list[Finding]:
         thread.join(max(0.0, clone.until + 0.5 - time.monotonic()))
     late = {check: [Finding(WRONG, f"{check.part}: no answer within {seconds:.0f} s")] for check in CHECKS}
     return [finding for findings in (late | results).values() for finding in findings]
+
+
+def _load(clone: Clone) -> None:
+    """Import what the checks need before there are threads: two that import modules in a circle can deadlock."""
+    dvc_internals.load()
+    kinds = {str(remote.get("url")).partition("://")[0] for remote in clone.config["remote"].values()}
+    for module in ("dvckit.core.params", *(["appdirs", "dvc_gdrive"] if "gdrive" in kinds else [])):
+        with suppress(ImportError):  # an extra, without which the check says less
+            importlib.import_module(module)
 
 
 def _findings(check: Check, clone: Clone) -> list[Finding]:

@@ -18,7 +18,7 @@ from dvckit.doctor.clone import ADVICE, OK, WRONG, Clone, Finding, some
 from dvckit.repository.libraries import locked, recorded
 from dvckit.repository.locks import in_project, pipeline_of
 from dvckit.repository.packages import UV_LOCK
-from dvckit.repository.programs import git, tracked
+from dvckit.repository.programs import git
 
 HOOKS = ("post-checkout", "pre-commit", "pre-push")
 ROOM = 200 << 20  # bytes under which a run may fill the disk
@@ -26,7 +26,7 @@ ROOM = 200 << 20  # bytes under which a run may fill the disk
 
 def files(clone: Clone) -> list[Finding]:
     """Look for files that git has and that are gone from the disk."""
-    gone = tracked(clone.root, "--deleted", "--", UV_LOCK, str(PARAMS))
+    gone = clone.tracked("--deleted", "--", UV_LOCK, str(PARAMS))
     return [Finding(WRONG, f"{name} is missing", f"git restore {name}") for name in gone]
 
 
@@ -135,16 +135,21 @@ def hooks(clone: Clone) -> list[Finding]:
     if clone.config["core"].get("no_scm"):
         return []
     try:
-        folder = clone.root / git(clone.root, "rev-parse", "--git-path", "hooks").strip()
+        folder = clone.root / git(clone.root, "rev-parse", "--git-path", "hooks").rstrip("\n")
     except UserError as error:
         command = f"git config --global --add safe.directory {clone.root}" if "dubious" in str(error) else "git status"
         return [Finding(WRONG, f"this is no git repository that git would read: {error}", command)]
-    files = {name: folder / name for name in HOOKS}
-    missing = [name for name, hook in files.items() if not (hook.is_file() and b"dvc git-hook" in hook.read_bytes())]
-    if not missing:
-        return [Finding(OK, "git's hooks call DVC")]
-    what = f"git's hooks do not call DVC ({', '.join(missing)}): checkout, commit and push leave the data behind"
-    return [Finding(ADVICE, what, "dvc install")]
+    calls = {name: (folder / name).read_bytes() if (folder / name).is_file() else b"" for name in HOOKS}
+    if missing := [name for name, call in calls.items() if b"git-hook" not in call]:
+        what = f"git's hooks do not call DVC ({', '.join(missing)}): checkout, commit and push leave the data behind"
+        return [Finding(ADVICE, what, "dvckit hooks")]
+    of_dvc = [name for name, call in calls.items() if b"exec dvc git-hook" in call]
+    if of_dvc and clone.is_embedded:
+        what = (
+            f"git's hooks need dvc on PATH, and let a push pass whose objects are not committed ({', '.join(of_dvc)})"
+        )
+        return [Finding(ADVICE, what, "dvckit hooks")]
+    return [Finding(OK, "git's hooks call DVC")]
 
 
 def disk(clone: Clone) -> Iterator[Finding]:

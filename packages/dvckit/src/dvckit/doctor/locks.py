@@ -18,7 +18,7 @@ from dvckit.core.files import write_bytes
 from dvckit.doctor.clone import ADVICE, OK, WRONG, Clone, Finding, some
 from dvckit.repository.dvc_internals import check_lock
 from dvckit.repository.locks import MD5, Stages, name_in_pipeline, outputs_of, pipeline_of, read_added, read_lock
-from dvckit.repository.programs import git, tracked
+from dvckit.repository.programs import git
 
 MARKERS = re.compile(rb"^(<{7}|={7}|>{7})( |$)", flags=re.MULTILINE)
 
@@ -27,7 +27,7 @@ def pipelines(clone: Clone) -> Iterator[Finding]:
     """Read each dvc.yaml and its dvc.lock: readable, without conflict markers, and of the same stages."""
     marked = [lock for lock in clone.locks if MARKERS.search(clone.file(lock) or b"")]
     if marked:  # one side is enough, `dvc repro` makes the rest
-        names, side = " ".join(marked), "--ours" if tracked(clone.root, "--unmerged", "--", *marked) else "HEAD"
+        names, side = " ".join(marked), "--ours" if clone.tracked("--unmerged", "--", *marked) else "HEAD"
         command = f"git checkout {side} -- {names} && dvc repro --all-pipelines && git add {names}"
         yield Finding(WRONG, f"conflict markers of a merge in {some(marked)}", command)
     for lock in clone.locks:

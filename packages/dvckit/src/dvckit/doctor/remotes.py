@@ -5,14 +5,16 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from dvckit.core.embedded import is_located, locate
 from dvckit.core.errors import UserError
-from dvckit.doctor.clone import ADVICE, OK, WRONG, Clone, Finding, paths
+from dvckit.doctor.clone import ADVICE, FIX, OK, WRONG, Clone, Finding, paths
 from dvckit.repository import dvc_internals
 from dvckit.repository.locks import Output
 from dvckit.repository.objects import STORAGE, object_path
 from dvckit.repository.programs import git
 from dvckit.repository.remotes import ask, named, problems, read_config
 
+STRAY = Path("/.dvc/storage")  # where DVC takes the url in .dvc/config to be when it reads another revision
 OTHER_URL = "dvc remote modify {} url URL"
 
 
@@ -25,17 +27,56 @@ def config(clone: Clone) -> list[Finding]:
         return [Finding(WRONG, str(error), restore)]
     if not (clone.root / ".dvc/config").is_file():
         return [Finding(WRONG, "there is no .dvc/config", restore)]
+    fix = partial(_locate, clone.root)
     if embedded and Path(embedded) != clone.root / STORAGE:
-        command = f'dvc remote modify --local embedded url "$PWD/{STORAGE}"'
         what = f"the embedded remote is {embedded}: this clone was moved or copied"
-        return [Finding(WRONG, what, command, partial(_point_to_storage, clone.root))]
+        return [Finding(WRONG, what, f"dvc remote modify --local embedded url {STORAGE}", fix)]
+    if not is_located(clone.root):  # as in each clone until something of ours runs
+        what = f"`dvc exp push` and `dvc push --all-tags` would write to {STRAY}, not to {STORAGE}"
+        return [Finding(ADVICE, what, FIX, fix)]
+    if not str(clone.root).isascii():
+        what = (
+            "letters outside ASCII in this path: `dvc exp run --temp` fails, and DVC cuts a config that names the path"
+        )
+        return [Finding(ADVICE, what, "git clone . ~/PROJECT")]
     return [Finding(OK, "DVC's configuration can be read")]
 
 
-def _point_to_storage(root: Path) -> str:
-    with dvc_internals.Config(dvc_dir=str(root / ".dvc")).edit("local") as config:
-        config.setdefault("remote", {}).setdefault("embedded", {})["url"] = str(root / STORAGE)
-    return f"the embedded remote is {STORAGE} of this clone"
+def _locate(root: Path) -> str:
+    locate(root)
+    return f"the embedded remote is {STORAGE} of this clone, for every revision"
+
+
+def stray(clone: Clone) -> Iterator[Finding]:
+    """Look for what `dvc exp push` has written to the root of the disk where the embedded remote was not located."""
+    if STRAY.is_dir() and not (STRAY.parent / "config").exists() and clone.root != STRAY.parents[1]:
+        what = f"DVC wrote objects to {STRAY}, and now takes {STRAY.parents[1]} and all folders in it for one project"
+        command = f"mkdir -p {STORAGE} && cp -rn {STRAY}/. {STORAGE} && rm -r {STRAY.parent}"
+        yield Finding(WRONG, what, command)
+
+
+def committed(clone: Clone) -> Iterator[Finding]:
+    """See that git has what HEAD names of the embedded remote, and the disk what git has: else others cannot pull it."""
+    try:
+        head = Clone(clone.root, clone.until, "HEAD")
+    except UserError:
+        return  # no commit yet, or git is broken, which is reported with the hooks
+    if lacking := head.uncommitted:
+        what = f"HEAD names {paths(lacking)}, and git has no such objects: others cannot pull them"
+        yield Finding(WRONG if _is_shared(clone) else ADVICE, what, f"dvc push && git add {STORAGE} && git commit")
+    objects = {object_path(Path(STORAGE), md5).as_posix(): output for md5, output in head.pushable.items()}
+    if gone := {name: objects[name] for name in clone.tracked("--deleted", "--", STORAGE) if name in objects}:
+        what = f"objects of HEAD are gone from {STORAGE} ({paths(gone.values())}), as after `dvc gc --cloud`"
+        yield Finding(WRONG, what, f"git restore {STORAGE}", partial(_restore, clone.root, [*gone]))
+
+
+def _is_shared(clone: Clone) -> bool:
+    return bool(git(clone.root, "for-each-ref", "--count=1", "--contains=HEAD", "refs/remotes"))
+
+
+def _restore(root: Path, names: list[str]) -> str:
+    git(root, "checkout", "--pathspec-from-file=-", "--pathspec-file-nul", stdin="\0".join(names))
+    return f"{len(names)} objects of HEAD are in {STORAGE} again"
 
 
 def credentials(clone: Clone) -> Iterator[Finding]:

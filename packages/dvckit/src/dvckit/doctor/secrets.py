@@ -7,7 +7,7 @@ from pathlib import PurePath
 from dvckit.core.errors import UserError
 from dvckit.doctor.clone import OK, WRONG, Clone, Finding
 from dvckit.repository.objects import STORAGE
-from dvckit.repository.programs import git, tracked
+from dvckit.repository.programs import git, names_in
 
 NAMES = ("kaggle.json", "id_rsa", "id_ed25519", "id_ecdsa", ".netrc", ".env", "*.p12", "*.pfx", ".dvc/config.local")
 # For `git grep -E`: private keys, keys of AWS and GitHub, Google's credentials.
@@ -42,11 +42,11 @@ def config(clone: Clone) -> list[Finding]:
 
 def files(clone: Clone) -> list[Finding]:
     """Look for secrets in files that git tracks, by name and, as they are on disk, by content."""
-    names = {name for name in tracked(clone.root) if any(PurePath(name).match(pattern) for pattern in NAMES)}
+    names = {name for name in clone.tracked() if any(PurePath(name).match(pattern) for pattern in NAMES)}
     where = ("--", ".", f":!{STORAGE}")
     with suppress(UserError):  # git ends with 1 where there is none
         output = git(clone.root, "grep", "-I", "-l", "-z", "-E", "-e", "|".join(PATTERNS), *where)
-        names.update(filter(None, output.split("\0")))
+        names.update(names_in(output))
     what = "git tracks {}, which holds a secret; revoke it: what was committed stays in the history"
     wrong = [Finding(WRONG, what.format(name), f"git rm --cached {name}") for name in sorted(names)]
     return wrong or [Finding(OK, "no secret in the files that git tracks")]

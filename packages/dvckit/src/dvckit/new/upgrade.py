@@ -16,7 +16,7 @@ from dvckit.new.pyproject import with_library
 from dvckit.new.shared import PYPROJECT, Answers, render
 from dvckit.new.uv import environment_of, lock, sync
 from dvckit.repository.packages import UV_LOCK
-from dvckit.repository.programs import git
+from dvckit.repository.programs import git, names_in
 from dvckit.repository.revision import Revision
 
 Say = Callable[[str], None]
@@ -58,8 +58,8 @@ def _check(root: Path, answers: Answers) -> None:
         )
     if Path(sys.prefix).resolve() != (root / ".venv").resolve():
         raise UserError("this is not the dvckit of the project; run `uv run dvckit upgrade`")
-    if changed := git(root, "status", "--porcelain", "--untracked-files=no").split("\n")[0]:
-        raise UserError(f"there are uncommitted changes, of {changed[3:]} for one; commit or stash them first")
+    if changed := names_in(git(root, "status", "--porcelain", "-z", "--untracked-files=no")):
+        raise UserError(f"there are uncommitted changes, of {changed[0][3:]} for one; commit or stash them first")
 
 
 class Changes:

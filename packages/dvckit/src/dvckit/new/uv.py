@@ -16,6 +16,7 @@ from packaging.version import InvalidVersion, Version
 from dvckit.core.errors import UserError, one_line
 from dvckit.new.shared import UV_VERSION
 from dvckit.repository.packages import UV_LOCK
+from dvckit.repository.programs import environment
 
 UV_LEAST = "0.8"  # as `required-version` in pyproject.toml
 
@@ -51,10 +52,10 @@ def uv_program() -> list[str]:
 
 def environment_of(root: Path) -> dict[str, str]:
     """Return the environment variables for a program of the project in `root`: nothing of the project around us."""
-    variables = {name: value for name, value in os.environ.items() if name not in _SURROUNDINGS}
+    variables = {name: value for name, value in environment().items() if name not in _SURROUNDINGS}
     ours = str(Path(sys.prefix) / "bin")
-    path = [folder for folder in variables.get("PATH", os.defpath).split(os.pathsep) if folder != ours]
-    return {**variables, "PATH": os.pathsep.join([str(root / ".venv/bin"), *path]), "DVC_NO_ANALYTICS": "1"}
+    path = [folder for folder in variables["PATH"].split(os.pathsep) if folder != ours]
+    return {**variables, "PATH": os.pathsep.join([str(root / ".venv/bin"), *path])}
 
 
 def lock(root: Path, *arguments: str) -> None:

@@ -10,7 +10,7 @@ from dvckit.core.errors import UserError
 from dvckit.core.layout import METRICS, PLOTS
 from dvckit.core.mappings import leaves
 from dvckit.repository.locks import fresh_stages
-from dvckit.repository.programs import git
+from dvckit.repository.programs import git, readable
 from dvckit.repository.revision import Revision, resolve
 
 
@@ -31,7 +31,9 @@ class Mirror(Revision):
                 raise UserError(
                     f"{self} has no finished run: {path} is missing or of an earlier run; run `dvc repro` there"
                 )
-        self.subject, time = git(root, "show", "--no-patch", "--format=%s%n%ct", commit).splitlines()
+        time, self.subject = (
+            readable(git(root, "show", "--no-patch", "--format=%ct%n%s", commit)).rstrip("\n").split("\n", 1)
+        )
         self.time = int(time)  # of the commit, in seconds since 1970
         self.stale = [name for name in every if name not in self.stages]
         self.project = str(self.about.get("name", root.name))

@@ -40,6 +40,7 @@ try:
     from mlflow.models import ModelSignature
     from mlflow.store.db import utils as stores
     from mlflow.types import ColSpec, Schema
+    from sqlalchemy import URL, make_url
     from sqlalchemy.exc import SQLAlchemyError
 except ImportError:
     raise UserError("MLflow is not installed; run `uv sync --extra mlflow`") from None
@@ -58,7 +59,7 @@ def publish(root: Path, mirrors: Sequence[Mirror], uri: str | None, say: Callabl
 
     UserError where the server, the database or a file of a revision is out of reach.
     """
-    uri = uri or os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{root / DATABASE}"
+    uri = uri or os.environ.get("MLFLOW_TRACKING_URI") or _address(root / DATABASE)
     shown, servers = without_password(uri), [uri] if uri.startswith("http") else []
     unchecked = os.environ.get("MLFLOW_TRACKING_INSECURE_TLS", "").lower() in ("true", "1")
     certificate = os.environ.get("MLFLOW_TRACKING_SERVER_CERT_PATH") or not unchecked
@@ -77,12 +78,17 @@ def publish(root: Path, mirrors: Sequence[Mirror], uri: str | None, say: Callabl
     say(f"to see them: {shown if servers else f'mlflow ui --backend-store-uri {shown}'}")
 
 
+def _address(database: Path) -> str:
+    """Return the address of an SQLite file, from the current folder: MLflow makes a folder of what an address escapes."""
+    return URL.create("sqlite", database=os.path.relpath(database)).render_as_string()
+
+
 def _experiment(client: MlflowClient, uri: str, name: str) -> str:
     """Return the id of a project's experiment; the artifacts of a SQLite file go beside it."""
     if experiment := client.get_experiment_by_name(name):
         return str(experiment.experiment_id)
-    beside = Path(uri.removeprefix("sqlite:///")).resolve().parent / ARTIFACTS
-    location = beside.as_uri() if uri.startswith("sqlite:///") else None
+    file = make_url(uri).database if uri.startswith("sqlite:///") else None
+    location = (Path(file).resolve().parent / ARTIFACTS).as_uri() if file else None
     return str(client.create_experiment(name, location, {"mlflow.experimentKind": "custom_model_development"}))
 
 

@@ -34,8 +34,7 @@ def differing(revision: Revision) -> list[str]:
     So: code, data or a parameter that was changed and committed without a run, a result that was edited, and a file that
     a run has read and neither git nor DVC, with a .dvc file, has.
     """
-    read = {(dep["path"], dep.get("md5")) for stage in revision.stages.values() for dep in stage.get("deps", ())}
-    outs, files = revision.md5s, revision.files()
+    outs, files, read = revision.md5s, revision.files(), _read(revision)
     in_git = _in_git(revision, read, files)
     differ = {path for path, md5 in read | set(outs.items()) if {outs.get(path, md5), in_git.get(path, md5)} != {md5}}
     lost = {path for path, _ in read if path not in outs and path not in in_git and not _is_added(path, files)}
@@ -43,13 +42,40 @@ def differing(revision: Revision) -> list[str]:
     return sorted(differ | lost) + sorted(key for key, value in revision.params.items() if params.get(key) != value)
 
 
-def _in_git(revision: Revision, read: set[tuple[str, Any]], files: set[str]) -> dict[str, str]:
-    """Return the md5 of what git has of the outputs, and of the files and folders that stages read."""
+def check_line_ends(revision: Revision) -> None:
+    """UserError where git stores a file with other line ends than it has on disk, where stages read or wrote it.
+
+    git sees no change there, and no run makes the commit agree with its lock.
+    """
+    contents = _contents(revision, _read(revision), revision.files())
+    for name, content in contents.items():
+        file = revision.root / name
+        if b"\r\n" in content or not file.is_file():
+            continue
+        if (disk := file.read_bytes()) != content and disk.replace(b"\r\n", b"\n") == content:
+            raise UserError(
+                f"git stores {name} with other line ends than stages read; "
+                f"save it with LF (`sed -i 's/\\r$//' {name}`), then run `dvc repro -P` and commit"
+            )
+
+
+def _read(revision: Revision) -> set[tuple[str, Any]]:
+    return {(dep["path"], dep.get("md5")) for stage in revision.stages.values() for dep in stage.get("deps", ())}
+
+
+def _contents(revision: Revision, read: set[tuple[str, Any]], files: set[str]) -> dict[str, bytes]:
+    """Return what git has of the outputs, and of the files and folders that stages read."""
     folders = {path for path, md5 in read if str(md5).endswith(".dir")}
     named = {path for path, _ in read} | set(revision.md5s)
     names = [name for name in files if name in named or folders & {*map(str, PurePosixPath(name).parents)}]
     contents = git_files(revision.root, [(str(revision.commit), name) for name in names])
-    md5s = {name: md5_of(content or b"") for name, content in zip(names, contents, strict=True)}
+    return {name: content or b"" for name, content in zip(names, contents, strict=True)}
+
+
+def _in_git(revision: Revision, read: set[tuple[str, Any]], files: set[str]) -> dict[str, str]:
+    """Return the md5 of each of them, and of the folders."""
+    md5s = {name: md5_of(content) for name, content in _contents(revision, read, files).items()}
+    folders = {path for path, md5 in read if str(md5).endswith(".dir")}
     inside = {
         folder: {name.removeprefix(f"{folder}/"): md5 for name, md5 in md5s.items() if name.startswith(f"{folder}/")}
         for folder in folders

@@ -9,12 +9,12 @@ from dvckit.core.errors import UserError
 from dvckit.core.grid import Grid, terminal
 from dvckit.core.layout import METRICS, PARAMS
 from dvckit.core.mappings import leaves
-from dvckit.registry.facts import differing, required
+from dvckit.registry.facts import check_line_ends, differing, required
 from dvckit.registry.tags import STAGE, Bump, Version, assign, model_version, tag_version, versions
 from dvckit.repository.locks import fresh_stages, paths_of
 from dvckit.repository.objects import STORAGE
 from dvckit.repository.packages import UV_LOCK
-from dvckit.repository.programs import git, git_files
+from dvckit.repository.programs import git, git_files, in_repository, names_in
 from dvckit.repository.remotes import cloned, missing_in_remote
 from dvckit.repository.revision import Revision
 
@@ -59,9 +59,11 @@ def register(root: Path, rev: str | None, bump: Bump) -> str:
 
 
 def _refuse_dirty(root: Path) -> None:
-    paths = sorted(paths_of(Revision(root).stages, "deps", "outs"))
+    paths = in_repository(root, paths_of(Revision(root).stages, "deps", "outs"))
     files = [str(PARAMS), UV_LOCK, ":(glob)**/dvc.yaml", ":(glob)**/dvc.lock", *paths]
-    if changed := git(root, "status", "--porcelain", "--untracked-files=no", "--", *files).splitlines():
+    if changed := names_in(
+        git(root, "status", "--porcelain", "-z", "--no-renames", "--untracked-files=no", "--", *files)
+    ):
         names = ", ".join(line[3:] for line in changed)
         raise UserError(f"a version is a commit, and {names} differ from HEAD; commit them or undo them")
 
@@ -76,6 +78,7 @@ def _refuse_incomplete(revision: Revision) -> None:
             "run `dvc repro -P` and commit what it makes"
         )
     if differs := differing(revision):
+        check_line_ends(revision)
         raise UserError(
             f"dvc.lock {revision.where} was not made from what is committed there: {', '.join(differs)}; "
             "run `dvc repro -P` and commit what it makes"

@@ -15,8 +15,8 @@ from typing import Any, Literal, NamedTuple
 import semver
 
 from dvckit.core.errors import UserError
-from dvckit.repository.programs import git
-from dvckit.repository.revision import Revision
+from dvckit.repository.programs import Variables, git, readable
+from dvckit.repository.revision import Revision, resolve
 
 Bump = Literal["major", "minor", "patch"]
 
@@ -106,7 +106,7 @@ def _events(root: Path, name: str) -> list[_Event]:
         if target != "commit" or not kind or kind["name"] != name:
             continue
         if semver.Version.is_valid((kind["version"] or FIRST)[1:]):
-            events.append(_Event(tag, kind, commit, author, int(seconds), message.strip()))
+            events.append(_Event(tag, kind, commit, readable(author), int(seconds), readable(message).strip()))
     return sorted(events, key=lambda event: event.seconds)
 
 
@@ -157,10 +157,22 @@ def assign(version: Version, stage: str) -> str:
 
 
 def _tag(revision: Revision, name: str, tag: str, message: str) -> str:
-    check_identity(revision.root)
-    command = ["tag", "--annotate", f"--message={message}", "--cleanup=verbatim", "--", tag, str(revision.commit)]
-    git(revision.root, *command, environment={"GIT_COMMITTER_DATE": f"{due(revision.root, name)} +0000"})
+    root, commit = revision.root, str(revision.commit)
+    check_identity(root)
+    git(root, *annotated(tag, commit, message), variables=due(root, name))
+    check_made(root, commit, tag)
     return tag
+
+
+def annotated(tag: str, commit: str, message: str) -> list[str]:
+    """Return the command of git that makes an annotated tag, signed where the user's configuration asks for it."""
+    return ["tag", "--annotate", f"--message={message.strip()}", "--cleanup=verbatim", "--", tag, commit]
+
+
+def check_made(root: Path, commit: str, *names: str) -> None:
+    """UserError where a branch or tag that was to be made is not at its commit: nobody is told of it before."""
+    if wrong := [name for name in names if resolve(root, name) != commit]:
+        raise UserError(f"{', '.join(wrong)} should be at {commit[:7]}, and is not; look at it with `git log --all`")
 
 
 def check_identity(root: Path) -> None:
@@ -168,13 +180,19 @@ def check_identity(root: Path) -> None:
     try:
         for kind in ("AUTHOR", "COMMITTER"):
             git(root, "var", f"GIT_{kind}_IDENT")
-    except UserError:
+    except UserError as error:
+        if "ident" not in str(error) and "auto-detect" not in str(error):
+            raise
         raise UserError(
             "git does not know who you are, and a version tells who made it; "
             "run `git config user.name NAME` and `git config user.email ADDRESS`"
         ) from None
 
 
-def due(root: Path, name: str) -> int:
-    """Return the time of an artifact's next tag, later than that of every other: GTO goes by it, in whole seconds."""
-    return max([int(time.time()), *(event.seconds + 1 for event in _events(root, name))])
+def due(root: Path, name: str) -> Variables:
+    """Return, for git's environment, the time of an artifact's next tag: GTO goes by it, in whole seconds.
+
+    It is later than that of every other tag.
+    """
+    seconds = max([int(time.time()), *(event.seconds + 1 for event in _events(root, name))])
+    return {"GIT_COMMITTER_DATE": f"{seconds} +0000"}

@@ -4,6 +4,8 @@ Tried on the versions in TRIED_ON, to which pyproject.toml holds DVC. What a new
 """
 
 import importlib
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from dvckit.core.errors import UserError, one_line
@@ -30,6 +32,7 @@ _NAMES = {
     "dvc_data.hashfile.hash_info": ["HashInfo"],
     "dvc_data.hashfile.transfer": ["transfer"],
     "dvc_gdrive": ["GDriveFileSystem"],
+    "configobj": ["ConfigObj"],
     "dulwich.config": ["StackedConfig"],
     "dulwich.repo": ["get_user_identity"],
     "hydra.core.override_parser.types": ["IntervalSweep", "ValueType"],
@@ -50,8 +53,16 @@ def load() -> None:
 
     DVC's modules import each other in circles, and two threads that start at different ends can deadlock.
     """
-    for module in ("dvc.config", "dvc.dirs", "dvc.fs", "dvc.schema", "dvc.utils.serialize"):
+    for module in ("configobj", "dvc.config", "dvc.dirs", "dvc.fs", "dvc.schema", "dvc.utils.serialize"):
         importlib.import_module(module)
+
+
+def write_local_config(dvc_dir: Path, sections: Mapping[str, Mapping[str, Any]]) -> None:
+    """Write .dvc/config.local: DVC's own writer cuts the file where a path is not ASCII."""
+    config = __getattr__("ConfigObj")(encoding="utf-8", write_empty_values=True)
+    config.filename = str(dvc_dir / "config.local")
+    config.update({name: dict(options) for name, options in sections.items()})
+    config.write()
 
 
 def check_lock(text: str, lock: str) -> None:

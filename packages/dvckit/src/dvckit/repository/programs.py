@@ -1,4 +1,4 @@
-"""git and DVC as programs, started in one place."""
+"""git and DVC as programs: the one place that starts them, which says where they work and what they see."""
 
 import os
 import subprocess
@@ -11,48 +11,102 @@ from dvckit.core.errors import UserError
 
 Variables = Mapping[str, str]  # of a process's environment
 
+# What git hands to its hooks, and what else makes it work elsewhere or take paths for patterns: here the folder decides.
+FOREIGN = {
+    "GIT_ALTERNATE_OBJECT_DIRECTORIES", "GIT_COMMON_DIR", "GIT_CONFIG", "GIT_DIR", "GIT_GRAFT_FILE",
+    "GIT_IMPLICIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_INTERNAL_SUPER_PREFIX", "GIT_NAMESPACE", "GIT_OBJECT_DIRECTORY",
+    "GIT_PREFIX", "GIT_QUARANTINE_PATH", "GIT_REPLACE_REF_BASE", "GIT_SHALLOW_FILE", "GIT_WORK_TREE",
+    "GIT_GLOB_PATHSPECS", "GIT_ICASE_PATHSPECS", "GIT_LITERAL_PATHSPECS", "GIT_NOGLOB_PATHSPECS",
+}  # fmt: skip
+# What a user may have configured for the eye, and that changes what is read here.
+PLAIN = {
+    "color.ui": "false", "diff.relative": "false", "i18n.logOutputEncoding": "UTF-8", "log.showSignature": "false"
+}  # fmt: skip
+OPTIONS = [word for name, value in PLAIN.items() for word in ("-c", f"{name}={value}")]
 
-def run(
-    command: list[str], root: Path, timeout: float | None = None, environment: Variables | None = None, stdin: str = ""
-) -> str:
-    """Run a program in `root` with no terminal and return its stdout; UserError with its last line where it fails.
 
-    `environment` is added to that of this process, `stdin` is its standard input, `timeout` is in seconds.
-    """
+class NotThereError(UserError):
+    """git or DVC works, and has nothing of the name that it was asked for."""
+
+
+def environment() -> dict[str, str]:
+    """Return the environment of this process for a program in any repository."""
     # `python` in dvc.yaml must be the interpreter that runs now
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
     # git takes no lock only to look, so that one that lies there is another process's
     ours = {"PATH": path, "DVC_NO_ANALYTICS": "1", "GIT_OPTIONAL_LOCKS": "0"}
-    shown = " ".join(command[2:4] if command[0] == sys.executable else command[:2])
+    return {name: value for name, value in os.environ.items() if name not in FOREIGN} | ours
+
+
+def start(
+    command: list[str],
+    root: Path,
+    timeout: float | None = None,
+    variables: Variables | None = None,
+    stdin: bytes = b"",
+) -> bytes:
+    """Run a program in `root` with no terminal and return its stdout; UserError with its last line where it fails.
+
+    `variables` are added to `environment()`, `stdin` is its standard input, `timeout` is in seconds.
+    """
+    words = command[2:] if command[0] == sys.executable else [word for word in command if word not in OPTIONS]
+    shown = " ".join(words[:2])
     try:
         process = subprocess.run(
             command,
             cwd=root,
-            env={**os.environ, **ours, **(environment or {})},
+            env={**environment(), **(variables or {})},
             input=stdin,
             capture_output=True,
-            text=True,
             check=False,
             timeout=timeout,
             start_new_session=timeout is not None,  # or a question for a password goes past stdin, to the terminal
         )
-    except FileNotFoundError:
-        raise UserError(f"{command[0]} is not installed") from None
+    except FileNotFoundError as error:  # the program, or the folder to start it in
+        raise UserError(
+            f"{command[0]} is not installed" if error.filename == command[0] else f"{root} is gone"
+        ) from None
     except subprocess.TimeoutExpired:
         raise UserError(f"`{shown}` gave no answer within {timeout:.0f} s") from None
     if process.returncode:
-        lines = (process.stderr or process.stdout).strip().splitlines() or ["no output"]
-        reasons = [line for line in lines if "ERROR" in line or line.startswith(("error", "fatal"))] or lines[-1:]
-        raise UserError(f"`{shown}` failed: {'; '.join(reasons)}")
+        raise _failure(shown, process.returncode, (process.stderr or process.stdout).decode(errors="backslashreplace"))
     return process.stdout
 
 
+def _failure(shown: str, code: int, text: str) -> UserError:
+    lines = text.strip().splitlines()
+    if code == 1 and not lines:
+        return NotThereError(f"`{shown}` found nothing")
+    reasons = [line for line in lines if "ERROR" in line or line.startswith(("error", "fatal"))] or lines[-1:]
+    return UserError(f"`{shown}` failed: {'; '.join(reasons or ['no output'])}")
+
+
+def run(
+    command: list[str], root: Path, timeout: float | None = None, variables: Variables | None = None, stdin: str = ""
+) -> str:
+    """Do the same with text; bytes that are not UTF-8, such as those of an old file name, pass through unchanged."""
+    return start(command, root, timeout, variables, _bytes(stdin)).decode(errors="surrogateescape")
+
+
+def _bytes(text: str) -> bytes:
+    return text.encode(errors="surrogateescape")
+
+
+def readable(text: str) -> str:
+    r"""Return a text of git's for people and files, with bytes that are not UTF-8 as \xe9."""
+    return _bytes(text).decode(errors="backslashreplace")
+
+
 def git(
-    root: Path, *arguments: str, index: Path | None = None, stdin: str = "", environment: Variables | None = None
+    root: Path, *arguments: str, index: Path | None = None, stdin: str = "", variables: Variables | None = None
 ) -> str:
     """Run git in `root`, where asked for with an index of its own."""
+    return run(["git", *OPTIONS, *arguments], root, None, _for_git(index, variables), stdin)
+
+
+def _for_git(index: Path | None = None, variables: Variables | None = None) -> Variables:
     own = {"GIT_INDEX_FILE": str(index)} if index else {}
-    return run(["git", *arguments], root, environment={**own, **(environment or {})}, stdin=stdin)
+    return {"LC_ALL": "C", "LANGUAGE": "", **own, **(variables or {})}  # its messages are read here
 
 
 def dvc(root: Path, *arguments: str, timeout: float | None = None) -> str:
@@ -60,11 +114,16 @@ def dvc(root: Path, *arguments: str, timeout: float | None = None) -> str:
     return run([sys.executable, "-m", "dvc", *arguments], root, timeout)
 
 
+def show_dvc(root: Path, *arguments: str) -> int:
+    """Run DVC in `root` before the user's eyes; return its exit code."""
+    command = [sys.executable, "-m", "dvc", *arguments]
+    return subprocess.run(command, cwd=root, env=environment(), stdin=subprocess.DEVNULL, check=False).returncode
+
+
 def git_files(root: Path, files: Iterable[tuple[str, str]]) -> list[bytes | None]:
     """Return files, each named by commit and path from `root`, by one process; None for what is not there."""
-    names = "".join(f"{commit}:./{path}\n" for commit, path in files).encode()
-    process = subprocess.run(["git", "cat-file", "--batch"], cwd=root, input=names, capture_output=True, check=True)
-    listing = BytesIO(process.stdout)
+    names = _bytes("".join(f"{commit}:./{path}\n" for commit, path in files))
+    listing = BytesIO(start(["git", "cat-file", "--batch"], root, None, _for_git(), names))
     contents: list[bytes | None] = []
     while head := listing.readline():
         *_, kind, size = head.split()  # or "NAME missing"
@@ -73,12 +132,27 @@ def git_files(root: Path, files: Iterable[tuple[str, str]]) -> list[bytes | None
     return contents
 
 
+def names_in(listing: str) -> list[str]:
+    """Return the names that git lists with `-z`."""
+    return [name for name in listing.split("\0") if name]
+
+
 def tracked(root: Path, *arguments: str) -> list[str]:
     """Return files as `git ls-files` lists them, from `root`; none where there is no git repository."""
     try:
-        return [name for name in git(root, "ls-files", "-z", *arguments).split("\0") if name]
-    except UserError:
-        return []
+        return names_in(git(root, "ls-files", "-z", *arguments))
+    except UserError as error:
+        if "not a git repository" in str(error):
+            return []
+        raise
+
+
+def in_repository(root: Path, paths: Iterable[str]) -> list[str]:
+    """Return those of a project's deps and outs that are in its git repository: git refuses to look at others."""
+    top = os.path.normpath(root / git(root, "rev-parse", "--show-cdup").rstrip("\n"))
+    return sorted(
+        path for path in paths if "://" not in path and Path(os.path.normpath(root / path)).is_relative_to(top)
+    )
 
 
 def find_root() -> Path:
@@ -86,6 +160,7 @@ def find_root() -> Path:
     folders = (Path.cwd(), *Path.cwd().parents)
     for mark in (".dvc", "dvc.yaml"):  # a project that has lost its .dvc is still one
         for folder in folders:
-            if (folder / mark).exists():
+            # DVC may have written objects to /.dvc by mistake
+            if (folder / mark).exists() and (folder.parent != folder or (folder / ".dvc/config").exists()):
                 return folder
     raise UserError(f"{Path.cwd()} is not inside a DVC project: no folder above it has .dvc or dvc.yaml")

@@ -214,15 +214,20 @@ def cloned(root: Path, commit: str) -> Iterator[Path]:
     """
     ours = read_config(root)
     remotes = {name: remote for name, remote in ours["remote"].items() if Path(remote.get("url", "")) != root / STORAGE}
+    top, prefix = (git(root, "rev-parse", option).rstrip("\n") for option in ("--show-toplevel", "--show-prefix"))
     with tempfile.TemporaryDirectory(prefix="dvckit-clone-") as folder:
         clone = Path(folder) / "clone"
-        git(root, "clone", "--quiet", "--no-checkout", "--", str(root), str(clone))
-        git(clone, "checkout", "--quiet", commit)
-        with dvc_internals.Config(dvc_dir=str(clone / ".dvc")).edit("local") as config:
-            config["core"] = {key: value for key, value in ours["core"].items() if key == "remote"}
-            config["remote"] = remotes
-            config["cache"] = {"dir": str(Path(folder) / "cache")}
-        yield clone
+        # no hook of the user's, which would work on the clone as if it were theirs
+        plain = ("-c", "core.hooksPath=/dev/null", "-c", "clone.rejectShallow=false")
+        git(root, *plain, "clone", "--quiet", "--no-checkout", "--", top, str(clone))
+        git(clone, *plain, "checkout", "--quiet", commit)
+        if not (clone / prefix / ".dvc").is_dir():
+            raise UserError(f"commit {commit} has no DVC project in {prefix or 'its root'}; run `dvc init` and commit")
+        sections = {f'remote "{name}"': remote for name, remote in remotes.items()}
+        sections["core"] = {key: value for key, value in ours["core"].items() if key == "remote"}
+        sections["cache"] = {"dir": str(Path(folder) / "cache")}
+        dvc_internals.write_local_config(clone / prefix / ".dvc", sections)
+        yield clone / prefix
 
 
 def missing_in_remote(root: Path) -> list[str]:

@@ -24,13 +24,14 @@ from dvckit.repository import locks
 from dvckit.repository.locks import Output, Stages
 from dvckit.repository.objects import STORAGE, is_intact, object_path
 from dvckit.repository.packages import UV_LOCK, PackageLock
-from dvckit.repository.programs import git, git_files, tracked
+from dvckit.repository.programs import NotThereError, git, git_files, names_in, tracked
 from dvckit.repository.remotes import check_remote, default_remote, download, read_config
 
 if TYPE_CHECKING:
     import pandas as pd
 
 WORKSPACE = "workspace"
+SPARSE = "S"  # as `git ls-files -t` marks what a sparse checkout leaves out
 # An experiment: refs/exps/ab/cdef…/NAME, where abcdef… is the commit that it was run on.
 NAMED = ("refs/heads", "refs/tags", "refs/remotes", "refs/exps/*/*/*")
 
@@ -82,9 +83,9 @@ class Revision:
     def files(self) -> set[str]:
         """Return the paths of all files that git has, in the workspace also of those that are new to it."""
         if self.commit is None:
-            return set(tracked(self.root, "--cached", "--others", "--exclude-standard"))
-        names = git(self.root, "ls-tree", "-r", "-z", "--name-only", self.commit).split("\0")
-        return {name for name in names if name}
+            listed = tracked(self.root, "--cached", "--others", "--exclude-standard", "-t")
+            return {name for tag, _, name in (line.partition(" ") for line in listed) if tag != SPARSE}
+        return set(names_in(git(self.root, "ls-tree", "-r", "-z", "--name-only", self.commit)))
 
     @contextmanager
     def _reading(self, path: str) -> Iterator[None]:
@@ -194,10 +195,9 @@ class Revision:
     @property
     def repository(self) -> str | None:
         """Where the code is fetched from, without a password or token; None without a remote or for a local one."""
-        try:
-            url = git(self.root, "remote", "get-url", "origin").strip()
-        except UserError:
-            return None
+        url = git(
+            self.root, "ls-remote", "--get-url", "origin"
+        ).strip()  # `origin` itself where there is no such remote
         if url.startswith("file:") or not re.match(r"[\w.-]+@[\w.-]+:|\w+://", url):
             return None
         secret, rest = (":[^/]*@", "@") if url.startswith("ssh:") else ("//[^/]*@", "//")
@@ -229,8 +229,8 @@ class Revision:
 
     def committed(self, path: str) -> bytes | None:
         """Return a file as git has it, in HEAD for the workspace; None where it is not there."""
-        with suppress(UserError):
-            return git_files(self.root, [(self.commit or resolve(self.root, "HEAD"), path)])[0]
+        with suppress(NotThereError):  # of a repository without a commit
+            return git_files(self.root, [(self.commit or head(self.root), path)])[0]
         return None
 
     @cached_property
@@ -299,24 +299,35 @@ class Revision:
             raise UserError(f"{path} {self.where} is not a table: {one_line(error)}") from None
 
 
+def _commit(root: Path, name: str) -> str:
+    return git(root, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}").strip()
+
+
+def head(root: Path) -> str:
+    """Return the hash of HEAD; NotThereError where there is no commit yet."""
+    return _commit(root, "HEAD")
+
+
 def resolve(root: Path, name: str) -> str:
     """Return the full commit hash of a revision, tag, branch or DVC experiment.
 
     Of several experiments with one name, the one that was run on HEAD is meant, as with DVC. UserError for an unknown
     revision, with names like it, and where it remains open which experiment is meant.
     """
-    with suppress(UserError):
-        return git(root, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}").strip()
+    with suppress(NotThereError):
+        return _commit(root, name)
     listed = git(root, "for-each-ref", "--format=%(refname) %(objectname)", *NAMED)
-    refs = dict(line.split(" ") for line in listed.splitlines())
+    refs = dict(line.split(" ") for line in listed.split("\n") if line)
     meant = {ref: commit for ref, commit in refs.items() if ref.startswith("refs/exps/") and ref.endswith(f"/{name}")}
     if len(meant) > 1:
-        head = resolve(root, "HEAD")
-        meant = {ref: commit for ref, commit in meant.items() if head in ref.replace("/", "")} or meant
+        commit_here = head(root)
+        meant = {ref: commit for ref, commit in meant.items() if commit_here in ref.replace("/", "")} or meant
     if len(meant) > 1:
         raise UserError(f"there are several experiments {name}; name one in full: {', '.join(meant)}")
     if meant:
         return meant.popitem()[1]
     names = {ref.split("/", 4 if ref.startswith("refs/exps/") else 2)[-1] for ref in refs}
+    if name in names:
+        raise UserError(f"{name} names no commit that this clone has; run `git fetch`, or `git fsck`")
     near = difflib.get_close_matches(name, sorted(names | {"HEAD"}), cutoff=0.5)
     raise UserError(f"there is no revision {name!r}" + (f"; did you mean {', '.join(near)}?" if near else ""))

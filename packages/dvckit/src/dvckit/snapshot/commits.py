@@ -7,12 +7,14 @@ index, and one transaction moves the branch and makes the tags.
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
 from dvckit.core.errors import UserError
 from dvckit.core.files import unfinished
-from dvckit.registry.tags import check_identity, due
-from dvckit.repository.programs import git
+from dvckit.registry.tags import annotated, check_identity, check_made, due
+from dvckit.repository.programs import NotThereError, git
+from dvckit.repository.revision import head
 
 # What git has while something is done in steps.
 UNDER_WAY = {"MERGE_HEAD": "merge", "CHERRY_PICK_HEAD": "cherry-pick", "REVERT_HEAD": "revert"}
@@ -30,7 +32,7 @@ class Index(NamedTuple):
     def git(self, *arguments: str, stdin: str = "") -> str:
         """Run git on the copy, paths taken as they are."""
         literal = {"GIT_LITERAL_PATHSPECS": "1"}
-        return git(self.root, *arguments, index=self.copy, stdin=stdin, environment=literal)
+        return git(self.root, *arguments, index=self.copy, stdin=stdin, variables=literal)
 
     def add(self, files: list[str]) -> None:
         """Stage everything tracked, as `git commit --all` does, and these new files."""
@@ -65,11 +67,11 @@ def check_branch(root: Path) -> None:
     """See that a commit can be made: on a branch, with a name for it, and nothing else under way. UserError if not."""
     try:
         git(root, "symbolic-ref", "--quiet", "HEAD")
-    except UserError:
+    except NotThereError:
         raise UserError("HEAD is on no branch, and the commit would be lost; run `git switch --create NAME`") from None
     try:
-        git(root, "rev-parse", "--verify", "--quiet", "HEAD")
-    except UserError:
+        head(root)
+    except NotThereError:
         raise UserError("there is no commit yet; run `git add . && git commit`") from None
     if git(root, "ls-files", "--unmerged"):
         raise UserError("git has files in conflict; solve that, and end the merge with `git commit`")
@@ -82,7 +84,7 @@ def check_branch(root: Path) -> None:
 def commit(index: Index, message: str) -> str:
     """Make a commit of what is staged, which no branch has yet, and return its hash; git's hooks are asked first."""
     root, message_file = index.root, _git_path(index.root, "COMMIT_EDITMSG")
-    message_file.write_text(git(root, "stripspace", stdin=message), encoding="utf-8")
+    message_file.write_text(git(root, "stripspace", stdin=message), encoding="utf-8", errors="surrogateescape")
     for name, *arguments in (
         ("pre-commit",),
         ("prepare-commit-msg", str(message_file), "message"),
@@ -98,19 +100,25 @@ def commit(index: Index, message: str) -> str:
 
 
 def tag_object(root: Path, tag: str, target: str, message: str) -> str:
-    """Make the object of an annotated tag NAME@VERSION, which no ref has yet; return its hash."""
-    when = {"GIT_COMMITTER_DATE": f"{due(root, tag.partition('@')[0])} +0000"}
-    tagger = git(root, "var", "GIT_COMMITTER_IDENT", environment=when).strip()
-    text = f"object {target}\ntype commit\ntag {tag}\ntagger {tagger}\n\n{message.strip()}\n"
-    return git(root, "mktag", stdin=text).strip()
+    """Make the object of an annotated tag NAME@VERSION, which no ref has yet; return its hash.
+
+    `git tag` signs where the user's configuration asks for it, and makes a ref at once: here in a repository of its own.
+    """
+    command = ("-c", f"include.path={_git_path(root, 'config')}", *annotated(tag, target, message))
+    with TemporaryDirectory(prefix="dvckit-tag-") as folder:
+        git(root, "init", "--quiet", "--bare", folder)
+        own = {"GIT_DIR": folder, "GIT_WORK_TREE": str(root), "GIT_OBJECT_DIRECTORY": str(_git_path(root, "objects"))}
+        git(root, *command, variables={**own, **due(root, tag.partition("@")[0])})
+        return git(root, "rev-parse", f"refs/tags/{tag}", variables=own).strip()
 
 
-def publish(index: Index, head: str, new: str, tags: dict[str, str], message: str) -> None:
+def publish(index: Index, old: str, new: str, tags: dict[str, str], message: str) -> None:
     """Move the branch from one commit to the other and make the tags, by their objects: all of it or nothing."""
-    moved = [f"update HEAD {new} {head}"] if new != head else []
+    moved = [f"update HEAD {new} {old}"] if new != old else []
     if moved:
         # before the branch: a kill between the two leaves everything staged, and the next commit takes it
         index.replace()
     steps = ["start", *moved, *(f"create refs/tags/{tag} {sha}" for tag, sha in tags.items()), "prepare", "commit"]
     reason = f"commit: {message.strip().splitlines()[0]}"
     git(index.root, "update-ref", "-m", reason, "--stdin", stdin="\n".join([*steps, ""]))
+    check_made(index.root, new, "HEAD", *tags)

@@ -20,10 +20,11 @@ from dvckit.core.layout import DATA_QUALITY, DIAGNOSTICS, EVALUATION
 from dvckit.doctor import objects, remotes
 from dvckit.doctor.clone import OK, WRONG, Clone, Finding, some
 from dvckit.doctor.doctor import fix, look
+from dvckit.registry.facts import check_line_ends
 from dvckit.registry.tags import Bump
 from dvckit.repository.locks import MD5, paths_of
 from dvckit.repository.objects import STORAGE
-from dvckit.repository.programs import dvc, git, tracked
+from dvckit.repository.programs import dvc, git, in_repository, names_in, tracked
 from dvckit.repository.revision import Revision
 from dvckit.snapshot.bumps import tags_due
 from dvckit.snapshot.commits import Index, check_branch, commit, copied_index, publish, tag_object
@@ -115,14 +116,14 @@ def _reproduce(root: Path, say: Say) -> None:
 def _check_all_is_stored(root: Path) -> None:
     """UserError where a stage reads what neither git nor DVC keeps."""
     workspace = Revision(root)
-    deps, outs = (paths_of(workspace.stages, kind) for kind in ("deps", "outs"))
+    outs, deps = paths_of(workspace.stages, "outs"), in_repository(root, paths_of(workspace.stages, "deps"))
     if not deps:
         return
     stored = {Path(path) for path in outs | {output.path for output in workspace.added}}
     # of a folder that a stage reads, DVC leaves out what .dvcignore names, such as bytecode
     gits, dvcs = (
         tracked(root, "--others", "--ignored", rule, "--", *deps)
-        for rule in ("--exclude-standard", "--exclude-from=.dvcignore")
+        for rule in ("--exclude-standard", "--exclude-per-directory=.dvcignore")
     )
     ignored = [name for name in gits if name not in dvcs]
     if lost := [name for name in ignored if not stored & {Path(name), *Path(name).parents}]:
@@ -170,14 +171,14 @@ def _commit_and_tag(index: Index, message: str, say: Say, bump: Bump | None) -> 
     root, head = index.root, git(index.root, "rev-parse", "HEAD").strip()
     same = index.git("write-tree").strip() == git(root, "rev-parse", "HEAD^{tree}").strip()
     new = head if same else commit(index, message)
+    check_line_ends(Revision(root, new))
     tags = tags_due(root, new, bump)
     if same and not tags:
         say("nothing has changed: there is nothing to commit and nothing to tag")
         return
     objects = {tag: tag_object(root, tag, new, f"{message.strip()}\n\n{why}") for tag, why in tags.items()}
     publish(index, head, new, objects, message)
-    names = git(root, "diff", "--name-only", "-z", head, new).split("\0")[:-1]
-    if names:
+    if names := names_in(git(root, "diff", "--name-only", "--relative", "-z", head, new)):
         files = [name for name in names if not name.startswith(STORAGE)]
         stored = len(names) - len(files)
         say(f"committed {new[:7]}: {', '.join([*files, *([f'{stored} objects in {STORAGE}'] if stored else [])])}")

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 from dvckit.core.errors import UserError, one_line
 from dvckit.core.layout import PARAMS
-from dvckit.repository.dvc_internals import DvcException, LockError, Repo, dict_sha256, load_yaml
+from dvckit.repository.dvc_internals import DvcException, LockError, Repo, dict_sha256, load_yaml, write_local_config
 from dvckit.repository.locks import LOCK
 from dvckit.repository.objects import file_md5, object_path
-from dvckit.repository.programs import git
+from dvckit.repository.programs import git, names_in
 from dvckit.repository.revision import Revision
 from dvckit.sweep.configurations import Configuration, Values, apply
 from dvckit.sweep.pipeline import Entry, Stage, resolve
@@ -39,8 +39,9 @@ class Base:
         self.head = git(root, "rev-parse", "--verify", "HEAD^{commit}").strip()
         with _unlocked(root) as repo:
             self.cache = Path(repo.cache.local.path).parents[1]
+            self.make_folder = repo.cache.local.makedirs  # with the rights that `cache.shared` gives
             self.tree = _write_tree(root, folder / "index", repo)
-        self.changed = git(root, "diff", "--name-only", "--relative", self.head, self.tree).splitlines()
+        self.changed = names_in(git(root, "diff", "--name-only", "--relative", "-z", self.head, self.tree))
         self.project = _project(root)
         self.copy = self.copied(folder / "base")
         shutil.copyfile(self.copy / PARAMS, folder / PARAMS)
@@ -55,14 +56,14 @@ class Base:
 
         The copy is a DVC repository without git, which shares the cache and keeps nothing elsewhere.
         """
-        top = Path(git(self.root, "rev-parse", "--show-toplevel").strip())
+        top = Path(git(self.root, "rev-parse", "--show-toplevel").rstrip("\n"))
         place, index = folder / top.relative_to("/"), folder / "index"
         place.mkdir(parents=True)
         git(self.root, "read-tree", self.tree, index=index)
         git(top, "checkout-index", "--all", f"--prefix={place}/", index=index)
         copy = place / self.root.resolve().relative_to(top)
-        config = f"[core]\n no_scm = true\n site_cache_dir = {folder / 'site'}\n[cache]\n dir = {self.cache}\n"
-        (copy / ".dvc/config.local").write_text(config, encoding="utf-8")
+        core = {"no_scm": True, "site_cache_dir": str(folder / "site")}
+        write_local_config(copy / ".dvc", {"core": core, "cache": {"dir": str(self.cache)}})
         return copy
 
     def stages(self, configuration: Configuration) -> list[Stage]:

@@ -98,9 +98,11 @@ def _drive(sweep: Sweep, aim: Aim, axes: list[Axis], search: "Search | None", st
 def _search(base: Base, axes: list[Axis], aim: Aim, options: Options) -> "Search | None":
     if options.trials is None:
         return None
+    from sqlalchemy import URL
+
     from dvckit.sweep.search import Search
 
-    storage = options.storage or f"sqlite:///{base.root / STUDIES}"
+    storage = options.storage or URL.create("sqlite", database=str(base.root / STUDIES)).render_as_string()
     values, name = base.values.start, base.name(())
     return Search(axes, values, aim, trials=options.trials, seed=options.seed, storage=storage, base=name)
 

@@ -72,12 +72,26 @@ class Recorder:
 
     def store(self, trial: Trial, result: Result) -> Unrecorded:
         """Store what a trial wrote: in DVC's cache what DVC keeps, in git's objects the rest."""
-        objects = [_store(self.cache, result.files[path]) for path in result.cached]
+        objects = [self._put(result.files[path]) for path in result.cached]
         with self._busy:
             self._git("read-tree", self.base.tree)
             self._git("update-index", "--add", "-z", "--stdin", stdin="\0".join(self._written(trial, result)))
             tree = self._git("write-tree").strip()
         return Unrecorded(trial.name, self.head, tree, dvc_internals.dict_sha256(result.ran), objects)
+
+    def _put(self, content: bytes) -> str:
+        """Put an object into the cache, whole or not at all; return its name."""
+        md5 = md5_of(content)
+        target = object_path(self.cache, md5)
+        with suppress(FileNotFoundError):
+            if target.stat().st_size == len(content):
+                return md5
+        self.base.make_folder(str(target.parent))
+        with unfinished(target.with_name(token_hex(16))) as temporary:
+            temporary.write_bytes(content)
+            temporary.chmod(READ_ONLY)
+            temporary.replace(target)
+        return md5
 
     def _written(self, trial: Trial, result: Result) -> list[str]:
         """Write the files that git has, and those that DVC shows, into the copy; return the paths of the former."""
@@ -148,21 +162,6 @@ class Recorder:
             and kind == "tree"
             and all(object_path(self.cache, md5).is_file() for md5 in result.objects)
         }
-
-
-def _store(cache: Path, content: bytes) -> str:
-    """Put an object into the cache, whole or not at all; return its name."""
-    md5 = md5_of(content)
-    target = object_path(cache, md5)
-    with suppress(FileNotFoundError):
-        if target.stat().st_size == len(content):
-            return md5
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with unfinished(target.with_name(token_hex(16))) as temporary:
-        temporary.write_bytes(content)
-        temporary.chmod(READ_ONLY)
-        temporary.replace(target)
-    return md5
 
 
 def _identity(root: Path, *, dirty: bool) -> list[str]:

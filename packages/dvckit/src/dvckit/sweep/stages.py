@@ -163,7 +163,9 @@ def _call(stage: Stage, watcher: Watcher) -> None:
         watched = watcher.threshold and "watcher" in inspect.signature(main).parameters
         main(**({"watcher": watcher} if watched else {}))
         return
-    process = subprocess.run(stage.cmd, shell=True, cwd=stage.folder, capture_output=True, text=True, check=False)  # noqa: S602 - as DVC does
+    process = subprocess.run(  # noqa: S602 - as DVC does
+        stage.cmd, shell=True, cwd=stage.folder, capture_output=True, text=True, errors="replace", check=False
+    )
     if process.returncode:
         last = (process.stderr or process.stdout).strip().splitlines() or ["no output"]
         raise UserError(f"the stage {stage.name} ended with exit code {process.returncode}: {last[-1]}")

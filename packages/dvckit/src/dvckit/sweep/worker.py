@@ -16,6 +16,7 @@ from multiprocessing.connection import Connection, Pipe
 from pathlib import Path
 from threading import Lock, get_ident
 
+from dvckit.repository.programs import environment
 from dvckit.stage import ARITHMETIC
 from dvckit.sweep.stages import Start, Trials
 from dvckit.sweep.trial import Outcome, Result, Trial
@@ -33,7 +34,7 @@ class Worker:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "dvckit.sweep.worker", str(theirs.fileno()), str(folder / "memory")],
                 cwd=copy,
-                env={**os.environ, **ARITHMETIC, "PYTHONPATH": os.pathsep.join(imports)},
+                env={**environment(), **ARITHMETIC, "PYTHONPATH": os.pathsep.join(imports)},
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
