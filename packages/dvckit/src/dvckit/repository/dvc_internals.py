@@ -22,13 +22,23 @@ _NAMES = {
     "dvc.repo.experiments.refs": ["ExpRefInfo"],
     "dvc.repo.experiments.serialize": ["SerializableExp"],
     "dvc.repo.reproduce": ["get_active_graph", "plan_repro"],
+    "dvc.repo.metrics.show": ["_collect_metrics"],
     "dvc.schema": ["COMPILED_LOCKFILE_SCHEMA"],
+    "dvc.stage.exceptions": ["StageCmdFailedError"],
     "dvc.stage.loader": ["StageLoader"],
     "dvc.stage.serialize": ["to_single_stage_lockfile"],
     "dvc.utils": ["dict_sha256"],
     "dvc.utils.cli_parse": ["to_path_overrides"],
     "dvc.utils.hydra": ["apply_overrides", "to_hydra_overrides"],
-    "dvc.utils.serialize": ["ParseError", "dumps_yaml", "load_yaml", "parse_yaml", "parse_yaml_for_update"],
+    "dvc.utils.serialize": [
+        "LOADERS",
+        "PARSERS",
+        "ParseError",
+        "dumps_yaml",
+        "load_yaml",
+        "parse_yaml",
+        "parse_yaml_for_update",
+    ],
     "dvc_data.hashfile.hash_info": ["HashInfo"],
     "dvc_data.hashfile.transfer": ["transfer"],
     "dvc_gdrive": ["GDriveFileSystem"],
@@ -58,10 +68,9 @@ def load() -> None:
 
 
 def write_local_config(dvc_dir: Path, sections: Mapping[str, Mapping[str, Any]]) -> None:
-    """Write .dvc/config.local: DVC's own writer cuts the file where a path is not ASCII."""
-    config = __getattr__("ConfigObj")(encoding="utf-8", write_empty_values=True)
-    config.filename = str(dvc_dir / "config.local")
-    config.update({name: dict(options) for name, options in sections.items()})
+    """Set options in .dvc/config.local: DVC's own writer cuts the file where a path is not ASCII."""
+    config = __getattr__("ConfigObj")(str(dvc_dir / "config.local"), encoding="utf-8", write_empty_values=True)
+    config.merge({name: dict(options) for name, options in sections.items()})
     config.write()
 
 
