@@ -19,7 +19,7 @@ from titanic.schema import KEY, TARGET
 pytestmark = pytest.mark.xdist_group("compare")  # the history is made once
 
 RAW = "data/raw/train.csv"
-SEED = "  seed: 1                       # draws the split"
+SEED = "  seed: 1                       # seed of the split"
 METRICS = ("accuracy", "roc_auc", "log_loss")
 DECK = (
     ('    Deck: str | None = column("category", "First letter of the cabin", min_length=1, max_length=1)\n', ""),
