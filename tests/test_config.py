@@ -95,8 +95,9 @@ def test_setting_a_value_changes_no_other_line_of_params_yaml(source, tmp_path):
 def test_a_wrong_value_is_reported_with_its_key(tmp_path, write_params, right, wrong, answer):
     path = write_params(tmp_path, (right, wrong))
 
-    with pytest.raises(UserError, match=re.escape(answer)):
+    with pytest.raises(UserError, match=re.escape(answer)) as error:
         PROJECT.check_params(path)
+    assert str(error.value).endswith(f"; undo it with `git restore {path}`")
 
 
 @pytest.mark.parametrize(
@@ -106,14 +107,26 @@ def test_a_wrong_value_is_reported_with_its_key(tmp_path, write_params, right, w
         (b"- 1\n", "must be a mapping"),
         (b"a: \xff", "not UTF-8"),
         (b"a: \x00", "not valid YAML"),
+        (b"a: ${b}\nb: 1\n", "write the value itself"),
+        (b"a: no\n", "write it plainly"),
     ],
 )
 def test_a_file_that_is_not_a_mapping_is_refused(tmp_path, content, answer):
     path = tmp_path / "params.yaml"
     path.write_bytes(content)
 
-    with pytest.raises(UserError, match=answer):
+    with pytest.raises(UserError, match=answer) as error:
         PROJECT.check_params(path)
+    assert str(error.value).endswith(f"; undo it with `git restore {path}`")
+
+
+def test_a_section_of_any_file_that_is_refused_ends_with_the_undo(tmp_path):
+    (tmp_path / "model.yaml").write_text("train: {n_estimators: lots}\n")
+
+    with pytest.raises(UserError, match=r"`git restore \S+model\.yaml`$"):
+        read("train", Train, tmp_path / "model.yaml")
+    with pytest.raises(UserError, match=r"the key split is missing; undo it with `git restore \S+model\.yaml`$"):
+        read("split", Train, tmp_path / "model.yaml")
 
 
 def test_all_faults_are_reported_at_once(tmp_path, write_params):

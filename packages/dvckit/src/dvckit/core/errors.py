@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 
 class UserError(Exception):
@@ -18,6 +19,11 @@ def answered() -> Iterator[None]:
         sys.exit(f"error: {error}")
     except OSError as error:
         sys.exit(f"error: {error.filename}: {error.strerror}" if error.filename else f"error: {error}")
+
+
+def undo(path: Path) -> str:
+    """Return the end of a sentence about a value that a file must not have: `dvc exp run -S` leaves it there."""
+    return f"; undo it with `git restore {path}`"
 
 
 def one_line(error: object) -> str:

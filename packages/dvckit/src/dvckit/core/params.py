@@ -16,7 +16,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 from yaml import YAMLError as YAML11Error
 
-from dvckit.core.errors import UserError, one_line
+from dvckit.core.errors import UserError, one_line, undo
 from dvckit.core.layout import PARAMS
 from dvckit.core.mappings import leaves
 
@@ -37,7 +37,7 @@ def read(key: str, section: type[AnySection], path: Path = PARAMS) -> AnySection
     values = read_values(path)
     typed, problems = _typed(key, section, values)
     if typed is None:
-        raise UserError(f"{path}: {'; '.join(problems)}")
+        raise UserError(f"{path}: {'; '.join(problems)}{undo(path)}")
     return typed
 
 
@@ -48,7 +48,7 @@ def check(sections: Mapping[str, type[Section]], path: Path = PARAMS) -> None:
     keys = [*sections, *(name for key, section in sections.items() for name in _keys(section, key))]
     problems += [_unknown(key, keys, sections) for key in values if key not in sections]
     if problems:
-        raise UserError(f"{path}: {'; '.join(problems)}")
+        raise UserError(f"{path}: {'; '.join(problems)}{undo(path)}")
 
 
 def _typed(key: str, section: type[AnySection], values: dict[str, Any]) -> tuple[AnySection | None, list[str]]:
@@ -71,14 +71,14 @@ def read_values(path: Path = PARAMS) -> dict[str, Any]:
     except FileNotFoundError:
         raise UserError(f"there is no {path} in {Path.cwd()}; run this in the project's root") from None
     except UnicodeDecodeError as error:
-        raise UserError(f"{path} is not UTF-8 text (byte {error.start})") from None
+        raise UserError(f"{path} is not UTF-8 text (byte {error.start}){undo(path)}") from None
     try:
         ours = OmegaConf.to_container(OmegaConf.create(text))
         dvcs = YAML(typ="safe", pure=True).load(text)
     except (YAMLError, YAML11Error, OmegaConfBaseException) as error:
-        raise UserError(f"{path} is not valid YAML: {one_line(error)}") from None
+        raise UserError(f"{path} is not valid YAML: {one_line(error)}{undo(path)}") from None
     if not isinstance(ours, dict) or not isinstance(dvcs, dict):
-        raise UserError(f"{path} must be a mapping of sections; it is {type(dvcs).__name__}")
+        raise UserError(f"{path} must be a mapping of sections; it is {type(dvcs).__name__}{undo(path)}")
     _refuse_ambiguous(path, ours, dvcs)
     return {str(key): value for key, value in ours.items()}
 
@@ -87,11 +87,12 @@ def _refuse_ambiguous(path: Path, ours: Any, dvcs: Any) -> None:
     values, theirs = dict(leaves(ours)), dict(leaves(dvcs))
     for key, value in theirs.items():
         if isinstance(value, str) and "${" in value:
-            raise UserError(f"{path}: {key} is {value!r}; write the value itself, DVC would record the reference")
+            reason = f"{key} is {value!r}; write the value itself, DVC would record the reference"
+            raise UserError(f"{path}: {reason}{undo(path)}")
         if repr(values.get(key)) != repr(value):
             raise UserError(
                 f"{path}: {key} means {value!r} to DVC and {values.get(key)!r} to YAML 1.1; write it plainly, "
-                "text in quotes and numbers in decimal"
+                f"text in quotes and numbers in decimal{undo(path)}"
             )
 
 
