@@ -54,7 +54,7 @@ for work in (stages, fits):
     spent = 0
     for depth in range(int(sys.argv[1]), int(sys.argv[2])):
         PARAMS.write_bytes(before)
-        apply(PARAMS, (f"train.max_depth={depth}",))
+        apply(PARAMS.parent, (f"train.max_depth={depth}",))
         started = time.process_time()
         work()
         spent += time.process_time() - started

@@ -159,7 +159,7 @@ OVERRIDES = [
     ("train.n_estimators=", "train.n_estimators"),
     ("train.max_depth=-3", "train.max_depth is -3; it must be greater"),
     ("train.test_size=1.5", "train.test_size is 1.5; it must be less"),
-    ("train.pipeline=forest", "train.pipeline is 'forest'; it must be one of random_forest"),
+    ("train.pipeline=forest", "train.pipeline is 'forest'; it must be 'random_forest'"),
     ("train.seed=-1", "train.seed is -1; it must be greater"),
     ("+train.depth=3", "unknown key train.depth; did you mean train.max_depth?"),
     ("~train.max_depth", "the key train.max_depth is missing"),

@@ -167,11 +167,17 @@ def compare(
 def sweep(
     params: Annotated[
         list[str],
-        typer.Option("--set-param", "-S", help="KEY=VALUES in DVC's grammar: a,b or range(4,12).", show_default=False),
+        typer.Option(
+            "--set-param",
+            "-S",
+            help="KEY=VALUES in DVC's grammar: a,b or range(4,12). FILE:KEY for another file than params.yaml.",
+            show_default=False,
+        ),
     ],
     *,
     metric: Annotated[
-        str | None, typer.Option(help="Metric that decides, a key of reports/metrics.json; by default the task's.")
+        str | None,
+        typer.Option(help="Metric that decides, a number in the metrics of dvc.yaml; by default the task's."),
     ] = None,
     keep: Annotated[str, typer.Option(help="Which trials become experiments: all, or best:N.")] = "all",
     jobs: Annotated[int | None, typer.Option("--jobs", "-j", min=1, help="Workers; by default one per core.")] = None,

@@ -27,6 +27,7 @@ def test_a_grid_has_every_combination_the_last_axis_changing_fastest():
         ("train.max_depth=range(9,3,-3)", ["9", "6"]),
         ("features.age_bands=[16,40],[13,20]", ["[16,40]", "[13,20]"]),
         ("params.yaml:train.seed=3", ["3"]),
+        ("conf/model.toml:depth=3,4", ["3", "4"]),
     ],
 )
 def test_values_are_dvcs(written, values):
@@ -52,7 +53,7 @@ def test_an_interval_has_ends():
         (["+train.depth=3"], "a sweep changes only keys that params.yaml has"),
         (["~train.max_depth"], "a sweep changes only keys that params.yaml has"),
         (["train.pipeline=glob(*)"], "a glob has no values here"),
-        (["other.yaml:a=3"], "a sweep changes only params.yaml"),
+        (["other.toml:+a=3"], "-S other.toml:+a=3: a sweep changes only keys that other.toml has"),
         (["train.seed=1", "train.seed=2"], "-S names train.seed twice"),
         (["train.seed=range(0,10000000)"], "names more than 1,000,000 values"),
     ],
@@ -68,15 +69,20 @@ def test_an_invalid_override_is_refused(written, message):
 def values(write_params, tmp_path):
     scratch = tmp_path / "scratch"
     scratch.mkdir()
-    return Values(write_params(tmp_path), scratch, PROJECT.check_params)
+    write_params(tmp_path)
+    (tmp_path / "model.json").write_text('{"depth": {"most": 3}}')
+    (tmp_path / "settings.py").write_text("class Train:\n    SEED = 1\n")
+    return Values(tmp_path, ["params.yaml", "model.json", "settings.py"], scratch, PROJECT.check_params)
 
 
 def test_a_configuration_has_all_values_and_its_own(values):
-    of_all = values.of(("train.max_depth=null", "features.age_bands=[16,40]"))
+    of_all = values.of(("train.max_depth=null", "features.age_bands=[16,40]", "settings.py:Train.SEED=2"))
 
     assert of_all["train.max_depth"] is None
     assert of_all["features.age_bands"] == [16, 40]
     assert of_all["train.n_estimators"] == 5
+    assert of_all["model.json:depth.most"] == 3
+    assert of_all["settings.py:Train.SEED"] == 2
 
 
 @pytest.mark.parametrize(
@@ -84,8 +90,9 @@ def test_a_configuration_has_all_values_and_its_own(values):
     [
         ("train.n_estimator=5", "unknown key train.n_estimator; did you mean train.n_estimators?"),
         ("n_estimators=5", "unknown key n_estimators; did you mean train.n_estimators?"),
+        ("model.json:most=5", "unknown key model.json:most; did you mean model.json:depth.most?"),
         ("train.n_estimators=0", "-S train.n_estimators=0: train.n_estimators is 0; it must be greater than"),
-        ("train.pipeline=forest", "train.pipeline is 'forest'; it must be one of random_forest"),
+        ("train.pipeline=forest", "train.pipeline is 'forest'; it must be 'random_forest'"),
         ("features.age_bands=[40,16]", "must be whole years from 1 on, rising"),
     ],
 )

@@ -389,7 +389,7 @@ def unchanged(_small, tmp_path_factory):
         (["-S", "train.seed=range(3,3)"], "names no value"),
         (
             ["-S", "train.seed=1", "--metric", "cv.auc"],
-            "there is no metric 'cv.auc' in reports/metrics.json; it has holdout.accuracy",
+            "there is no metric 'cv.auc' in reports/metrics.json; known: holdout.accuracy",
         ),
         (
             ["-S", "train.seed=range(0,200)", "-S", "evaluate.seed=range(0,51)"],

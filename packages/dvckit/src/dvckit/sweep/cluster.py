@@ -21,8 +21,8 @@ from dvckit.core.errors import UserError, one_line
 from dvckit.sweep.base import Base
 from dvckit.sweep.stages import Start
 from dvckit.sweep.sweep import Runner
-from dvckit.sweep.trial import Outcome, Result, Trial
-from dvckit.sweep.worker import Worker, Workers
+from dvckit.sweep.trial import Trial
+from dvckit.sweep.worker import Answer, Worker, Workers
 
 CONNECT = 10  # seconds
 ATTEMPTS = 3  # at a trial whose data a worker took with it
@@ -38,10 +38,14 @@ class Shipment(NamedTuple):
 
 
 def pack(base: Base) -> Shipment:
-    """Pack what trials start from."""
+    """Pack what trials start from; UserError where a pipeline cannot run elsewhere."""
+    if not base.simple:
+        raise UserError(
+            "--scheduler is for pipelines whose stages all are `python -m dvckit.stage MODULE`; leave it out"
+        )
     content, files = io.BytesIO(), {}
     with tarfile.open(fileobj=content, mode="w") as archive:
-        archive.add(base.copied(base.folder / "packed"), "copy")
+        archive.add(base.origin.copy(base.folder / "packed"), "copy")
         for number, (path, file) in enumerate(base.start.files.items()):
             files[path] = file._replace(source=Path(f"out-{number}"))
             archive.add(file.source, files[path].source)
@@ -56,7 +60,7 @@ def unpack(shipment: Shipment, folder: Path) -> Worker:
     return Worker(folder / "copy", folder, shipment.start._replace(files=files))
 
 
-def run(shipment: Shipment, trial: Trial) -> Result | Outcome:
+def run(shipment: Shipment, trial: Trial) -> Answer:
     """Run a trial in this process, a Dask worker."""
     folder = Path(get_worker().local_directory) / shipment.name
     return _WORKERS.setdefault(shipment.name, Workers(folder, partial(unpack, shipment))).run(trial)
@@ -71,7 +75,7 @@ def forget(name: str) -> None:
 
 @contextmanager
 def runner(base: Base, address: str) -> Iterator[Runner]:
-    """Give what runs trials on all Dask workers; UserError where no scheduler answers, or it has no workers."""
+    """Give what runs trials on all Dask workers; UserError where no scheduler answers, or they cannot run them."""
     try:
         client = Client(address, timeout=CONNECT)
     except (OSError, ValueError) as error:
@@ -81,13 +85,13 @@ def runner(base: Base, address: str) -> Iterator[Runner]:
             raise UserError(f"--scheduler {address} has no workers; start some: dask worker {address}")
         shipment = pack(base)
         sent = [client.scatter(shipment, broadcast=True, hash=False)]
-        futures: list[Future[Result | Outcome]] = []
+        futures: list[Future[Answer]] = []
 
-        def answer(trial: Trial) -> Result | Outcome:
+        def answer(trial: Trial) -> Answer:
             for attempt in range(ATTEMPTS):
                 futures.append(future := client.submit(run, sent[-1], trial, pure=False))
                 try:
-                    result: Result | Outcome = future.result()
+                    result: Answer = future.result()
                 except Exception as error:  # noqa: BLE001 - Dask gives up a trial that has cost it several workers
                     if not isinstance(error, FutureCancelledError) or attempt + 1 == ATTEMPTS:
                         return trial.failed(f"{type(error).__name__}: {one_line(error)}")

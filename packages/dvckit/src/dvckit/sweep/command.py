@@ -2,25 +2,27 @@
 
 import os
 import re
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from dvckit.core.errors import UserError
 from dvckit.core.files import write_bytes, write_json
-from dvckit.core.layout import METRICS, REPORTS
+from dvckit.core.layout import REPORTS
+from dvckit.repository.programs import git
+from dvckit.repository.revision import Revision
 from dvckit.sweep.base import Base, private_folder
-from dvckit.sweep.configurations import Axis, count, grid, parse_axes
+from dvckit.sweep.configurations import Axis, count, files_of, grid, parse_axes
 from dvckit.sweep.record import Recorder
 from dvckit.sweep.summary import STATES, Watch, verdict
 from dvckit.sweep.sweep import Runner, Sweep
 from dvckit.sweep.trial import Aim, Outcome, Trial
-from dvckit.sweep.worker import Worker, Workers
+from dvckit.sweep.worker import Workers
 
 if TYPE_CHECKING:
     from dvckit.sweep.search import Search
 
-PAGE, RECORD = REPORTS / "sweep.html", REPORTS / "sweep.json"
+PAGE, RECORD = "sweep.html", "sweep.json"
 STUDIES = Path(".dvc/tmp/sweep/studies.db")
 MANY = 10_000  # trials, beyond which a grid needs --yes
 
@@ -42,9 +44,9 @@ class Options(NamedTuple):
 
 def run(root: Path, options: Options) -> bool:
     """Run a grid or a search; return whether any trial has a score. UserError at once where an option is wrong."""
-    keep, axes = _keep(options.keep), _axes(options)
+    keep, axes, here = _keep(options.keep), _axes(options), _here(root)
     with private_folder(root) as folder:
-        base = Base(root, folder)
+        base = Base(root, folder, here, files_of(axis.written for axis in axes))
         recorder = Recorder(base)
         start = recorder.read(Trial(()), "done", base.tree)
         aim = _aim(base, list(start.scores), options.metric)
@@ -76,23 +78,34 @@ def _drive(sweep: Sweep, aim: Aim, axes: list[Axis], search: "Search | None", st
     with watch.shown():
         try:
             for outcome in sweep.outcomes(trials, sweep.jobs if search else 4 * sweep.jobs, eager=search is None):
-                watch.see(outcome)
+                judged = aim.judged(outcome)
+                watch.see(judged)
                 if search:
-                    search.tell(outcome)
+                    search.tell(judged)
         except (KeyboardInterrupt, UserError, OSError) as error:
             stopped = error
     seen, root = watch.seen, sweep.base.root
     rows = [outcome._asdict() for outcome in seen]
-    write_json(root / RECORD, {"metric": aim.metric, "minimised": aim.minimised, "trials": rows})
+    folder = _reports(root)
+    write_json(root / folder / RECORD, {"metric": aim.metric, "minimised": aim.minimised, "trials": rows})
     # pandas and scipy: a second that only the end needs
     from dvckit.sweep.page import page
 
     lines = verdict(aim, seen, sweep.keep_best(aim, seen), start)
-    write_bytes(root / PAGE, page(aim, seen, lines).encode())
-    print("\n".join([*lines, f"all trials:  {PAGE}"]))
+    write_bytes(root / folder / PAGE, page(aim, seen, lines).encode())
+    print("\n".join([*lines, f"all trials:  {folder / PAGE}"]))
     if stopped:
         raise stopped
     return any(outcome.scores for outcome in seen)
+
+
+def _reports(root: Path) -> Path:
+    """Return the folder for the results, which git and DVC must not see: reports/, if git ignores just them there."""
+    page = str(REPORTS / PAGE)
+    with suppress(UserError):  # nothing is ignored
+        if git(root, "check-ignore", str(REPORTS), page).split("\n") == [page, ""]:
+            return REPORTS
+    return STUDIES.parent
 
 
 def _search(base: Base, axes: list[Axis], aim: Aim, options: Options) -> "Search | None":
@@ -126,6 +139,16 @@ def _axes(options: Options) -> list[Axis]:
     return axes
 
 
+def _here(root: Path) -> Path:
+    """Return the folder in the project whose dvc.yaml is meant, as with DVC; UserError where there is none."""
+    if (Path.cwd() / "dvc.yaml").is_file():
+        return Path.cwd().resolve().relative_to(root.resolve())
+    if (root / "dvc.yaml").is_file():
+        return Path()
+    folders = sorted(str(Path(path).parent) for path in Revision(root).files() if Path(path).name == "dvc.yaml")
+    raise UserError(f"there is no dvc.yaml here; run this in a folder that has one: {', '.join(folders) or 'none has'}")
+
+
 def _keep(written: str) -> int | None:
     """Return how many of the best are to be kept, None for all; UserError for what is neither `all` nor `best:N`."""
     best = re.fullmatch("best:([1-9][0-9]*)", written)
@@ -135,24 +158,31 @@ def _keep(written: str) -> int | None:
 
 
 def _aim(base: Base, metrics: list[str], metric: str | None) -> Aim:
-    """Check a metric against those of reports/metrics.json; the project's task has the default."""
+    """Check a metric against those that HEAD has; the project's task has the default."""
     if not metrics:
-        raise UserError(f"git has no {METRICS}, so no metric is known; run `dvc repro` and commit it")
+        files = ", ".join(base.pipeline(()).metrics)
+        reason = f"no number in {files}" if files else "no `metrics` in dvc.yaml"
+        raise UserError(f"no metric is known: {reason}; a sweep needs one, run with `dvc repro` and committed")
     if metric is None and base.project:
         metric = f"cv.{base.project.task.decides}"
     if metric is None:
         names = ", ".join(metrics)
         raise UserError(f"dvc.yaml names no project, so name the metric that decides: --metric with one of {names}")
     if metric not in metrics:
-        raise UserError(f"there is no metric {metric!r} in {METRICS}; it has {', '.join(metrics)}")
+        files = ", ".join(base.pipeline(()).metrics)
+        raise UserError(f"there is no metric {metric!r} in {files}; known: {', '.join(metrics)}")
     return Aim(metric)
 
 
 def _runner(base: Base, scheduler: str | None) -> AbstractContextManager[Runner]:
     """Give what runs trials, in processes here or on a cluster."""
     if scheduler is None:
-        workers = Workers(base.folder, lambda folder: Worker(base.copied(folder), folder, base.start))
+        workers = Workers(base.folder, base.worker)
         return nullcontext(Runner(os.cpu_count() or 1, workers.run, workers.end))
+    if not base.simple:
+        raise UserError(
+            "--scheduler is for pipelines whose stages all are `python -m dvckit.stage MODULE`; leave it out"
+        )
     from dvckit.sweep.cluster import runner
 
     return runner(base, scheduler)

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from dvckit.core.errors import UserError, one_line
-from dvckit.core.layout import PARAMS
 from dvckit.repository import dvc_internals
 
+IN_PROCESS = "python -m dvckit.stage "  # and a module: what a worker calls itself
 Entry = dict[str, Any]  # of a stage in dvc.lock, or of a dep or an out in it
 
 
@@ -25,35 +25,50 @@ class Out(NamedTuple):
 class Stage(NamedTuple):
     """A stage; `deps` as dvc.yaml writes them with their paths in the project, `leaves` those that no stage makes.
 
-    `links`: deps, or files in them, that git does not have, such as a folder of the user's, with where they really are.
+    `params`: the keys of each file, `links`: deps, or files in them, that git does not have, such as a folder of the
+    user's, with where they really are. `simple`: all that `stages.py` knows of a stage is all there is to it.
     """
 
     name: str
-    cmd: str
-    folder: str
+    cmd: str | list[str]
     deps: dict[str, str]
-    params: list[str]
+    params: dict[str, list[str]]
     outs: list[Out]
     leaves: dict[str, Entry]
     links: dict[str, str]
+    simple: bool
 
 
-def resolve(root: Path, copy: Path) -> list[Stage]:
-    """Return the stages of dvc.yaml in a copy of the project, in the order in which `dvc repro` runs them.
+class Pipeline(NamedTuple):
+    """The stages of a dvc.yaml in the order in which `dvc repro` runs them, and the files of all metrics."""
 
-    UserError where DVC refuses them, or a file that they read is missing, or not as its .dvc file names it.
+    stages: list[Stage]
+    metrics: list[str]
+
+
+def resolve(root: Path, copy: Path, here: Path) -> Pipeline:
+    """Return the pipeline in a folder of a copy of the project.
+
+    UserError where DVC refuses it, or a file that it reads is missing, or not as its .dvc file names it.
     """
     try:
         with dvc_internals.Repo(str(copy)) as repo:
-            graph = dvc_internals.get_active_graph(repo.index.graph)
-            steps = dvc_internals.plan_repro(graph, repo.stage.collect(str(copy / "dvc.yaml")))
+            steps = plan(repo, copy / here)
             for added in (out for stage in steps if stage.is_data_source for out in stage.outs):
                 _link_added(root, copy, added)
             stages = [stage for stage in steps if not stage.is_data_source]
             outs = {out.fs_path for stage in stages for out in stage.outs}
-            return [_stage(root, copy, stage, outs) for stage in stages]
+            metrics = [path.removeprefix("/") for path in dvc_internals._collect_metrics(repo)]  # noqa: SLF001
+            return Pipeline([_stage(root, copy, here, stage, outs) for stage in stages], metrics)
     except dvc_internals.DvcException as error:
         raise UserError(one_line(str(error).replace(f"{copy}/", ""))) from None
+
+
+def plan(repo: Any, folder: Path) -> list[Any]:
+    """Return DVC's stages, .dvc files among them, that `dvc repro` looks at in a folder, in its order."""
+    graph = dvc_internals.get_active_graph(repo.index.graph)
+    steps: list[Any] = dvc_internals.plan_repro(graph, repo.stage.collect(str(folder / "dvc.yaml")))
+    return steps
 
 
 def _link_added(root: Path, copy: Path, added: Any) -> None:
@@ -63,40 +78,60 @@ def _link_added(root: Path, copy: Path, added: Any) -> None:
     link(copy, {path: str(own)})
     if not own.exists() or added.changed_checksum():
         raise UserError(
-            f"{path} is not what {path}.dvc names; run `dvc pull {path}.dvc`, or use it as it is with `dvc add {path}`"
+            f"{path} is missing, or not what {path}.dvc names; run `dvc pull {path}.dvc`, or use it as it is with `dvc add {path}`"
         )
 
 
-def _stage(root: Path, copy: Path, stage: Any, outs: set[str]) -> Stage:
-    params = [dep for dep in stage.deps if isinstance(dep, dvc_internals.ParamsDependency)]
-    deps = [dep for dep in stage.deps if not isinstance(dep, dvc_internals.ParamsDependency)]
-    if others := [dep.def_path for dep in params if dep.def_path != str(PARAMS)]:
-        raise UserError(f"dvc.yaml: the stage {stage.name} reads {others[0]}; a sweep knows only {PARAMS}")
-    leaves = [dep for dep in deps if dep.fs_path not in outs]
-    if mixed := [dep.def_path for dep in leaves if any(Path(out).is_relative_to(dep.fs_path) for out in outs)]:
-        raise UserError(
-            f"dvc.yaml: the stage {stage.name} reads the folder {mixed[0]}; a sweep needs the files named in it"
-        )
-    links = dict(pair for dep in leaves if not Path(dep.def_path).is_absolute() for pair in _links(root, copy, dep))
+def _stage(root: Path, copy: Path, here: Path, stage: Any, outs: set[str]) -> Stage:
+    read = [] if stage.frozen else stage.deps
+    params = [dep for dep in read if isinstance(dep, dvc_internals.ParamsDependency)]
+    deps = [dep for dep in read if dep not in params]
+    made = [dep for dep in deps if any(Path(dep.fs_path).is_relative_to(out) for out in outs)]
+    mixed = [dep for dep in deps if any(Path(out).is_relative_to(dep.fs_path) for out in outs) and dep not in made]
+    leaves = [dep for dep in deps if dep not in made and not (dep in mixed and not dep.exists)]
+    links = dict(pair for dep in leaves if _is_near(dep) for pair in _links(root, copy, dep, outs))
     link(copy, links)
+    pipeline = os.path.relpath(stage.path, copy)
+    simple = not mixed and all(dep.fs_path in outs for dep in made) and _is_simple(stage, pipeline, here)
     return Stage(
-        name=stage.name,
+        name=f"{pipeline}:{stage.name}".removeprefix("dvc.yaml:"),
         cmd=stage.cmd,
-        folder=os.path.relpath(stage.wdir, copy),
         deps={dep.def_path: _inside(copy, dep) for dep in deps},
-        params=sorted(key for dep in params for key in dep.params),
+        params={os.path.relpath(dep.fs_path, copy / here): sorted(dep.params) for dep in params},
         outs=[Out(out.def_path, _inside(copy, out), out.use_cache, bool(out.metric)) for out in stage.outs],
         links=links,
         leaves=_leaves(stage, leaves),
+        simple=simple,
     )
 
 
+def _is_simple(stage: Any, pipeline: str, here: Path) -> bool:
+    """Tell whether a stage has an import for its command, and reads and writes files as any does.
+
+    What its outs are, dvc.lock says.
+    """
+    return (
+        here == Path()
+        and pipeline == "dvc.yaml"
+        and stage.wdir == stage.repo.root_dir
+        and str(stage.cmd).startswith(IN_PROCESS)
+        and str(stage.cmd).count(" ") == IN_PROCESS.count(" ")
+        and not (stage.frozen or stage.always_changed or stage.is_callback)
+        and all(dep.params for dep in stage.deps if isinstance(dep, dvc_internals.ParamsDependency))
+        and all(out.hash_info.name == "md5" and not out.hash_info.isdir for out in stage.outs)
+    )
+
+
+def _is_near(file: Any) -> bool:
+    return file.protocol == "local" and not Path(file.def_path).is_absolute()
+
+
 def _inside(copy: Path, file: Any) -> str:
-    """Return the path of a dep or out in the project, as it is where it is absolute."""
-    return str(file.def_path) if Path(file.def_path).is_absolute() else os.path.relpath(file.fs_path, copy)
+    """Return the path of a dep or out in the project, as it is where it is absolute, or no file."""
+    return os.path.relpath(file.fs_path, copy) if _is_near(file) else str(file.def_path)
 
 
-def _links(root: Path, copy: Path, dep: Any) -> Iterator[tuple[str, str]]:
+def _links(root: Path, copy: Path, dep: Any, outs: set[str]) -> Iterator[tuple[str, str]]:
     """Yield what the copy lacks of a dep or already links to: of a folder that git knows only the files that it does not."""
 
     def is_users(path: str) -> bool:
@@ -108,7 +143,9 @@ def _links(root: Path, copy: Path, dep: Any) -> Iterator[tuple[str, str]]:
     elif (copy / path).is_dir():
         for file in (root / path).rglob("*"):
             inside = os.path.relpath(file, root)
-            if file.is_file() and is_users(inside) and not dep.repo.dvcignore.is_ignored_file(str(copy / inside)):
+            place = copy / inside
+            made = any(place.is_relative_to(out) for out in outs)
+            if file.is_file() and not made and is_users(inside) and not dep.repo.dvcignore.is_ignored_file(str(place)):
                 yield inside, str(file.resolve())
 
 

@@ -17,13 +17,15 @@ from typing import Any, Literal, NamedTuple
 
 from dvckit.core.errors import UserError
 from dvckit.core.files import unfinished
-from dvckit.core.layout import EVALUATION, METRICS, PARAMS
+from dvckit.core.layout import EVALUATION, PARAMS
 from dvckit.core.mappings import leaves
 from dvckit.repository import dvc_internals
 from dvckit.repository.objects import md5_of, object_path
-from dvckit.repository.programs import git, git_files
+from dvckit.repository.programs import git
+from dvckit.repository.revision import Revision
 from dvckit.sweep.base import Base
-from dvckit.sweep.trial import Outcome, Result, Trial
+from dvckit.sweep.scores import names, read_numbers
+from dvckit.sweep.trial import Experiment, Outcome, Result, Trial
 
 READ_ONLY = 0o444  # DVC's mode for what is in its cache
 
@@ -46,7 +48,7 @@ class Recorder:
         self.base, self.root, self.head, self.cache = base, base.root, base.head, base.cache
         self.identity = _identity(base.root, dirty=bool(base.changed))
         self.journal = self.root / ".dvc/tmp/sweep/finished.jsonl"
-        self.copy = base.copied(base.folder / "recorded")
+        self.copy = base.origin.copy(base.folder / "recorded")
         prefix = git(self.root, "rev-parse", "--show-prefix").strip()
         self.top = Path("/", prefix)
         top = (self.copy, *self.copy.parents)[prefix.count("/")]
@@ -57,6 +59,8 @@ class Recorder:
             self.notes = dvc_internals.ExpCache(repo)
         self._repos: dict[int, Any] = {}  # DVC's view of the copy, for each way to resolve its stages
         self._busy = Lock()
+        # what metrics are called at the start they are called in each trial
+        self.names = names(read_numbers(Revision(self.root, commit=base.tree), base.pipeline(()).metrics), {})
 
     def existing(self) -> dict[str, str]:
         """Return the commits of all experiments on HEAD by name."""
@@ -66,12 +70,22 @@ class Recorder:
 
     def read(self, trial: Trial, state: Literal["new", "done"], tree: str) -> Outcome:
         """Return the outcome of a trial with the scores in its tree of git's."""
-        contents = git_files(self.root, [(tree, str(METRICS)), (tree, str(EVALUATION))])
-        metrics, evaluation = (dict(leaves(json.loads(content or b"{}"))) for content in contents)
-        return Outcome(trial.name, trial.configuration, state, scores=metrics, evaluation=evaluation)
+        revision = Revision(self.root, commit=tree)
+        numbers = read_numbers(revision, self.base.pipeline(trial.configuration).metrics)
+        named = names(numbers, self.names)
+        scores = {named[place]: number for place, number in numbers.items()}
+        content = revision.file(EVALUATION.as_posix()) if self.base.project else None
+        evaluation = dict(leaves(json.loads(content or b"{}")))
+        return Outcome(trial.name, trial.configuration, state, scores=scores, evaluation=evaluation)
 
-    def store(self, trial: Trial, result: Result) -> Unrecorded:
-        """Store what a trial wrote: in DVC's cache what DVC keeps, in git's objects the rest."""
+    def store(self, trial: Trial, result: Result | Experiment) -> Unrecorded:
+        """Store what a trial gave, where DVC has not: in DVC's cache what DVC keeps, in git's objects the rest."""
+        if isinstance(result, Experiment):
+            own = str(dvc_internals.ExpRefInfo(self.head, trial.name))
+            quiet = ("--quiet", "--no-tags", "--no-write-fetch-head", "--no-auto-gc", "--no-recurse-submodules")
+            git(self.root, "fetch", *quiet, result.clone, own)
+            tree, message = git(self.root, "show", "--no-patch", "--format=%T%n%s", result.commit).splitlines()
+            return Unrecorded(trial.name, self.head, tree, message.rpartition(" ")[2], result.objects)
         objects = [self._put(result.files[path]) for path in result.cached]
         with self._busy:
             self._git("read-tree", self.base.tree)
@@ -112,8 +126,10 @@ class Recorder:
                 raise
         return commit
 
-    def note(self, commit: str, trial: Trial, result: Result) -> None:
-        """Note what DVC shows of an experiment that a trial gave."""
+    def note(self, commit: str, trial: Trial, result: Result | Experiment) -> None:
+        """Note what DVC shows of an experiment that a trial gave; of one that DVC has made it finds out itself."""
+        if isinstance(result, Experiment):
+            return
         seconds = int(git(self.root, "show", "--no-patch", "--format=%ct", commit))
         when = datetime.fromtimestamp(seconds)  # noqa: DTZ006 - DVC's, in local time
         with self._busy:

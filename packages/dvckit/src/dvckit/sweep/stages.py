@@ -1,15 +1,12 @@
 """The stages that a trial's configuration touches, run in a private folder through their own `main()`.
 
-As with DVC, a stage runs where its command, a dep or a parameter differs from dvc.lock. A worker lives in a copy of the
+That is for a pipeline of which each stage is `python -m dvckit.stage MODULE`; `exp_run.py` is for any other. As with DVC, a stage runs where its command, a dep or a parameter differs from dvc.lock. A worker lives in a copy of the
 project and writes nowhere else; the files of a trial are returned.
 """
 
 import importlib
 import inspect
-import os
-import shlex
 import shutil
-import subprocess
 from collections import OrderedDict
 from functools import reduce
 from operator import getitem
@@ -18,14 +15,13 @@ from typing import Any, NamedTuple
 
 from dvckit.core.errors import UserError, one_line
 from dvckit.core.layout import PARAMS
-from dvckit.repository.dvc_internals import dict_sha256, dumps_yaml, load_yaml, parse_yaml_for_update
+from dvckit.repository.dvc_internals import LOADERS, dict_sha256, dumps_yaml, parse_yaml_for_update
 from dvckit.repository.locks import LOCK
 from dvckit.repository.objects import file_md5
-from dvckit.sweep.configurations import apply
-from dvckit.sweep.pipeline import Entry, Out, Stage, link
+from dvckit.sweep.configurations import apply, files_of
+from dvckit.sweep.pipeline import IN_PROCESS, Entry, Out, Stage, link
 from dvckit.sweep.trial import BelowThreshold, Outcome, Result, Trial, Watcher
 
-IN_PROCESS = ["python", "-m", "dvckit.stage"]
 REMEMBERED = 32  # runs of stages, for trials that share them
 
 
@@ -46,13 +42,18 @@ class Start(NamedTuple):
     files: dict[str, File]
     imports: list[str]
 
+    def trials(self, folder: Path) -> "Trials":
+        """Return what runs trials in the current folder, a copy of the project."""
+        return Trials(self, folder / "memory")
+
 
 class Trials:
     """The trials of one worker, whose current folder is a copy of the project."""
 
     def __init__(self, start: Start, memory: Path) -> None:
         """Start from the current folder; `memory` is a folder for what runs of stages wrote."""
-        self.start, self.memory, self.params = start, memory, PARAMS.read_bytes()
+        self.start, self.memory = start, memory
+        self.originals: dict[str, bytes] = {}  # the files of parameters that a trial has changed, as they were
         self.lock = parse_yaml_for_update(Path(LOCK).read_text(encoding="utf-8") if Path(LOCK).exists() else "", LOCK)
         self.runs: OrderedDict[str, dict[str, File]] = OrderedDict()
         self.places: dict[str, Path] = {}  # the file of which each path in the copy has the content
@@ -73,9 +74,13 @@ class Trials:
             return trial.failed(f"{type(error).__name__}: {one_line(error)}")
 
     def _result(self, trial: Trial) -> Result:
-        PARAMS.write_bytes(self.params)
-        apply(PARAMS, trial.configuration)
-        params = load_yaml(PARAMS)
+        changed = files_of(trial.configuration)
+        self.originals |= {file: Path(file).read_bytes() for file in changed if file not in self.originals}
+        for file, content in self.originals.items():
+            Path(file).write_bytes(content)
+        apply(Path(), trial.configuration)
+        names = {file for stage in trial.stages for file in stage.params}
+        params = {name: LOADERS[Path(name).suffix.lower()](name) for name in names}
         files: dict[str, File] = {}  # by path
         ran: dict[str, Entry] = {}
         written: list[Out] = []
@@ -90,7 +95,7 @@ class Trials:
             # of a stage that did not run what git has and DVC shows
             written += [out for out in stage.outs if stage.name in ran or out.metric or not out.cached]
         contents = {out.path: files[out.path].source.read_bytes() for out in written}
-        contents |= {str(PARAMS): PARAMS.read_bytes(), LOCK: self._dumped(ran)}
+        contents |= {file: Path(file).read_bytes() for file in changed} | {LOCK: self._dumped(ran)}
         return Result(contents, [out.path for out in written if out.cached], ran)
 
     def _outs(self, stage: Stage, entry: Entry, files: dict[str, File]) -> dict[str, File]:
@@ -144,7 +149,10 @@ def _entry(stage: Stage, params: dict[str, Any], files: dict[str, File]) -> Entr
     if stage.deps:
         entry["deps"] = [dep for _, dep in sorted((stage.leaves | deps).items())]
     if stage.params:
-        entry["params"] = {str(PARAMS): {key: reduce(getitem, key.split("."), params) for key in stage.params}}
+        order = sorted(stage.params, key=lambda file: (file != str(PARAMS), file))
+        entry["params"] = {
+            file: {key: reduce(getitem, key.split("."), params[file]) for key in stage.params[file]} for file in order
+        }
     return entry
 
 
@@ -156,19 +164,10 @@ def _is_unchanged(old: Entry, entry: Entry, stage: Stage) -> bool:
 
 
 def _call(stage: Stage, watcher: Watcher) -> None:
-    """Run a stage: a module with a `main()` in this process, whose folds the watcher sees if it lets it; or as DVC would."""
-    *start, module = shlex.split(stage.cmd)
-    if start == IN_PROCESS and stage.folder == os.curdir:
-        main = importlib.import_module(module).main
-        watched = watcher.threshold and "watcher" in inspect.signature(main).parameters
-        main(**({"watcher": watcher} if watched else {}))
-        return
-    process = subprocess.run(  # noqa: S602 - as DVC does
-        stage.cmd, shell=True, cwd=stage.folder, capture_output=True, text=True, errors="replace", check=False
-    )
-    if process.returncode:
-        last = (process.stderr or process.stdout).strip().splitlines() or ["no output"]
-        raise UserError(f"the stage {stage.name} ended with exit code {process.returncode}: {last[-1]}")
+    """Run a stage: a module with a `main()` in this process, whose folds the watcher sees if it lets it."""
+    main = importlib.import_module(str(stage.cmd).removeprefix(IN_PROCESS)).main
+    watched = watcher.threshold and "watcher" in inspect.signature(main).parameters
+    main(**({"watcher": watcher} if watched else {}))
 
 
 def _copy(source: Path, target: Path) -> None:

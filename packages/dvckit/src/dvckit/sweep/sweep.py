@@ -8,14 +8,15 @@ from typing import NamedTuple, Self
 from dvckit.core.errors import UserError
 from dvckit.sweep.base import Base
 from dvckit.sweep.record import Recorder
-from dvckit.sweep.trial import Aim, Outcome, Result, Trial
+from dvckit.sweep.trial import Aim, Outcome, Trial
+from dvckit.sweep.worker import Answer
 
 
 class Runner(NamedTuple):
     """What runs trials, from several threads at once, and what ends all that are running."""
 
     most: int  # trials at once
-    run: Callable[[Trial], Result | Outcome]
+    run: Callable[[Trial], Answer]
     end: Callable[[], None]
 
 

@@ -12,15 +12,23 @@ ROUNDED = 1e-6  # by how much means may differ that are made of stored scores an
 
 
 class Result(NamedTuple):
-    """What a trial wrote: files by path, params.yaml and dvc.lock among them; those for the cache; the stages that ran."""
+    """What a trial wrote: files by path, those of parameters and dvc.lock among them; those for the cache; the stages that ran."""
 
     files: dict[str, bytes]
     cached: list[str]
     ran: dict[str, Entry]
 
 
+class Experiment(NamedTuple):
+    """An experiment that DVC has made in a clone of git's repository, with the objects in the cache."""
+
+    clone: str
+    commit: str
+    objects: list[str]
+
+
 class Outcome(NamedTuple):
-    """What came of a trial; `scores` as in reports/metrics.json, `evaluation` as in its namesake, both by dotted key.
+    """What came of a trial; `scores` by the names of metrics, `evaluation` as in reports/evaluation.json by dotted key.
 
     `means`: of a pruned trial its mean score after each fold that was run. After a trial that a machine error has
     stopped, no other would give a result.
@@ -50,6 +58,12 @@ class Aim(NamedTuple):
         """Return the metric's name among the scores of each fold; nothing where it is not a mean over folds."""
         part, _, name = self.metric.partition(".")
         return name if part == "cv" else ""
+
+    def judged(self, outcome: Outcome) -> Outcome:
+        """Return an outcome, without scores where the one that decides is not among them."""
+        if not outcome.scores or self.metric in outcome.scores:
+            return outcome
+        return outcome._replace(scores={}, reason=f"wrote no {self.metric}")
 
     def ranked(self, outcomes: Iterable[Outcome]) -> list[Outcome]:
         """Return those with a score, each experiment once, the best first; of equals the one that was first."""

@@ -16,25 +16,28 @@ from multiprocessing.connection import Connection, Pipe
 from pathlib import Path
 from threading import Lock, get_ident
 
-from dvckit.repository.programs import environment
+from dvckit.repository.programs import FOREIGN, environment
 from dvckit.stage import ARITHMETIC
-from dvckit.sweep.stages import Start, Trials
-from dvckit.sweep.trial import Outcome, Result, Trial
+from dvckit.sweep.exp_run import Anything
+from dvckit.sweep.stages import Start
+from dvckit.sweep.trial import Experiment, Outcome, Result, Trial
+
+Answer = Result | Experiment | Outcome
 
 
 class Worker:
     """The parent's end of a worker process."""
 
-    def __init__(self, copy: Path, folder: Path, start: Start) -> None:
-        """Start it in a copy of the project, with a folder of its own beside that."""
+    def __init__(self, place: Path, folder: Path, start: Start | Anything) -> None:
+        """Start it in a copy of the project, or in the folder of its own, where DVC will run."""
         self.log = folder / "log"
         self.connection, theirs = Pipe()
-        imports = [*(str(copy / path) for path in start.imports), *filter(None, [os.environ.get("PYTHONPATH")])]
+        variables = _simple(place, start) if isinstance(start, Start) else _dvcs()
         with self.log.open("wb") as log, theirs:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "dvckit.sweep.worker", str(theirs.fileno()), str(folder / "memory")],
-                cwd=copy,
-                env={**environment(), **ARITHMETIC, "PYTHONPATH": os.pathsep.join(imports)},
+                [sys.executable, "-m", "dvckit.sweep.worker", str(theirs.fileno()), str(folder)],
+                cwd=place,
+                env=variables,
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -44,11 +47,11 @@ class Worker:
         with suppress(OSError):  # `run` reports it
             self.connection.send(start)
 
-    def run(self, trial: Trial) -> Result | Outcome:
+    def run(self, trial: Trial) -> Answer:
         """Return what the trial wrote, or why it wrote nothing."""
         try:
             self.connection.send(trial)
-            answer: Result | Outcome = self.connection.recv()
+            answer: Answer = self.connection.recv()
         except (EOFError, OSError):
             code = self.process.wait()
             self.end()
@@ -63,6 +66,23 @@ class Worker:
         self.process.wait()
 
 
+def _simple(copy: Path, start: Start) -> dict[str, str]:
+    """Return the environment of stages that are imported."""
+    imports = [*(str(copy / path) for path in start.imports), *filter(None, [os.environ.get("PYTHONPATH")])]
+    return {**environment(), **ARITHMETIC, "PYTHONPATH": os.pathsep.join(imports)}
+
+
+def _dvcs() -> dict[str, str]:
+    """Return the environment of stages that DVC runs: the user's, without what this command and git's hooks put there."""
+    first = Path("/proc/self/environ").read_bytes().split(b"\0")  # as it was when this process began
+    pinned = {
+        name: value for name, _, value in (os.fsdecode(line).partition("=") for line in first) if name in ARITHMETIC
+    }
+    ours = {*ARITHMETIC, *FOREIGN}
+    users = {name: value for name, value in os.environ.items() if name not in ours}
+    return {**users, **pinned, "DVC_NO_ANALYTICS": "1", "DVC_EXP_AUTO_PUSH": "false"}
+
+
 class Workers:
     """The workers of this process, one for each thread that runs trials; one that has died is replaced."""
 
@@ -73,7 +93,7 @@ class Workers:
         self._started, self._ended = 0, False
         self._lock = Lock()
 
-    def run(self, trial: Trial) -> Result | Outcome:
+    def run(self, trial: Trial) -> Answer:
         """Return what the trial wrote, or why it wrote nothing."""
         with self._lock:
             if self._ended:
@@ -95,7 +115,7 @@ class Workers:
 def main() -> None:
     """Run trials until the parent closes its end, or dies."""
     connection = Connection(int(sys.argv[1]))
-    trials = Trials(connection.recv(), Path(sys.argv[2]))
+    trials = connection.recv().trials(Path(sys.argv[2]))
     with suppress(EOFError, OSError):
         while True:
             connection.send(trials.run(connection.recv()))

@@ -1,0 +1,46 @@
+"""The scores of a revision: the numbers in the files that its dvc.yaml calls metrics."""
+
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping
+from math import isnan
+from pathlib import PurePosixPath
+
+from dvckit.core.mappings import leaves
+from dvckit.repository.dvc_internals import PARSERS, ParseError
+from dvckit.repository.revision import Revision
+
+Place = tuple[str, str]  # a file, and a dotted key in it
+
+
+def read_numbers(revision: Revision, paths: Iterable[str]) -> dict[Place, float]:
+    """Return the numbers in JSON, YAML or TOML files; a file that is not there, or cannot be read, has none."""
+    return {
+        (path, key or path): float(value)
+        for path in paths
+        for key, value in leaves(_parsed(path, _content(revision, path)))
+        if isinstance(value, int | float) and not isnan(value)
+    }
+
+
+def names(places: Collection[Place], known: Mapping[Place, str]) -> dict[Place, str]:
+    """Return what numbers are called: as before, else by key, or `PATH:KEY` where another has the key."""
+    named = {place: known[place] for place in places if place in known}
+    times = Counter([key for _, key in places if (_, key) not in known] + list(named.values()))
+    return named | {
+        (path, key): key if times[key] == 1 else f"{path}:{key}" for path, key in places if (path, key) not in known
+    }
+
+
+def _content(revision: Revision, path: str) -> bytes:
+    """Return a metric, which git has or DVC; nothing where neither has it on this machine."""
+    content = revision.file(path)
+    if content is None and (md5 := revision.md5s.get(path)):
+        content = revision.stored(md5)
+    return content or b""
+
+
+def _parsed(path: str, content: bytes) -> object:
+    try:
+        return PARSERS[PurePosixPath(path).suffix.lower()](content.decode(), path)
+    except (ParseError, UnicodeDecodeError):
+        return None
