@@ -16,7 +16,7 @@ from multiprocessing.connection import Connection, Pipe
 from pathlib import Path
 from threading import Lock, get_ident
 
-from dvckit.repository.programs import environment
+from dvckit.repository.programs import FOREIGN, environment
 from dvckit.stage import ARITHMETIC
 from dvckit.sweep.exp_run import Anything
 from dvckit.sweep.stages import Start
@@ -32,11 +32,12 @@ class Worker:
         """Start it in a copy of the project, or in the folder of its own, where DVC will run."""
         self.log = folder / "log"
         self.connection, theirs = Pipe()
+        variables = _simple(place, start) if isinstance(start, Start) else _dvcs()
         with self.log.open("wb") as log, theirs:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "dvckit.sweep.worker", str(theirs.fileno()), str(folder)],
                 cwd=place,
-                env=_simple(place, start) if isinstance(start, Start) else _dvcs(),
+                env=variables,
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -77,8 +78,9 @@ def _dvcs() -> dict[str, str]:
     pinned = {
         name: value for name, _, value in (os.fsdecode(line).partition("=") for line in first) if name in ARITHMETIC
     }
-    users = {name: value for name, value in environment().items() if name not in ARITHMETIC}
-    return {**users, **pinned, "DVC_EXP_AUTO_PUSH": "false"}
+    ours = {*ARITHMETIC, *FOREIGN}
+    users = {name: value for name, value in os.environ.items() if name not in ours}
+    return {**users, **pinned, "DVC_NO_ANALYTICS": "1", "DVC_EXP_AUTO_PUSH": "false"}
 
 
 class Workers:
