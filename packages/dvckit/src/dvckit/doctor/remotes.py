@@ -11,7 +11,7 @@ from dvckit.doctor.clone import ADVICE, FIX, OK, WRONG, Clone, Finding, paths
 from dvckit.repository import dvc_internals
 from dvckit.repository.locks import Output
 from dvckit.repository.objects import STORAGE, has, object_path
-from dvckit.repository.programs import git, tracked
+from dvckit.repository.programs import git
 from dvckit.repository.remotes import ask, named, problems, read_config
 
 STRAY = Path("/.dvc/storage")  # where DVC takes the url in .dvc/config to be when it reads another revision
@@ -25,7 +25,7 @@ def config(clone: Clone) -> list[Finding]:
         embedded = read_config(clone.root)["remote"].get("embedded", {}).get("url")
     except UserError as error:
         return [Finding(WRONG, str(error), restore)]
-    if ".dvc/config" in tracked(clone.root, "--deleted", "--", ".dvc/config"):
+    if ".dvc/config" in clone.tracked("--deleted", "--", ".dvc/config"):
         return [Finding(WRONG, "there is no .dvc/config", restore)]
     fix = partial(_locate, clone.root)
     if embedded and Path(embedded) != clone.root / STORAGE:
