@@ -24,7 +24,8 @@ def test_a_project_that_reproduces_is_verified(toy):
 
     assert holds
     assert lines[0].startswith("verify: commit ")
-    assert lines[1:] == [
+    assert lines[1].startswith("HEAD has no uv.lock: stages run with Python 3.")
+    assert lines[2:] == [
         f"same       {stage} (1 files)" for stage in ("ingest", "featurize", "evaluate", "reports/dvc.yaml:report")
     ]
     assert toy.ok("git", "status", "--porcelain") == ""
@@ -94,7 +95,7 @@ def test_edited_files_and_objects_missing_in_the_remote_are_reported(toy):
     holds, lines = verified(toy)
 
     assert not holds
-    assert [line.split(":")[0] for line in lines[1:3]] == ["EDITED     reports/metrics.json", f"MISSING    {FEATURES}"]
+    assert [line.split(":")[0] for line in lines[2:4]] == ["EDITED     reports/metrics.json", f"MISSING    {FEATURES}"]
     assert "DIFFERENT" not in "".join(lines)
 
 
@@ -131,6 +132,16 @@ def test_a_pipeline_that_does_not_run_is_reported(toy):
     assert "verify.py" not in result.output
 
 
+def test_what_a_stage_says_last_is_part_of_the_error(toy):
+    toy.edit("dvc.yaml", ("wc -l", "echo No module named mlflow >&2; false"))
+    toy.commit("a package that is not there")
+
+    with pytest.raises(
+        UserError, match=r"^`dvc repro` failed: No module named mlflow; ERROR: failed to reproduce 'evalu"
+    ):
+        verified(toy)
+
+
 def test_a_lock_with_conflict_markers_is_reported(toy):
     toy.edit("dvc.lock", ("schema: '2.0'", "<<<<<<< HEAD\nschema: '2.0'"))
     toy.commit("a merge gone wrong")
@@ -143,7 +154,7 @@ def test_a_commit_without_a_lock_is_reported(toy):
     toy.ok("git", "rm", "--quiet", "dvc.lock", "reports/dvc.lock")
     toy.commit("no lock")
 
-    with pytest.raises(UserError, match=r"^HEAD has no dvc\.lock; run"):
+    with pytest.raises(UserError, match=r"^HEAD has no dvc\.lock that promises an output; run"):
         verified(toy)
 
 

@@ -23,7 +23,7 @@ def shifts(old, new):
 
 def as_report(difference):
     """What `data_diff` returns where one table changed so."""
-    changed = {"state": "changed", **vars(difference)}
+    changed = {"state": "changed", "key": "id", **vars(difference)}
     return {"compared": "v1 (1234567) -> workspace", "key": "id", "tables": {"clean": changed}}
 
 
@@ -239,18 +239,31 @@ def test_a_revision_is_compared_with_the_workspace_and_with_another(small):
 
 
 def test_a_missing_table_gives_an_error(fresh):
-    fresh.ok("git", "rm", "--quiet", "dvc.lock")
+    fresh.ok("git", "rm", "--quiet", "dvc.lock", "reports/dvc.lock")
     fresh.commit("no run yet")
 
-    with pytest.raises(UserError, match=r"there is no table to compare, HEAD \(.*\) -> workspace; run `dvc repro`"):
+    with pytest.raises(UserError, match=r"^no dvc\.lock or \.dvc file names a table .*, HEAD \(.*\) -> workspace$"):
         data_diff(fresh.root)
 
 
-def test_without_a_key_in_any_schema_there_is_an_error(small):
+def test_without_a_key_in_any_schema_one_is_found(small):
     small.ok("git", "rm", "--quiet", "data/interim/train_metadata.yaml")
     small.commit("no schema")
+    small.edit("data/raw/test.csv", ("male", "female"))
 
-    with pytest.raises(
-        UserError, match=r"^data/interim/train_metadata\.yaml names no unique column .* `dvckit dictionary`$"
-    ):
-        data_diff(small.root)
+    table = data_diff(small.root)["tables"]["data/raw/test.csv"]
+
+    assert (table["state"], table["key"], {cell["column"] for cell in table["cells"]}) == (
+        "changed",
+        "PassengerId",
+        {"Sex"},
+    )
+
+
+def test_rows_that_nothing_names_are_paired_by_their_content():
+    old, new = (pd.DataFrame({"price": prices}) for prices in ([1.5, 1.5, 2.5, 3.5], [1.5, 1.5, 3.5, 4.5]))
+
+    found = diff_tables(old, new, None)
+
+    assert (found["removed"], found["added"], found["cells"]) == ([3], [4], [])
+    assert found["rows"] == {"old": 4, "new": 4}

@@ -2,10 +2,13 @@
 
 import json
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import PurePosixPath
 from typing import Any
 
-from dvckit.core.layout import DATA_QUALITY, RAW
+from dvckit.core.grid import first
+from dvckit.core.layout import DATA_QUALITY
+from dvckit.repository.locks import paths_of
 from dvckit.repository.programs import git, in_repository, names_in
 from dvckit.repository.revision import Revision
 
@@ -32,7 +35,7 @@ def data_source(revision: Revision) -> str:
     source = revision.params.get("dataset.source", "files" if path else None)
     if source is not None:
         return f"files in {path}" if source == "files" else str(source)
-    return ", ".join(f"{path} ({about['md5'][:7]})" for path, about in _data(revision)) or "unknown"
+    return first([f"{path} ({about['md5'][:7]})" for path, about in _data(revision)]) or "unknown"
 
 
 def _pairs(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Pair]:
@@ -46,29 +49,49 @@ def _pairs(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Pair]:
 
 
 def _data(revision: Revision) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yield the files of the source with their md5, and the number of their rows if a report has it."""
-    report = json.loads(revision.file(DATA_QUALITY.as_posix()) or b"{}")
-    for path, md5 in revision.md5s.items():
-        if (file := PurePosixPath(path)).parent == PurePosixPath(RAW):
-            rows = report.get(file.stem, {}).get("rows", {}).get("read")
-            yield path, {"md5": md5, **({} if rows is None else {"rows": rows})}
+    """Yield what the pipelines start from with its md5, and the number of its rows if a report has it.
+
+    So: what `dvc add` tracks, the outputs of stages that read no other's, and what they read of folders for data.
+    """
+    report = _mapping(revision, DATA_QUALITY.as_posix())
+    stages, outs = revision.stages, revision.md5s.keys()
+    first_ones = {name for name, stage in stages.items() if not paths_of({name: stage}, "deps") & outs}
+    files = {output.path: output.md5 for output in revision.outputs if output.stage in first_ones}
+    files |= {path: md5 for path, md5 in _read(revision).items() if _is_data(path)}
+    for path, md5 in sorted((files | {output.path: output.md5 for output in revision.added}).items()):
+        rows = report.get(PurePosixPath(path).stem, {}).get("rows", {}).get("read")
+        yield path, {"md5": md5, **({} if rows is None else {"rows": rows})}
+
+
+def _read(revision: Revision) -> dict[str, str]:
+    """Return the md5 of the files and folders that stages read and no stage writes."""
+    outs = revision.md5s
+    deps = [dep for stage in reversed(revision.stages.values()) for dep in stage.get("deps", ())]
+    return {dep["path"]: dep.get("md5", "") for dep in deps if dep["path"] not in outs}
+
+
+def _is_data(path: str) -> bool:
+    return "data" in PurePosixPath(path).parts or PurePosixPath(path).suffix in (".csv", ".tsv", ".parquet")
+
+
+def _mapping(revision: Revision, path: str) -> dict[str, Any]:
+    """Return a JSON file of git's as a mapping; empty where it is not there, or something else."""
+    with suppress(ValueError):
+        content = json.loads(revision.file(path) or b"{}")
+        return content if isinstance(content, dict) else {}
+    return {}
 
 
 def _inputs(revision: Revision) -> dict[str, str]:
     """Return the columns that the model was trained on, with their types."""
-    card = json.loads(revision.file(revision.model.card) or b"{}")
-    return dict(card.get("input", {}))
+    inputs = _mapping(revision, revision.model.card).get("input")
+    return inputs if isinstance(inputs, dict) else {}
 
 
 def _code(revision: Revision) -> dict[str, str]:
     """Return the md5 of the files and folders of code that the stages depended on when they ran."""
-    outs = revision.md5s
-    return {
-        dep["path"]: dep.get("md5", "")
-        for stage in reversed(revision.stages.values())
-        for dep in stage.get("deps", ())
-        if dep["path"] not in outs and not PurePosixPath(dep["path"]).is_relative_to(RAW.parent)
-    }
+    added = {output.path for output in revision.added}
+    return {path: md5 for path, md5 in _read(revision).items() if path not in added and not _is_data(path)}
 
 
 def _lines(old: Revision, new: Revision, paths: list[str]) -> dict[str, Any]:

@@ -102,8 +102,8 @@ def _table(revision: Revision) -> tuple[pd.DataFrame, Task]:
     path = revision.model.predictions
     if path is None:
         raise UserError(
-            f"dvc.yaml {revision.where} names no table of predictions; add `meta: {{predictions: PATH}}` to the model's "
-            "entry under `artifacts`, with a table as docs/docs/versions.md describes it"
+            f"dvc.yaml {revision.where} names no table of predictions; add `meta: {{predictions: PATH}}` to "
+            f"{revision.model.name} under `artifacts`: a table with the columns row, key, part, truth, prediction"
         )
     maker = next((output.stage for output in revision.outputs if output.path == path), None)
     if maker and maker not in fresh_stages(revision.stages):

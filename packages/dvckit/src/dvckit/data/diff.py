@@ -1,19 +1,22 @@
 """`dvckit data diff`: what changed in the tables between two revisions: rows, cells, columns, types, distributions."""
 
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from pandas.api.types import is_numeric_dtype
+from pandas.api.types import is_float_dtype, is_numeric_dtype
 
 from dvckit.core.errors import UserError
 from dvckit.core.grid import SHOWN, Grid, first, terminal
+from dvckit.repository.objects import output_md5
 from dvckit.repository.revision import Revision
 from dvckit.tables.load import TABLES
 
 COMPARED = {name: TABLES[name].as_posix() for name in ("clean", "clean/test", "features", "features/test")}
+TABLE = re.compile(r"\.(csv|tsv|parquet)(\.(gz|bz2|xz))?$")
 FEW = 20  # distinct values up to which the shares of text values are compared
 DIGITS = 6  # significant digits of every statistic
 CHANGES = ("added", "removed", "cells", "columns_added", "columns_removed", "types", "reordered")
@@ -21,8 +24,10 @@ CHANGES = ("added", "removed", "cells", "columns_added", "columns_removed", "typ
 Pair = dict[Any, Any]  # {"old": ..., "new": ...}
 
 
-def diff_tables(old: pd.DataFrame, new: pd.DataFrame, key: str) -> dict[str, Any]:
+def diff_tables(old: pd.DataFrame, new: pd.DataFrame, key: str | None) -> dict[str, Any]:
     """Compare two tables, their rows paired by the column `key`; rows with one key are paired in order of appearance.
+
+    Without a key, rows with the same content are pairs: a row that changed is removed and added, as its number from 1.
 
     Return all that changed, for JSON: how many `rows` there are, how many are `changed`, and the changed `cells` (key,
     occurrence from 1 among the rows with this key, column, old, new); the keys that were `added` or `removed`, and those
@@ -30,28 +35,40 @@ def diff_tables(old: pd.DataFrame, new: pd.DataFrame, key: str) -> dict[str, Any
     every common column but the key. A cell that is missing on both sides is no change; a number that is now written as
     text changes the type, not the cell. UserError where a table has no column `key`.
     """
-    if key not in old or key not in new:
+    if key and (key not in old or key not in new):
         raise UserError(f"a table without the column {key} cannot be compared")
-    pairs = _pairs(old[key], new[key])
-    both = pairs.dropna(subset=["row_old", "row_new"]).astype({"row_old": int, "row_new": int}).reset_index(drop=True)
     common = [name for name in old.columns if name in new]
+    by_content = [_contents(table, common) for table in (old, new)]
+    keys = by_content if key is None else [old[key], new[key]]
+    pairs = _pairs(*keys)
+    both = pairs.dropna(subset=["row_old", "row_new"]).astype({"row_old": int, "row_new": int}).reset_index(drop=True)
     values = [name for name in common if name != key]
     types = {name: {"old": str(old[name].dtype), "new": str(new[name].dtype)} for name in common}
     cells = _cells(old, new, both, values)
     return {
         "rows": {"old": len(old), "new": len(new)},
-        "added": _objects(pairs.key[pairs.row_old.isna()]).tolist(),
-        "removed": _objects(pairs.key[pairs.row_new.isna()]).tolist(),
+        "added": _unpaired(pairs, "row_old", "row_new" if key is None else "key"),
+        "removed": _unpaired(pairs, "row_new", "row_old" if key is None else "key"),
         "changed": cells.index.nunique(),
         "cells": cells.to_dict("records"),
         "columns_added": [name for name in new.columns if name not in old],
         "columns_removed": [name for name in old.columns if name not in new],
         "types": {name: pair for name, pair in types.items() if pair["old"] != pair["new"]},
-        "repeated": {"old": _repeated(old[key]), "new": _repeated(new[key])},
+        "repeated": {"old": _repeated(old[key]), "new": _repeated(new[key])} if key else {"old": [], "new": []},
         "reordered": not both.sort_values("row_old").row_new.is_monotonic_increasing
         or common != [name for name in new.columns if name in old],
         "shifts": [_shift(name, _comparable(old[name]), _comparable(new[name])) for name in values],
     }
+
+
+def _contents(table: pd.DataFrame, columns: list[str]) -> "pd.Series[Any]":
+    return pd.Series(pd.util.hash_pandas_object(table[columns].astype("str"), index=False).to_numpy())
+
+
+def _unpaired(pairs: pd.DataFrame, lacks: str, shown: str) -> list[Any]:
+    """Return the keys of the rows that are on one side only, or their numbers from 1."""
+    values = pairs.loc[pairs[lacks].isna(), shown]
+    return _objects(values).tolist() if shown == "key" else sorted((values + 1).astype(int).tolist())
 
 
 def _pairs(old: "pd.Series[Any]", new: "pd.Series[Any]") -> pd.DataFrame:
@@ -147,20 +164,18 @@ def _rounded(value: Any) -> float:
 def data_diff(root: Path, revs: Sequence[str] = ()) -> dict[str, Any]:
     """Compare the clean and the feature tables of two revisions, by default of HEAD and the workspace; for JSON.
 
-    `tables` has for each one its `state`: same, changed (with the result of `diff_tables`), added or removed. UserError
-    for an unknown revision, for a table whose object is in no place, and where neither side has a table.
+    In any other repository, every table that a dvc.lock or .dvc file names. `tables` has for each one its `state`: same,
+    changed (with its `key` and the result of `diff_tables`), added, removed, or unknown with the reason, such as that its
+    object is in no place. UserError for an unknown revision, and where neither side has a table.
     """
     if len(revs) > 2:
         raise UserError(f"two revisions are compared, or one with the workspace; {len(revs)} are named")
     old, new = (Revision(root, rev) for rev in [*revs, *["HEAD", None][len(revs) :]])
-    tables = {name: path for name, path in COMPARED.items() if _has(old, path) or _has(new, path)}
-    if not tables:
-        raise UserError(f"there is no table to compare, {old} -> {new}; run `dvc repro`")
     key = new.key or old.key
-    if key is None:
-        raise UserError(
-            "data/interim/train_metadata.yaml names no unique column to pair rows by; run `dvckit dictionary`"
-        )
+    tables = {name: path for name, path in COMPARED.items() if key and (_has(old, path) or _has(new, path))}
+    tables = tables or {path: path for path in _tables(old, new)}
+    if not tables:
+        raise UserError(f"no dvc.lock or .dvc file names a table (.csv, .tsv, .parquet), {old} -> {new}")
     return {
         "compared": f"{old} -> {new}",
         "old": {"revision": old.name, "commit": old.commit},
@@ -170,26 +185,64 @@ def data_diff(root: Path, revs: Sequence[str] = ()) -> dict[str, Any]:
     }
 
 
+def _tables(old: Revision, new: Revision) -> list[str]:
+    """Return the paths of the tables among outputs and added data, in folders that changed, too."""
+    paths: dict[str, None] = {}
+    for revision, other in ((old, new), (new, old)):
+        for path, md5 in revision.all_md5s.items():
+            same = other.all_md5s.get(path) == md5 and None not in (old.commit, new.commit)
+            names = revision.members_here(path) if md5.endswith(".dir") and not same else [path]
+            paths |= dict.fromkeys(name for name in names if TABLE.search(name))
+    return sorted(paths)
+
+
 def _has(revision: Revision, path: str) -> bool:
-    return path in revision.md5s or (revision.commit is None and (revision.root / path).is_file())
+    if revision.commit is None and (revision.root / path).is_file():
+        return True
+    return revision.md5(path) is not None
 
 
-def _compare(old: Revision, new: Revision, path: str, key: str) -> dict[str, Any]:
-    if not _has(old, path) or not _has(new, path):
-        return {"state": "added" if _has(new, path) else "removed"}
-    before, after = old.table(path), new.table(path)
+def _identity(revision: Revision, path: str) -> str | None:
+    here = revision.root / path
+    return output_md5(here) if revision.commit is None and here.is_file() else revision.md5(path)
+
+
+def _compare(old: Revision, new: Revision, path: str, key: str | None) -> dict[str, Any]:
+    """Compare a table of two revisions; where it is not to be had, or no table, `reason` says so."""
+    try:
+        if not _has(old, path) or not _has(new, path):
+            return {"state": "added" if _has(new, path) else "removed"}
+        if _identity(old, path) == _identity(new, path):
+            return {"state": "same"}
+        before, after = old.table(path), new.table(path)
+    except UserError as error:
+        return {"state": "unknown", "reason": str(error)}
+    key = key or _key(before, after)
     if before.equals(after) or not any((diff := diff_tables(before, after, key))[change] for change in CHANGES):
         return {"state": "same"}
-    return {"state": "changed", **diff}
+    return {"state": "changed", "key": key, **diff}
+
+
+def _key(old: pd.DataFrame, new: pd.DataFrame) -> str | None:
+    """Return the first column of whole numbers or text that names each row on both sides, and mostly the same rows."""
+    for name in old.columns.intersection(new.columns, sort=False):
+        sides = [old[name], new[name]]
+        named = all(side.is_unique and side.notna().all() and not is_float_dtype(side) for side in sides)
+        if named and 2 * sides[0].isin(sides[1]).sum() >= min(map(len, sides)):
+            return str(name)
+    return None
 
 
 def _sentences(table: dict[str, Any]) -> Iterator[str]:
     """Say what changed in a table of `data_diff`, apart from cells and distributions."""
     if table["state"] != "changed":
-        yield "no difference" if table["state"] == "same" else f"the whole table was {table['state']}"
+        states = {"same": "no difference", "unknown": f"not compared: {table.get('reason')}"}
+        yield states.get(table["state"], f"the whole table was {table['state']}")
         return
     old, new = table["rows"].values()
     added, removed, cells = len(table["added"]), len(table["removed"]), len(table["cells"])
+    if table["key"] is None:
+        yield "no column names a row, so rows are paired by their content; rows are shown by number"
     yield f"{old} -> {new} rows: {added} added, {removed} removed, {table['changed']} changed in {cells} cells"
     changes = {
         "rows added": table["added"],
@@ -205,10 +258,11 @@ def _sentences(table: dict[str, Any]) -> Iterator[str]:
         yield "common rows or columns are in another order"
 
 
-def _grids(table: dict[str, Any], key: str) -> Iterator[Grid]:
+def _grids(table: Mapping[str, Any]) -> Iterator[Grid]:
     """Lay out the shifts and the changed cells of a table of `data_diff`."""
     if table["state"] != "changed":
         return
+    key = str(table["key"])
     shifts = [[shift["column"], text] for shift in table["shifts"] if (text := _shift_text(shift))]
     columns = [*(["occurrence"] if any(table["repeated"].values()) else []), "column", "old", "new"]
     cells = [[_text(cell[name]) for name in ("key", *columns)] for cell in table["cells"]]
@@ -247,7 +301,7 @@ def render_md(diff: dict[str, Any]) -> str:
     lines = [f"## Data: {diff['compared']}"]
     for name, table in diff["tables"].items():
         lines += ["", f"### {name}", "", *(f"- {sentence}" for sentence in _sentences(table))]
-        for grid in _grids(table, diff["key"]):
+        for grid in _grids(table):
             lines += ["", *grid.markdown()]
     return "\n".join(lines) + "\n"
 
@@ -259,5 +313,5 @@ def print_diff(diff: dict[str, Any]) -> None:
     for name, table in diff["tables"].items():
         summary, *details = _sentences(table)
         console.print("\n  ".join([f"{name}: {summary}", *details]))
-        for grid in _grids(table, diff["key"]):
+        for grid in _grids(table):
             grid.print(console)

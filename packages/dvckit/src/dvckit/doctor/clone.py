@@ -11,8 +11,9 @@ from typing import Any, NamedTuple
 
 from dvckit.core.errors import UserError
 from dvckit.core.grid import first
-from dvckit.repository.locks import MD5, Output, in_project, name_in_pipeline, outputs_of
+from dvckit.repository.locks import MD5, Output, in_project, outputs_of
 from dvckit.repository.objects import STORAGE, object_path
+from dvckit.repository.pipelines import outs_of
 from dvckit.repository.programs import tracked
 from dvckit.repository.remotes import read_config
 from dvckit.repository.revision import Revision
@@ -76,17 +77,22 @@ class Clone(Revision):
         for lock in self.locks:
             with suppress(UserError, OSError, ValueError, TypeError, AttributeError):
                 outputs |= dict(self._pushable_in(lock))
-        return outputs
+        return outputs | dict(self._pushable_of_files())
 
     def _pushable_in(self, lock: str) -> Iterator[tuple[Output, bool]]:
-        definitions = self.definitions(lock)
         for output in outputs_of(self.stages_in(lock)):
-            definition = definitions.get(name_in_pipeline(output.stage))
-            if definition is not None and MD5.fullmatch(output.md5):  # else the lock is cut, which is reported
-                outs = [out for kind in ("outs", "metrics", "plots") for out in definition.get(kind, ())]
-                named = [item for out in outs if isinstance(out, dict) for item in out.items()]
-                options = [about for path, about in named if in_project(lock, definition, path) == output.path]
+            definition = self.definition(output.stage)
+            if MD5.fullmatch(output.md5):  # else the lock is cut, which is reported
+                outs = outs_of(definition).items()
+                options = [about for path, about in outs if in_project(lock, definition, path) == output.path]
                 yield output, not any(False in (about.get("cache"), about.get("push")) for about in options)
+
+    def _pushable_of_files(self) -> Iterator[tuple[Output, bool]]:
+        """Yield the outputs of the stages that DVC 0 kept in .dvc files."""
+        for name, stage in self.dvc_files.items():
+            if "cmd" in stage:
+                kept = {out["path"]: out.get("cache") != "false" for out in stage.get("outs", ())}
+                yield from ((output, kept[output.path]) for output in outputs_of({name: stage}))
 
     @property
     def outputs(self) -> list[Output]:
@@ -108,10 +114,10 @@ class Clone(Revision):
     def _with_members(self, outputs: list[Output]) -> list[Output]:
         """Add the files of folders, as their objects list them; none where an object is nowhere here."""
         members = [
-            Output(folder.stage, f"{folder.path}/{item['relpath']}", item["md5"])
+            Output(folder.stage, f"{folder.path}/{item['relpath']}", item["md5"], folder.legacy)
             for folder in outputs
             if folder.md5.endswith(".dir")
-            for item in json.loads(self.stored(folder.md5) or b"[]")
+            for item in self._listed.get(folder.path) or json.loads(self.stored(folder.md5) or b"[]")
         ]
         return outputs + members
 

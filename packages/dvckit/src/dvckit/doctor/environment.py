@@ -82,16 +82,22 @@ def params(clone: Clone) -> list[Finding]:
         used = {key for lock in clone.locks for key in _keys_used(clone, lock, keys)} or keys
     except UserError as error:
         return [Finding(WRONG, str(error).replace(f"{clone.root}/", ""), command)]
-    unknown = list[Finding]()
-    for key in sorted(keys - used):
-        near = difflib.get_close_matches(key, sorted(used - keys), n=1)
-        hint = f"did you mean {near[0]}?" if near else "no stage reads it"
-        unknown.append(Finding(WRONG if near else ADVICE, f"{PARAMS}: unknown key {key}; {hint}", command))
+    near = {key: difflib.get_close_matches(key, sorted(used - keys), n=1) for key in sorted(keys - used)}
+    unknown = [
+        Finding(WRONG, f"{PARAMS}: unknown key {key}; did you mean {others[0]}?", command)
+        for key, others in near.items()
+        if others
+    ]
+    if unread := [key for key, others in near.items() if not others]:
+        unknown.append(Finding(ADVICE, f"{PARAMS}: unknown key {some(unread)}; no stage reads it", command))
     fine = [Finding(OK, f"{PARAMS} can be read, and stages read every section")] if keys else []
     return unknown or fine
 
 
 def _params(clone: Clone) -> dict[str, Any]:
+    """Return the parameters; those of a project, which the library reads, strictly."""
+    if not any(about["meta"].get("project") for about in clone.artifacts.values()):
+        return clone.yaml(str(PARAMS))
     try:
         from dvckit.core.params import read_values
     except ImportError:  # without the extra `project`
@@ -100,10 +106,15 @@ def _params(clone: Clone) -> dict[str, Any]:
 
 
 def _keys_used(clone: Clone, lock: str, keys: set[str]) -> Iterator[str]:
-    """Yield the top-level keys of params.yaml that a pipeline reads, by `params` of a stage or as `${KEY}`."""
+    """Yield the top-level keys of params.yaml that a pipeline reads, by `params` of a stage or as `${KEY}`.
+
+    A stage whose command or deps name the file may read all of it.
+    """
     yield from re.findall(r"\$\{\s*(\w+)", (clone.file(pipeline_of(lock)) or b"").decode(errors="replace"))
     for stage in clone.definitions(lock).values():
-        for item in stage.get("params", ()):
+        if PARAMS.name in f"{stage.get('cmd')} {stage.get('deps')}":
+            yield from keys
+        for item in stage.get("params") or ():
             files = item if isinstance(item, dict) else {PARAMS.name: [item]}
             for file, names in files.items():
                 if in_project(lock, stage, file) == str(PARAMS):

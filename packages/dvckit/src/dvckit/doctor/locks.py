@@ -16,8 +16,19 @@ import psutil  # DVC's own way to tell the living
 from dvckit.core.errors import UserError, one_line
 from dvckit.core.files import write_bytes
 from dvckit.doctor.clone import ADVICE, OK, WRONG, Clone, Finding, some
+from dvckit.repository import dvc_internals
 from dvckit.repository.dvc_internals import check_lock
-from dvckit.repository.locks import MD5, Stages, name_in_pipeline, outputs_of, pipeline_of, read_added, read_lock
+from dvckit.repository.locks import (
+    MD5,
+    Stages,
+    is_old,
+    name_in_pipeline,
+    outputs_of,
+    parse,
+    pipeline_of,
+    read_added,
+    read_lock,
+)  # fmt: skip
 from dvckit.repository.programs import git
 
 MARKERS = re.compile(rb"^(<{7}|={7}|>{7})( |$)", flags=re.MULTILINE)
@@ -48,11 +59,27 @@ def _pipeline(clone: Clone, lock: str) -> list[Finding]:
     try:
         locked = _read_whole(lock, path.read_bytes(), stages)
     except (UserError, OSError) as error:
-        command, fix = f"git checkout HEAD -- {lock} && {repro}", partial(_restore_lock, clone, lock)
-        return [Finding(WRONG, f"{lock} cannot be read: {one_line(error)[:150]}", command, fix)]
-    if never := sorted(stages.keys() - {name_in_pipeline(stage) for stage in locked}):
+        return [_unreadable(clone, lock, error)]
+    ran = {name for stage in map(name_in_pipeline, locked) for name in (stage, stage.partition("@")[0])}
+    if never := sorted(stages.keys() - ran):
         return [Finding(ADVICE, f"{lock} does not name {some(never)}", repro)]
     return [Finding(OK, f"{lock} can be read, and names every stage")]
+
+
+def _unreadable(clone: Clone, lock: str, error: Exception) -> Finding:
+    path = clone.root / lock
+    with suppress(UserError, OSError):
+        if is_old(parse(content := path.read_bytes())):
+            fix = partial(_renew_lock, path, content)
+            return Finding(WRONG, f"{lock} is one of DVC 1, which DVC 3 refuses", "dvckit doctor --fix", fix)
+    command, fix = f"git checkout HEAD -- {lock} && dvc repro --all-pipelines", partial(_restore_lock, clone, lock)
+    return Finding(WRONG, f"{lock} cannot be read: {one_line(error)[:150]}", command, fix)
+
+
+def _renew_lock(path: Path, content: bytes) -> str:
+    """Write a lock of DVC 1 as DVC 2 and 3 have it: its stages under a key of their own."""
+    write_bytes(path, dvc_internals.dumps_yaml({"schema": "2.0", "stages": parse(content)}).encode())
+    return f"{path.name} is one that DVC 3 reads"
 
 
 def _read_whole(lock: str, content: bytes, definitions: dict[str, Any]) -> Stages:
@@ -77,6 +104,8 @@ def _restore_lock(clone: Clone, lock: str) -> str:
 def added(clone: Clone) -> Iterator[Finding]:
     """Read the .dvc files, which hold data that a user has brought."""
     for name in clone.added_files:
+        if "outs" in clone.dvc_files.get(name, {}):
+            continue
         try:
             read_added(name, (clone.root / name).read_bytes())
         except (UserError, OSError) as error:

@@ -4,6 +4,7 @@ DVC trusts a cache object that is write-protected, whatever is in it, and so che
 one.
 """
 
+import shlex
 from collections.abc import Iterator
 from functools import partial
 from itertools import chain
@@ -13,7 +14,9 @@ from dvckit.core.files import write_bytes
 from dvckit.core.layout import RAW
 from dvckit.doctor.clone import ADVICE, OK, WRONG, Clone, Finding, paths, some
 from dvckit.repository.locks import MD5, Output
-from dvckit.repository.objects import file_md5, file_md5s, folder_object, is_intact, object_path
+from dvckit.repository.objects import file_md5, file_md5s, folder_object, is_intact, object_path, output_md5
+
+FEW = 4  # files that a command names
 
 
 def objects(clone: Clone) -> Iterator[Finding]:
@@ -77,7 +80,8 @@ def outputs(clone: Clone) -> Iterator[Finding]:
     if changed := [output.path for output in other if output not in edited]:
         yield Finding(ADVICE, f"not what the last run wrote: {some(changed)}", "dvc repro --all-pipelines")
     if absent:
-        yield Finding(ADVICE, f"missing outputs: {paths(absent)}", "dvc pull` or `dvc repro --all-pipelines")
+        pull = "dvc pull` or `" if clone.default_remote[0] else ""
+        yield Finding(ADVICE, f"missing outputs: {paths(absent)}", f"{pull}dvc repro --all-pipelines")
     if unread:
         yield Finding(ADVICE, f"no time to read {paths(unread)}", "dvckit doctor --fix")
     if same and not (other or absent or unread):
@@ -90,8 +94,14 @@ def external(clone: Clone) -> Iterator[Finding]:
     for output in other:
         what = f"{output.path} has changed since it was added (to keep that as a new version: `dvc add {output.path}`)"
         yield Finding(WRONG, what, f"dvc checkout --force {output.stage}")
-    for output in absent:
-        yield Finding(ADVICE, f"{output.path} is missing", f"dvc pull {output.stage}")
+    if absent:
+        files = sorted({output.stage for output in absent})
+        verb = "is" if len(absent) == 1 else "are"
+        yield Finding(
+            ADVICE,
+            f"{paths(absent)} {verb} missing",
+            f"dvc pull {shlex.join(files)}" if len(files) <= FEW else "dvc pull",
+        )
     if same:
         yield Finding(OK, f"{paths(same)}: as it was added")
 
@@ -100,15 +110,19 @@ def _states(clone: Clone, outputs: list[Output]) -> list[list[Output]]:
     """Return the outputs that are as their lock or .dvc file says, other, absent, and unread as the time was up."""
     files = [clone.root / output.path for output in outputs if not output.md5.endswith(".dir")]
     hashes = file_md5s([file for file in files if file.is_file()], clone.until)
-    states = {output: _state(clone.root / output.path, output.md5, hashes) for output in outputs}
+    states = {output: _state(clone.root / output.path, output, hashes) for output in outputs}
     names = ("same", "other", "absent", "unread")
     return [[output for output, state in states.items() if state == name] for name in names]
 
 
-def _state(path: Path, md5: str, hashes: dict[Path, str | None]) -> str:
+def _state(path: Path, output: Output, hashes: dict[Path, str | None]) -> str:
     if not path.exists():
         return "absent"
-    if path.is_dir():
-        return "same" if md5.endswith(".dir") and is_intact(folder_object(path), md5) else "other"
     now = hashes.get(path, "")
-    return "unread" if now is None else "same" if now == md5 else "other"
+    if now is None:
+        return "unread"
+    if output.legacy and now != output.md5:  # its lines may end as those of Windows
+        now = output_md5(path, legacy=True)
+    elif path.is_dir():
+        now = output_md5(path)
+    return "same" if now == output.md5 else "other"

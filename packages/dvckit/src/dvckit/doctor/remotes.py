@@ -10,7 +10,7 @@ from dvckit.core.errors import UserError
 from dvckit.doctor.clone import ADVICE, FIX, OK, WRONG, Clone, Finding, paths
 from dvckit.repository import dvc_internals
 from dvckit.repository.locks import Output
-from dvckit.repository.objects import STORAGE, object_path
+from dvckit.repository.objects import STORAGE, has, object_path
 from dvckit.repository.programs import git
 from dvckit.repository.remotes import ask, named, problems, read_config
 
@@ -25,7 +25,7 @@ def config(clone: Clone) -> list[Finding]:
         embedded = read_config(clone.root)["remote"].get("embedded", {}).get("url")
     except UserError as error:
         return [Finding(WRONG, str(error), restore)]
-    if not (clone.root / ".dvc/config").is_file():
+    if ".dvc/config" in clone.tracked("--deleted", "--", ".dvc/config"):
         return [Finding(WRONG, "there is no .dvc/config", restore)]
     fix = partial(_locate, clone.root)
     if embedded and Path(embedded) != clone.root / STORAGE:
@@ -107,7 +107,7 @@ def default(clone: Clone) -> list[Finding]:
 def _folder(clone: Clone, name: str, remote: Mapping[str, Any]) -> list[Finding]:
     folder = Path(remote["url"])
     where = f"remote {name} ({remote['url'].replace(f'{clone.root}/', '')})"
-    missing = [output for md5, output in clone.pushable.items() if not object_path(folder, md5).is_file()]
+    missing = [output for md5, output in clone.pushable.items() if not has(folder, md5)]
     if missing and not folder.is_dir():
         command = f"git checkout HEAD -- {STORAGE}" if folder == clone.root / STORAGE else OTHER_URL.format(name)
         return [Finding(WRONG, f"{where}: the folder does not exist", command)]
@@ -132,7 +132,7 @@ def _server(clone: Clone, name: str, remote: Mapping[str, Any]) -> list[Finding]
 
 def _contents(clone: Clone, where: str, missing: list[Output]) -> list[Finding]:
     """Report what a remote lacks: wrong where the commit promises it, advice where it is still the workspace's own."""
-    cached = [output for output in missing if object_path(clone.stores["cache"], output.md5).exists()]
+    cached = [output for output in missing if has(clone.stores["cache"], output.md5)]
     lost = [output for output in missing if output not in cached and output.stage.endswith(".dvc")]
     again = [output for output in missing if output not in cached and output not in lost]
     level, command = (WRONG, "dvckit doctor --fix") if _is_committed(clone) else (ADVICE, "dvc push")

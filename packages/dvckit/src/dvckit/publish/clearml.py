@@ -103,13 +103,14 @@ def _fill(task: Any, mirror: Mirror, folder: Path) -> None:
     task.connect(mirror.md5s, name="md5")
     task.connect_configuration(mirror.stages, name="stages")
     task.connect_configuration(mirror.card, name="model")
-    for name, value in mirror.metrics.items():
+    for name, value in mirror.scores.items():
         task.get_logger().report_single_value(name, value)
     # the model, too: ClearML 2.1 has models that cannot be recorded offline
-    for path in [*mirror.attached, mirror.model.path, mirror.model.card]:
+    model = [mirror.project_model.path, mirror.project_model.card] if mirror.project_model else []
+    for path in [*mirror.attached, *model]:
         file = mirror.write(path, folder)
         task.upload_artifact(path, file, wait_on_upload=True)
-        if path in mirror.plots:
+        if path in mirror.plots and file.suffix == ".csv":
             _plot(task.get_logger(), file, str(mirror.plots[path].get("template")))
 
 

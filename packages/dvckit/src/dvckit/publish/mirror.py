@@ -2,16 +2,18 @@
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from dvckit.core.errors import UserError
-from dvckit.core.layout import METRICS, PLOTS
-from dvckit.core.mappings import leaves
-from dvckit.repository.locks import fresh_stages
+from dvckit.repository.locks import fresh_stages, outputs_of
+from dvckit.repository.pipelines import expanded
 from dvckit.repository.programs import git, readable
-from dvckit.repository.revision import Revision, resolve
+from dvckit.repository.revision import Model, Revision, numbers, resolve
+
+PAGES = (".html", ".md", ".svg", ".png", ".jpg", ".jpeg", ".gif")
 
 
 class Mirror(Revision):
@@ -20,44 +22,82 @@ class Mirror(Revision):
     commit: str
 
     def __init__(self, root: Path, name: str, commit: str, *, with_data: bool) -> None:
-        """Describe a commit; UserError where its dvc.lock has no finished run of the first pipeline."""
+        """Describe a commit; UserError where it has no finished run: no dvc.lock, or one without the model's stages."""
         # HEAD is another commit tomorrow
         super().__init__(root, commit[:7] if name.startswith(("HEAD", "@")) else name, commit)
         self.with_data = with_data
         every = self.stages
         self.stages = fresh_stages(every)
-        for path in (self.model.path, self.model.card, METRICS.as_posix()):
-            if path not in self.md5s:
-                raise UserError(
-                    f"{self} has no finished run: {path} is missing or of an earlier run; run `dvc repro` there"
-                )
+        if not self.stages:
+            raise UserError(f"{self} has no finished run: no dvc.lock names a stage; run `dvc repro` and commit it")
+        self._of_earlier = {output.path for output in outputs_of(every) if output.stage not in self.stages}
+        for path in [*([self.stored_model.path] if self.stored_model else []), *self.metric_files]:
+            if path in self._of_earlier:
+                raise UserError(f"{self} has no finished run: {path} is of an earlier run; run `dvc repro` there")
         time, self.subject = (
             readable(git(root, "show", "--no-patch", "--format=%ct%n%s", commit)).rstrip("\n").split("\n", 1)
         )
         self.time = int(time)  # of the commit, in seconds since 1970
         self.stale = [name for name in every if name not in self.stages]
         self.project = str(self.about.get("name", root.name))
-        self.metrics: dict[str, float] = dict(leaves(self.json(METRICS.as_posix())))
-        self.card: dict[str, Any] = self.json(self.model.card)
+        self._lacks: list[str] = []
+        found = {path: self._or_lacks(path, self.values) for path in self.metric_files}
+        self.scores = numbers({path: values for path, values in found.items() if values is not None})
+
+    @cached_property
+    def stored_model(self) -> Model | None:
+        """The model that dvc.yaml names; None where it names none."""
+        return self.model if any(about.get("type") == "model" for about in self.artifacts.values()) else None
+
+    @property
+    def project_model(self) -> Model | None:
+        """The model, where dvc.yaml names the project whose code loads it."""
+        return self.stored_model if self.stored_model and self.stored_model.project else None
+
+    @cached_property
+    def card(self) -> dict[str, Any]:
+        """What the project says of its model; empty where dvc.yaml names no project."""
+        return dict(self.json(self.project_model.card)) if self.project_model else {}
+
+    def _or_lacks(self, path: str, read: Callable[[str], Any]) -> Any:
+        """Return what `read` gives of a file, or None, and then note why."""
+        try:
+            return read(path)
+        except UserError as error:
+            self._lacks.append(str(error))
+            return None
+
+    @property
+    def lacks(self) -> list[str]:
+        """Why a file is not published, for each."""
+        return list(dict.fromkeys(self._lacks)) if self.attached else self._lacks
+
+    @cached_property
+    def _reports(self) -> set[str]:
+        """The outputs for readers: those that git keeps, pages and pictures."""
+        in_git = self.files()
+        return {path for path in self.md5s if path in in_git or Path(path).suffix in PAGES}
+
+    @cached_property
+    def _of_model(self) -> set[str]:
+        return {self.stored_model.path, self.stored_model.card} if self.stored_model else set()
 
     @property
     def data(self) -> dict[str, str]:
-        """The md5 of every table, from the raw to the processed ones, by path."""
-        model = (self.model.path, self.model.card)
-        return {path: md5 for path, md5 in self.md5s.items() if path.startswith("data/") and path not in model}
+        """The md5 of every other output and of what was added, by path: data at any step."""
+        others = {*self.metric_files, *self.plots, *self._reports, *self._of_model}
+        return {path: md5 for path, md5 in self.all_md5s.items() if path not in others}
 
-    @property
-    def attached(self) -> list[str]:
-        """The outputs that a tracker gets as files: metrics, intervals, plots, the report; tables if asked for."""
-        return [path for path in self.md5s if path.startswith("reports/") or (self.with_data and path in self.data)]
+    @cached_property
+    def attached(self) -> dict[str, bytes]:
+        """The files that a tracker gets, by path: metrics, plots and what is for readers; tables if asked for."""
+        tables = expanded(self.data, self.members_here) if self.with_data else []
+        paths = dict.fromkeys([*self.metric_files, *self.plots, *sorted(self._reports - self._of_model), *tables])
+        contents = {path: self._or_lacks(path, self._bytes) for path in paths if path not in self._of_earlier}
+        return {path: content for path, content in contents.items() if content is not None}
 
-    @property
-    def plots(self) -> dict[str, dict[str, Any]]:
-        """The CSV files with data of plots; each with its settings in dvc.yaml, such as its template."""
-        entries = [entry for entry in self.yaml("dvc.yaml").get("plots") or () if isinstance(entry, dict)]
-        settings = {path: values for entry in entries for path, values in entry.items()}
-        csv = [path for path in self.attached if Path(path).parent == PLOTS and path.endswith(".csv")]
-        return {path: settings.get(path) or {} for path in csv}
+    def _bytes(self, path: str) -> bytes:
+        return self.read(path) if path in self.md5s else self.file(path) or self.read(path)
 
     @property
     def note(self) -> str:
@@ -79,17 +119,19 @@ class Mirror(Revision):
             "dirty": "no",
             "content": hashlib.sha256(content.encode()).hexdigest(),
             "data": "files" if self.with_data else "references",
+            "lacks": str(len(self.lacks)),
         }
 
     def is_complete(self, origin: dict[str, str]) -> bool:
         """Whether a tracker has all that is to be published under this `origin`; with tables is more than without."""
         files = origin.get("data") == "files" or not self.with_data
+        files = files and int(origin.get("lacks") or 0) <= len(self.lacks)
         return files and origin.get("content") == self.origin["content"]
 
     def write(self, path: str, folder: Path) -> Path:
         """Write an output under its name into a folder."""
         target = folder / Path(path).name
-        target.write_bytes(self.read(path))
+        target.write_bytes(self.attached[path] if path in self.attached else self.read(path))
         return target
 
 

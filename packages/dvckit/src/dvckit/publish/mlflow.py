@@ -13,16 +13,16 @@ import tarfile
 import tempfile
 import warnings
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 
-import pandas as pd
-
 from dvckit.core.errors import UserError
-from dvckit.core.layout import PROCESSED
+from dvckit.core.grid import first
 from dvckit.project import project_of
 from dvckit.publish.mirror import Mirror
 from dvckit.publish.server import answering, without_password
 from dvckit.repository.programs import git
+from dvckit.repository.revision import as_table
 
 # MLflow sends and prints nothing of its own; a model's packages are named here, not guessed from the current folder.
 os.environ |= {
@@ -48,7 +48,9 @@ except ImportError:
 DATABASE, ARTIFACTS = "mlflow.db", "mlartifacts"  # in the project's root; `mlflow ui` started there finds them
 TYPES = {"int": "long", "float": "double", "str": "string"}  # of model.json, as MLflow has them
 KINDS = {"i": "long", "f": "double", "O": "string"}  # of numpy
-CONTEXTS = {PROCESSED / "train.parquet": "training", PROCESSED / "holdout.parquet": "evaluation"}
+CONTEXTS = {"train": "training", "holdout": "evaluation", "test": "evaluation", "val": "evaluation"}  # by a file's stem
+BATCH = 100  # parameters that MLflow takes at once
+KEY, VALUE = 250, 6000  # letters that MLflow takes
 LOADER = "dvckit.publish.mlflow_model"
 # What loading a model imports beside the libraries of its model.json.
 NEEDS = ("omegaconf", "pydantic", "pyyaml", "ruamel.yaml", "scipy")
@@ -100,14 +102,23 @@ def _publish(client: MlflowClient, experiment: str, mirror: Mirror) -> str:
         _remove(client, run)
     at = mirror.time * 1000
     run_id = client.create_run(experiment, at, _tags(mirror), mirror.name).info.run_id
-    metrics = [Metric(key, value, at, 0) for key, value in mirror.metrics.items()]
-    client.log_batch(run_id, metrics, [Param(key, str(value)) for key, value in mirror.params.items()])
+    metrics = [Metric(_key(key), value, at, 0) for key, value in mirror.scores.items()]
+    params = [Param(_key(key), str(value)[:VALUE]) for key, value in mirror.params.items()]
+    for start in range(0, max(len(metrics), len(params)), BATCH):
+        client.log_batch(run_id, metrics[start : start + BATCH], params[start : start + BATCH])
     client.log_inputs(run_id, list(_datasets(mirror)))
     _log_files(client, run_id, mirror)
-    if project := mirror.model.project:
+    if mirror.project_model:
         _log_model(client, run_id, mirror)
     client.set_terminated(run_id, end_time=at)
-    return "published" if project else "published without its model: dvc.yaml names no project that could load it"
+    lacks = [] if mirror.project_model else ["its model: dvc.yaml names no project that could load it"]
+    return " without ".join(["published", *filter(None, [first([*lacks, *mirror.lacks], 3)])])
+
+
+def _key(name: str) -> str:
+    """Return a name as MLflow takes it, which puts parameters and tags into folders by it."""
+    plain = re.sub(r"[^\w.\-:/ ]", "_", name)
+    return "/".join(part for part in plain.split("/") if part.strip("."))[-KEY:]
 
 
 def _remove(client: MlflowClient, run: Run) -> None:
@@ -127,8 +138,8 @@ def _tags(mirror: Mirror) -> dict[str, str]:
         "mlflow.source.git.repoURL": mirror.origin["repository"],
         "mlflow.note.content": mirror.note,
         **mirror.origin,
-        **{f"md5.{path}": md5 for path, md5 in mirror.md5s.items()},
-        **{f"stage.{name.replace(':', '/')}": str(stage["cmd"]) for name, stage in mirror.stages.items()},
+        **{_key(f"md5.{path}"): md5 for path, md5 in mirror.md5s.items()},
+        **{_key(f"stage.{name.replace(':', '/')}"): str(stage["cmd"])[:VALUE] for name, stage in mirror.stages.items()},
     }
 
 
@@ -136,8 +147,9 @@ def _datasets(mirror: Mirror) -> Iterator[DatasetInput]:
     """Yield each table as a reference: where DVC has it, and its md5."""
     for path, md5 in mirror.data.items():
         source = {"repository": mirror.origin["repository"], "revision": mirror.commit, "path": path, "md5": md5}
-        tag = InputTag("mlflow.data.context", CONTEXTS.get(Path(path), path.split("/")[1]))
-        yield DatasetInput(Dataset(path, md5, "dvc", json.dumps(source)), [tag])
+        file = Path(path)
+        tag = InputTag("mlflow.data.context", CONTEXTS.get(file.stem) or file.parent.name or file.stem)
+        yield DatasetInput(Dataset(path[-VALUE:], md5[:36], "dvc", json.dumps(source)), [tag])
 
 
 def _log_files(client: MlflowClient, run_id: str, mirror: Mirror) -> None:
@@ -146,9 +158,10 @@ def _log_files(client: MlflowClient, run_id: str, mirror: Mirror) -> None:
     with tempfile.TemporaryDirectory(prefix="dvckit-") as folder:
         for path in mirror.attached:
             file = mirror.write(path, Path(folder))
-            client.log_artifact(run_id, str(file), str(Path(path).parent))
-            if path in mirror.plots:
-                client.log_table(run_id, pd.read_csv(file), f"tables/{file.stem}.json")
+            client.log_artifact(run_id, str(file), _key(str(Path(path).parent)) or None)
+            if path in mirror.plots and file.suffix in (".csv", ".tsv"):
+                with suppress(UserError):  # a plot's data may be no table
+                    client.log_table(run_id, as_table(path, mirror.attached[path]), f"tables/{_key(file.stem)}.json")
 
 
 def _log_model(client: MlflowClient, run_id: str, mirror: Mirror) -> None:

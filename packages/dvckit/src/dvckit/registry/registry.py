@@ -1,14 +1,12 @@
 """`dvckit models`: the versions of the model, and which of them are in which stage."""
 
-import json
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from dvckit.core.errors import UserError
 from dvckit.core.grid import Grid, terminal
-from dvckit.core.layout import METRICS, PARAMS
-from dvckit.core.mappings import leaves
+from dvckit.core.layout import PARAMS
 from dvckit.registry.facts import check_line_ends, differing, required
 from dvckit.registry.tags import STAGE, Bump, Version, assign, model_version, tag_version, versions
 from dvckit.repository.locks import fresh_stages, paths_of
@@ -16,28 +14,32 @@ from dvckit.repository.objects import STORAGE
 from dvckit.repository.packages import UV_LOCK
 from dvckit.repository.programs import git, git_files, in_repository, names_in
 from dvckit.repository.remotes import cloned, missing_in_remote
-from dvckit.repository.revision import Revision
+from dvckit.repository.revision import Revision, numbers, parsed
 
 PREFIX = "holdout."
 SHOWN = 2  # scores of the hold-out that the list of versions shows
 
 
 def models(root: Path) -> list[tuple[Version, dict[str, float]]]:
-    """Return every version, the highest first, with its first hold-out scores as reports/metrics.json names them."""
+    """Return every version, the highest first, with its first scores, of the hold-out where its metrics name one."""
     history = versions(root, Revision(root, "HEAD").model.name)
     shown = [dict(list(scores.items())[:SHOWN]) for scores in _holdout(root, history)]
     return list(zip(history, shown, strict=True))
 
 
 def _holdout(root: Path, history: list[Version]) -> list[dict[str, float]]:
-    """Return the hold-out scores of each version; none where its commit has none in git."""
+    """Return the scores of each version in the files of metrics that HEAD names; none where its commit has none in git."""
+    paths = Revision(root, "HEAD").metric_files
+    contents = iter(git_files(root, [(str(version.revision.commit), path) for version in history for path in paths]))
     scores = []
-    for content in git_files(root, [(str(version.revision.commit), METRICS.as_posix()) for version in history]):
-        metrics: dict[str, Any] = {}
-        with suppress(ValueError):
-            metrics = dict(leaves(json.loads(content or b"{}")))
-        numbers = {key: value for key, value in metrics.items() if isinstance(value, int | float)}
-        scores.append({key.removeprefix(PREFIX): value for key, value in numbers.items() if key.startswith(PREFIX)})
+    for _ in history:
+        files: dict[str, Any] = {}
+        for path, content in zip(paths, contents, strict=False):
+            with suppress(UserError):
+                files[path] = parsed(path, content or b"")
+        found = numbers(files)
+        of_holdout = {key: value for key, value in found.items() if key.startswith(PREFIX)}
+        scores.append({key.removeprefix(PREFIX): value for key, value in (of_holdout or found).items()})
     return scores
 
 

@@ -24,8 +24,9 @@ FIRST = "v1.0.0"
 STAGE = re.compile(r"[a-z][a-z0-9-]*")
 
 _WORD = "[a-zA-Z0-9](?:[a-zA-Z0-9/_-]*[a-zA-Z0-9])?"
+_NAME = f"(?:[a-zA-Z0-9_./-]+=)?{_WORD}"  # FOLDER=NAME for FOLDER:NAME: a tag has no colon
 _TAG = re.compile(
-    rf"(?P<name>{_WORD})(?:@deprecated|(?:@(?P<version>v[^#!]+)|#(?P<stage>{_WORD}))(?P<back>!?))(?:#(?P<counter>\d+))?"
+    rf"(?P<name>{_NAME})(?:@deprecated|(?:@(?P<version>v[^#!]+)|#(?P<stage>{_WORD}))(?P<back>!?))(?:#(?P<counter>\d+))?"
 )
 _FIELDS = ("refname:strip=2", "*objecttype", "*objectname", "taggername", "taggerdate:unix", "contents")
 
@@ -103,11 +104,16 @@ def _events(root: Path, name: str) -> list[_Event]:
     for record in listed.split("\x1e\n")[:-1]:
         tag, target, commit, author, seconds, message = record.split("\0")
         kind = _TAG.fullmatch(tag)
-        if target != "commit" or not kind or kind["name"] != name:
+        if target != "commit" or not kind or kind["name"] != in_tag(name):
             continue
         if semver.Version.is_valid((kind["version"] or FIRST)[1:]):
             events.append(_Event(tag, kind, commit, readable(author), int(seconds), readable(message).strip()))
     return sorted(events, key=lambda event: event.seconds)
+
+
+def in_tag(name: str) -> str:
+    """Return the name of an artifact as its tags begin."""
+    return name.replace(":", "=")
 
 
 def _number(version: str) -> semver.Version:
@@ -146,14 +152,14 @@ def tag_version(revision: Revision, name: str, bump: Bump, message: str) -> str:
     for version in versions(root, name):
         if version.revision.commit == revision.commit:
             raise UserError(f"{revision.name} is registered already: {version.tag}")
-    return _tag(revision, name, f"{name}@{next_version(root, name, bump)}", message)
+    return _tag(revision, name, f"{in_tag(name)}@{next_version(root, name, bump)}", message)
 
 
 def assign(version: Version, stage: str) -> str:
     """Put a version into a stage with an annotated tag, which replaces the one in it; return the tag."""
     revision, name = version.revision, version.name
     last = max((int(event.kind["counter"] or 0) for event in _events(revision.root, name)), default=0)
-    return _tag(revision, name, f"{name}#{stage}#{last + 1}", f"{version.version} to {stage}")
+    return _tag(revision, name, f"{in_tag(name)}#{stage}#{last + 1}", f"{version.version} to {stage}")
 
 
 def _tag(revision: Revision, name: str, tag: str, message: str) -> str:

@@ -17,6 +17,7 @@ _NAMES = {
     "dvc.dependency": ["ParamsDependency"],
     "dvc.exceptions": ["DvcException", "InvalidArgumentError"],
     "dvc.lock": ["LockError"],
+    "dvc.parsing": ["DataResolver"],
     "dvc.repo": ["Repo"],
     "dvc.repo.experiments.cache": ["ExpCache"],
     "dvc.repo.experiments.refs": ["ExpRefInfo"],
@@ -39,6 +40,7 @@ _NAMES = {
         "parse_yaml",
         "parse_yaml_for_update",
     ],
+    "dvc_data.hashfile.hash": ["fobj_md5"],
     "dvc_data.hashfile.hash_info": ["HashInfo"],
     "dvc_data.hashfile.transfer": ["transfer"],
     "dvc_gdrive": ["GDriveFileSystem"],
@@ -63,7 +65,7 @@ def load() -> None:
 
     DVC's modules import each other in circles, and two threads that start at different ends can deadlock.
     """
-    for module in ("configobj", "dvc.config", "dvc.dirs", "dvc.fs", "dvc.schema", "dvc.utils.serialize"):
+    for module in ("configobj", "dvc.config", "dvc.dirs", "dvc.fs", "dvc.parsing", "dvc.schema", "dvc.utils.serialize"):
         importlib.import_module(module)
 
 
@@ -75,7 +77,10 @@ def write_local_config(dvc_dir: Path, sections: Mapping[str, Mapping[str, Any]])
 
 
 def check_lock(text: str, lock: str) -> None:
-    """Refuse (UserError) the text of a dvc.lock that DVC would refuse, or that a kill has cut off."""
+    """Refuse (UserError) the text of a dvc.lock that DVC would refuse, or that a kill has cut off.
+
+    DVC 3 no longer reads the locks of DVC 1, whose stages are not under a key of their own.
+    """
     parse, schema = __getattr__("parse_yaml"), __getattr__("COMPILED_LOCKFILE_SCHEMA")
     try:
         schema(parse(text, lock))

@@ -2,21 +2,27 @@
 
 import os
 import re
+from collections import Counter
 from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import yaml
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from dvckit.core.errors import UserError, one_line
 from dvckit.core.layout import LIBRARIES
 from dvckit.core.mappings import leaves
+from dvckit.repository.objects import listing, md5_of
 
 LOCK = "dvc.lock"
 PIPELINE = ("dvc.yaml", LOCK)
 MD5 = re.compile(r"[0-9a-f]{32}(\.dir)?")
+
+# Every value as text, which suffices for a path and a hash: a list of thousands of files takes no seconds.
+_Texts = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
 
 Stages = dict[str, Any]  # what a lock has of each stage, by DVC's name for it
 
@@ -24,12 +30,14 @@ Stages = dict[str, Any]  # what a lock has of each stage, by DVC's name for it
 class Output(NamedTuple):
     """An output of a stage, or data that `dvc add` tracks; `path` is relative to the project's root.
 
-    `stage` is DVC's name for the stage, or the path of the .dvc file.
+    `stage` is DVC's name for the stage, or the path of the .dvc file. `legacy`: hashed by DVC 1 or 2, which takes the ends
+    of lines in text for those of Unix.
     """
 
     stage: str
     path: str
     md5: str
+    legacy: bool = False
 
 
 @lru_cache(maxsize=64)
@@ -37,7 +45,7 @@ def parse(content: bytes) -> Any:
     """Return what a YAML file has, which several objects ask for: nobody may change it. UserError if it is not YAML."""
     try:
         return YAML(typ="safe", pure=True).load(content)
-    except YAMLError as error:
+    except (YAMLError, ValueError) as error:  # a ValueError: an impossible date, or no UTF-8
         raise UserError(one_line(error)) from None
 
 
@@ -48,15 +56,30 @@ def read_lock(lock: str, content: bytes, definitions: Mapping[str, Any]) -> Stag
     """
     prefix = "" if lock == LOCK else f"{pipeline_of(lock)}:"
     try:
-        stages = {prefix + name: dict(entry) for name, entry in parse(content)["stages"].items()}
+        parsed = parse(content)
+        locked = parsed if is_old(parsed) else parsed.get("stages", {})
+        stages = {prefix + name: dict(entry) for name, entry in locked.items()}
         for name, stage in stages.items():
-            definition = definitions.get(name_in_pipeline(name), {})
+            definition = definition_of(definitions, name)
             for kind in {"deps", "outs"} & stage.keys():
-                stage[kind] = [{**item, "path": in_project(lock, definition, item["path"])} for item in stage[kind]]
+                stage[kind] = [_entry(item, in_project(lock, definition, item["path"])) for item in stage[kind]]
         outputs_of(stages)
     except (KeyError, TypeError, ValueError, AttributeError):
         raise UserError("it is not what DVC writes") from None
     return stages
+
+
+def is_old(parsed: Any) -> bool:
+    """Whether a lock is one of DVC 1, whose stages are not under a key of their own."""
+    return isinstance(parsed, dict) and bool(parsed) and "schema" not in parsed and "stages" not in parsed
+
+
+def _entry(item: Mapping[str, Any], path: str) -> dict[str, Any]:
+    """Return a dep or out with its path in the project; of a folder whose files are listed, with the md5 of that list."""
+    entry = {**item, "path": path}
+    if "md5" not in entry and "files" in entry:
+        entry["md5"] = f"{md5_of(listing({file['relpath']: file['md5'] for file in entry['files']}))}.dir"
+    return entry
 
 
 def pipeline_of(lock: str) -> str:
@@ -64,34 +87,66 @@ def pipeline_of(lock: str) -> str:
     return lock.removesuffix("lock") + "yaml"
 
 
+def pipeline_of_stage(stage: str) -> str:
+    """Return the dvc.yaml that a stage is in."""
+    return stage[: -len(name_in_pipeline(stage))].removesuffix(":") or PIPELINE[0]
+
+
 def name_in_pipeline(stage: str) -> str:
-    """Return what a dvc.yaml calls a stage that DVC calls `FOLDER/dvc.yaml:NAME@ITEM`."""
-    return stage.rpartition(":")[2].partition("@")[0]
+    """Return what a dvc.yaml calls a stage that DVC calls `FOLDER/dvc.yaml:NAME`; of several, `NAME@ITEM`."""
+    return stage.rpartition(f"{PIPELINE[0]}:")[2]
+
+
+def definition_of(definitions: Mapping[str, Any], stage: str) -> Mapping[str, Any]:
+    """Return the entry of a stage in its dvc.yaml, or of those that it is one of; nothing where there is none."""
+    name = name_in_pipeline(stage)
+    found: Mapping[str, Any] = definitions.get(name) or definitions.get(name.partition("@")[0]) or {}
+    return found
 
 
 def in_project(lock: str, definition: Mapping[str, Any], path: str) -> str:
     """Return a path of a stage, which is relative to its working folder, relative to the root; a URL as it is."""
-    return path if "://" in path else os.path.normpath(Path(lock).parent / definition.get("wdir", ".") / path)
+    return _below(Path(lock).parent / definition.get("wdir", "."), path)
+
+
+def _below(folder: Path, path: str) -> str:
+    return path if "://" in path else os.path.normpath(folder / path)
 
 
 def outputs_of(stages: Stages) -> list[Output]:
-    """Return the outputs of stages, in their order."""
-    return [Output(name, out["path"], out["md5"]) for name, stage in stages.items() for out in stage.get("outs", ())]
+    """Return the outputs of stages, in their order, but those outside, which have no md5."""
+    return [output for name, stage in stages.items() for output in _outputs(name, stage.get("outs", ()))]
+
+
+def _outputs(stage: str, outs: Any) -> list[Output]:
+    return [
+        Output(stage, out["path"], out["md5"], "hash" not in out)
+        for out in outs
+        if not {"etag", "checksum"} & out.keys()
+    ]
 
 
 def params_of(stages: Stages) -> dict[str, Any]:
-    """Return the parameters that stages were run with, versions of libraries aside, by dotted key, each from the first stage that reads it.
+    """Return the parameters that stages were run with, by dotted key, each from the first stage that reads it.
 
-    The stages of reports/ come last, and an experiment leaves them as they were.
+    Versions of libraries are none. A key that several files have is `FILE:KEY`. The stages of reports/ come last, and an
+    experiment leaves them as they were.
     """
-    return {
-        key: value
+    found = {
+        (file, key): value
         for stage in reversed(stages.values())
         for file, sections in stage.get("params", {}).items()
         if Path(file).name != LIBRARIES.name
         for section, values in sections.items()
         for key, value in leaves({section: values})
     }
+    return short(found)
+
+
+def short(found: Mapping[tuple[str, str], Any]) -> dict[str, Any]:
+    """Return values by their keys; by `FILE:KEY` where several files have the key."""
+    counts = Counter(key for _, key in found)
+    return {key if counts[key] == 1 else f"{file}:{key}": value for (file, key), value in found.items()}
 
 
 def paths_of(stages: Stages, *kinds: str) -> set[str]:
@@ -130,10 +185,28 @@ def fresh_stages(stages: Stages) -> Stages:
         stale = names
 
 
+@lru_cache(maxsize=4096)
+def _texts(content: bytes) -> Any:
+    """Return a YAML file with every value as text: nobody may change it. Most .dvc files are the same in two revisions."""
+    return yaml.load(content, _Texts)  # noqa: S506 - it makes texts, lists and mappings
+
+
+def read_file(name: str, content: bytes) -> dict[str, Any]:
+    """Return what a .dvc file says, values as text, paths relative to the root; UserError where it cannot be read."""
+    try:
+        stage = dict(_texts(content))
+        folder = Path(name).parent / (stage.get("wdir") or ".")
+        for kind in {"deps", "outs"} & stage.keys():
+            stage[kind] = [_entry(item, _below(folder, item["path"])) for item in stage[kind] or ()]
+        _outputs(name, stage.get("outs", ()))
+    except (KeyError, TypeError, AttributeError, ValueError, yaml.YAMLError) as error:
+        raise UserError(one_line(error)) from None
+    return stage
+
+
 def read_added(name: str, content: bytes) -> list[Output]:
     """Return the data that a .dvc file names; UserError with the reason where it cannot be read."""
-    try:
-        outs = parse(content)["outs"]
-        return [Output(name, (Path(name).parent / out["path"]).as_posix(), out["md5"]) for out in outs]
-    except (KeyError, TypeError, AttributeError) as error:
-        raise UserError(one_line(error)) from None
+    stage = read_file(name, content)
+    if "outs" not in stage:
+        raise UserError("it names no output")
+    return _outputs(name, stage["outs"])

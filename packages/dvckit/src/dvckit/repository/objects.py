@@ -6,7 +6,10 @@ import os
 import time
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from io import BytesIO
 from pathlib import Path
+
+from dvckit.repository import dvc_internals
 
 STORAGE = ".dvc/storage"  # the embedded remote
 PART = 1 << 20  # bytes that are hashed between two looks at the clock
@@ -15,6 +18,26 @@ PART = 1 << 20  # bytes that are hashed between two looks at the clock
 def object_path(store: Path, md5: str) -> Path:
     """Return where a store, such as the cache, keeps the object with this md5."""
     return store / "files/md5" / md5[:2] / md5[2:]
+
+
+def legacy_path(store: Path, md5: str) -> Path:
+    """Return where a store keeps the object if DVC 1 or 2 has written it."""
+    return store / md5[:2] / md5[2:]
+
+
+def has(store: Path, md5: str) -> bool:
+    """Whether a store has the object with this md5, whichever DVC has written it."""
+    return object_path(store, md5).is_file() or legacy_path(store, md5).is_file()
+
+
+def is_legacy(content: bytes | None, md5: str) -> bool:
+    """Tell whether a content is that of an object that DVC 1 or 2 has written."""
+    return content is not None and legacy_md5(content) == md5.removesuffix(".dir")
+
+
+def legacy_md5(content: bytes) -> str:
+    """Return the name of DVC 1 and 2 for a content."""
+    return str(dvc_internals.fobj_md5(BytesIO(content), name="md5-dos2unix"))
 
 
 def md5_of(content: bytes) -> str:
@@ -27,11 +50,16 @@ def is_intact(content: bytes | None, md5: str) -> bool:
     return content is not None and md5_of(content) == md5.removesuffix(".dir")
 
 
-def file_md5(path: Path, until: float = float("inf")) -> str | None:
-    """Return the md5 of a file, "unreadable" where it cannot be read, None from `until` on, of time.monotonic()."""
+def file_md5(path: Path, until: float = float("inf"), *, legacy: bool = False) -> str | None:
+    """Return the md5 of a file, "unreadable" where it cannot be read, None from `until` on, of time.monotonic().
+
+    `legacy`: as DVC 1 and 2 hashed it.
+    """
     digest = hashlib.md5()  # noqa: S324 - DVC's
     try:
         with path.open("rb") as file:
+            if legacy:
+                return str(dvc_internals.fobj_md5(file, name="md5-dos2unix"))
             while part := file.read(PART):
                 if time.monotonic() > until:
                     return None
@@ -48,10 +76,17 @@ def file_md5s(paths: Iterable[Path], until: float) -> dict[Path, str | None]:
         return dict(zip(listed, pool.map(lambda path: file_md5(path, until), listed), strict=True))
 
 
-def folder_object(folder: Path) -> bytes:
+def folder_object(folder: Path, *, legacy: bool = False) -> bytes:
     """Return the object that stands for a folder on disk."""
     files = {path.relative_to(folder).as_posix(): path for path in folder.rglob("*") if path.is_file()}
-    return listing({name: file_md5(path) for name, path in files.items()})
+    return listing({name: file_md5(path, legacy=legacy) for name, path in files.items()})
+
+
+def output_md5(path: Path, *, legacy: bool = False) -> str | None:
+    """Return DVC's name for a file or folder on disk; None where there is neither."""
+    if path.is_dir():
+        return f"{md5_of(folder_object(path, legacy=legacy))}.dir"
+    return file_md5(path, legacy=legacy) if path.is_file() else None
 
 
 def listing(md5s: Mapping[str, str | None]) -> bytes:

@@ -77,8 +77,15 @@ def _failure(shown: str, code: int, text: str) -> UserError:
     lines = text.strip().splitlines()
     if code == 1 and not lines:
         return NotThereError(f"`{shown}` found nothing")
-    reasons = [line for line in lines if "ERROR" in line or line.startswith(("error", "fatal"))] or lines[-1:]
-    return UserError(f"`{shown}` failed: {'; '.join(reasons or ['no output'])}")
+    return UserError(f"`{shown}` failed: {'; '.join(_reasons(lines) or ['no output'])}")
+
+
+def _reasons(lines: list[str]) -> list[str]:
+    """Return the lines that say why: those of DVC and git, and the last of a stage's own, such as a missing package."""
+    whys = [number for number, line in enumerate(lines) if line.startswith(("ERROR", "error", "fatal"))]
+    if whys and whys[0] and "failed to reproduce" in lines[whys[0]]:
+        whys.insert(0, whys[0] - 1)
+    return [lines[number].strip() for number in whys if lines[number].strip()] or lines[-1:]
 
 
 def run(

@@ -22,7 +22,7 @@ from urllib.parse import urlsplit
 
 from dvckit.core.errors import UserError, one_line
 from dvckit.repository import dvc_internals
-from dvckit.repository.objects import STORAGE, is_intact, object_path
+from dvckit.repository.objects import STORAGE, is_intact, is_legacy, legacy_path, object_path
 from dvckit.repository.programs import dvc, git, run
 
 ANSWER = 5.0  # seconds that a remote has to answer
@@ -200,8 +200,12 @@ def download(root: Path, name: str, md5: str) -> bytes:
     """Return an object of a remote, by a process that can be ended if it hangs; UserError with DVC's words."""
     with tempfile.TemporaryDirectory(prefix="dvckit-object-") as folder:
         target = Path(folder) / "object"
-        dvc(root, "get-url", f"remote://{name}/{object_path(Path(), md5)}", str(target), timeout=DOWNLOAD)
-        if not is_intact(content := target.read_bytes(), md5):
+        try:
+            dvc(root, "get-url", f"remote://{name}/{object_path(Path(), md5)}", str(target), timeout=DOWNLOAD)
+        except UserError:  # DVC 1 and 2 kept it in another place
+            dvc(root, "get-url", f"remote://{name}/{legacy_path(Path(), md5)}", str(target), timeout=DOWNLOAD)
+        content = target.read_bytes()
+        if not (is_intact(content, md5) or is_legacy(content, md5)):
             raise UserError("what it has is damaged")
         return content
 
@@ -255,8 +259,11 @@ def main() -> None:
     """Print which of the objects that stdin names a remote has, a line for each: in a process that can be ended."""
     root, name = sys.argv[1:]
     try:
-        store = dvc_internals.Repo(root).cloud.get_remote_odb(name)
-        print("\n".join(store.oids_exist(sys.stdin.read().split())))
+        cloud, objects = dvc_internals.Repo(root).cloud, sys.stdin.read().split()
+        present = set(cloud.get_remote_odb(name).oids_exist(objects))
+        if others := [md5 for md5 in objects if md5 not in present]:  # DVC 1 and 2 kept them in another place
+            present.update(cloud.get_remote_odb(name, hash_name="md5-dos2unix").oids_exist(others))
+        print("\n".join(present))
     except Exception as error:  # noqa: BLE001 - whatever a remote's library raises
         causes = [error, error.__cause__, error.__context__]
         sys.exit("ERROR: " + ": ".join(dict.fromkeys(one_line(cause) for cause in causes if cause)))

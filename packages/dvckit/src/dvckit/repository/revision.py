@@ -16,14 +16,16 @@ from contextlib import contextmanager, suppress
 from functools import cached_property
 from io import BytesIO
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from dvckit.core.errors import UserError, one_line
 from dvckit.core.layout import INTERIM, TEST, TRAIN
-from dvckit.repository import locks
+from dvckit.core.mappings import leaves
+from dvckit.repository import dvc_internals, locks
 from dvckit.repository.locks import Output, Stages
-from dvckit.repository.objects import STORAGE, is_intact, object_path
+from dvckit.repository.objects import STORAGE, is_intact, is_legacy, legacy_path, object_path
 from dvckit.repository.packages import UV_LOCK, PackageLock
+from dvckit.repository.pipelines import Pipeline, expanded, read_pipeline
 from dvckit.repository.programs import NotThereError, git, git_files, names_in, tracked
 from dvckit.repository.remotes import check_remote, default_remote, download, read_config
 
@@ -102,30 +104,68 @@ class Revision:
         return content if isinstance(content, dict) else {}
 
     @cached_property
+    def _names(self) -> set[str]:
+        """The paths of `files` when they were first asked for: a repository may have hundreds of folders to look for."""
+        return self.files()
+
+    def _own(self) -> set[PurePosixPath]:
+        """Return the paths of `files` but those of other DVC projects in folders of this one."""
+        names = set(map(PurePosixPath, self._names))
+        marks = {PurePosixPath(".dvc", name) for name in ("config", ".gitignore")}
+        others = {name.parents[1] for name in names if PurePosixPath(*name.parts[-2:]) in marks} - {PurePosixPath()}
+        return {name for name in names if not others.intersection(name.parents)}
+
+    @cached_property
     def locks(self) -> list[str]:
         """The lock of each pipeline, beside its dvc.yaml; one of the two may be missing."""
-        here = {name for name in locks.PIPELINE if os.path.lexists(self.root / name)}  # also where git does not work
-        names = map(PurePosixPath, self.files() | here)
+        # also where git does not work
+        here = {PurePosixPath(name) for name in locks.PIPELINE if os.path.lexists(self.root / name)}
+        names = self._own() | here
         return sorted({name.with_suffix(".lock").as_posix() for name in names if name.name in locks.PIPELINE})
+
+    @cached_property
+    def _pipelines(self) -> dict[str, Pipeline]:
+        return {}
+
+    def pipeline(self, path: str) -> Pipeline:
+        """Return what a dvc.yaml says; UserError where it cannot be read."""
+        if path not in self._pipelines:
+            self._pipelines[path] = read_pipeline(path, self.yaml(path), self.file)
+        return self._pipelines[path]
+
+    @property
+    def pipelines(self) -> list[Pipeline]:
+        """What each dvc.yaml says; UserError where one cannot be read."""
+        return [self.pipeline(locks.pipeline_of(lock)) for lock in self.locks]
 
     def definitions(self, lock: str) -> dict[str, dict[str, Any]]:
         """Return the stages of the dvc.yaml beside a lock; UserError where it cannot be read."""
-        pipeline = locks.pipeline_of(lock)
-        stages = self.yaml(pipeline).get("stages") or {}
-        if not isinstance(stages, dict) or not all(isinstance(stage, dict) for stage in stages.values()):
-            raise UserError(f"{pipeline} cannot be read: its stages are not mappings")
-        return {name: stage.get("do", stage) for name, stage in stages.items()}
+        return self.pipeline(locks.pipeline_of(lock)).stages
+
+    def definition(self, stage: str) -> Mapping[str, Any]:
+        """Return what a dvc.yaml says of a stage."""
+        if stage in self.dvc_files:
+            return {"frozen": "true" in (self.dvc_files[stage].get(key) for key in ("frozen", "locked"))}
+        return locks.definition_of(self.pipeline(locks.pipeline_of_stage(stage)).stages, stage)
 
     def stages_in(self, lock: str) -> Stages:
-        """Return what a lock has of each stage, with paths relative to the root; nothing where there is no such lock."""
+        """Return what a lock has of each stage, with paths relative to the root; nothing where there is no such lock.
+
+        DVC leaves the entry of a stage that was renamed or removed; that is none.
+        """
         content, definitions = self.file(lock), self.definitions(lock)
         with self._reading(lock):
-            return {} if content is None else locks.read_lock(lock, content, definitions)
+            stages = {} if content is None else locks.read_lock(lock, content, definitions)
+        return {name: stage for name, stage in stages.items() if locks.definition_of(definitions, name)}
 
     @cached_property
     def stages(self) -> Stages:
-        """What the locks have of each stage, by DVC's name for it; UserError where one cannot be read."""
-        return {name: stage for lock in self.locks for name, stage in self.stages_in(lock).items()}
+        """What the locks have of each stage, by DVC's name for it; UserError where one cannot be read.
+
+        DVC 0 kept each stage in a .dvc file of its own, as DVC still reads it.
+        """
+        of_locks = {name: stage for lock in self.locks for name, stage in self.stages_in(lock).items()}
+        return of_locks | {name: content for name, content in self.dvc_files.items() if "cmd" in content}
 
     @property
     def outputs(self) -> list[Output]:
@@ -137,39 +177,124 @@ class Revision:
         """The md5 of every output, by path."""
         return {output.path: output.md5 for output in self.outputs}
 
+    @cached_property
+    def all_md5s(self) -> dict[str, str]:
+        """The md5 of every output and of the data that `dvc add` tracks, by path; of a folder, that of its list."""
+        return {output.path: output.md5 for output in [*self.added, *self.outputs]}
+
+    def md5(self, path: str) -> str | None:
+        """Return the md5 of an output, of added data, or of a file in a folder of either; None for any other file.
+
+        UserError where it is in a folder whose list is in no place.
+        """
+        if path in self.all_md5s:
+            return self.all_md5s[path]
+        folders = [str(folder) for folder in PurePosixPath(path).parents if str(folder) in self.all_md5s]
+        return next((self.members(folder).get(path[len(folder) + 1 :]) for folder in folders), None)
+
     @property
     def params(self) -> dict[str, Any]:
         """The parameters that the outputs were made with, by dotted key."""
         return locks.params_of(self.stages)
 
     @cached_property
-    def added(self) -> list[Output]:
-        """The data that `dvc add` tracks; a .dvc file that cannot be read is left out."""
-        outputs: list[Output] = []
-        for name in self.added_files:
-            with suppress(UserError, OSError):
-                outputs += locks.read_added(name, self.file(name) or b"")
-        return outputs
+    def dvc_files(self) -> dict[str, dict[str, Any]]:
+        """What each .dvc file says; one that cannot be read is left out."""
+        names = sorted(name.as_posix() for name in self._own() if name.suffix == ".dvc")
+        if self.commit is None:
+            contents = [self.file(name) for name in names]
+        else:
+            contents = git_files(self.root, [(self.commit, name) for name in names])
+        found: dict[str, dict[str, Any]] = {}
+        for name, content in zip(names, contents, strict=True):
+            with suppress(UserError):
+                found[name] = locks.read_file(name, content or b"{}")
+        return found
 
     @property
     def added_files(self) -> list[str]:
         """The .dvc files, which name the data that a user has brought."""
-        return sorted(name for name in self.files() if name.endswith(".dvc") and PurePosixPath(name).name != ".dvc")
+        names = (name.as_posix() for name in self._own() if name.suffix == ".dvc")
+        return sorted(name for name in names if "cmd" not in self.dvc_files.get(name, {}))
+
+    @property
+    def imported_files(self) -> list[str]:
+        """Those of data that DVC fetches from its source, another repository or a URL."""
+        return [name for name in self.added_files if "deps" in self.dvc_files.get(name, {})]
+
+    @property
+    def added(self) -> list[Output]:
+        """The data that `dvc add` tracks; a .dvc file that cannot be read is left out."""
+        files = ((name, self.dvc_files.get(name, {})) for name in self.added_files)
+        return [output for name, content in files for output in locks.outputs_of({name: content})]
 
     @cached_property
     def artifacts(self) -> dict[str, dict[str, Any]]:
-        """The `artifacts` of dvc.yaml, by name."""
-        return {str(name): dict(about) for name, about in (self.yaml("dvc.yaml").get("artifacts") or {}).items()}
+        """The `artifacts` of each dvc.yaml, by DVC's name, which begins with the folder of the file: `FOLDER:NAME`."""
+        return {name: about for pipeline in self.pipelines for name, about in pipeline.artifacts.items()}
+
+    @cached_property
+    def metric_files(self) -> list[str]:
+        """The files of metrics that the dvc.yaml files name; those in folders where their list is to be had."""
+        return expanded([path for pipeline in self.pipelines for path in pipeline.metrics], self.members_here)
+
+    @property
+    def metrics(self) -> dict[str, float]:
+        """The numbers in the files of metrics, by dotted key, or by `FILE:KEY` where several files have the key.
+
+        UserError where a file is not to be had or not in a format that DVC reads.
+        """
+        return numbers({path: self.values(path) for path in self.metric_files})
+
+    @cached_property
+    def plots(self) -> dict[str, dict[str, Any]]:
+        """The settings in the dvc.yaml files of each file with a plot's data, or picture."""
+        settings = {path: about for pipeline in self.pipelines for path, about in pipeline.plots.items()}
+        return {file: about for path, about in settings.items() for file in expanded([path], self.members_here)}
+
+    @cached_property
+    def _listed(self) -> dict[str, list[dict[str, Any]]]:
+        """The files of each folder whose lock or .dvc file lists them, as DVC does where a cloud keeps versions."""
+        stages = [*self.stages.values(), *self.dvc_files.values()]
+        outs = [out for stage in stages for out in stage.get("outs") or ()]
+        return {out["path"]: out["files"] for out in outs if "files" in out}
+
+    def members_here(self, path: str) -> list[str]:
+        """Return the files of a folder; none where it is no folder, or DVC's list of them is nowhere here."""
+        if in_git := [name for name in self._names if name.startswith(f"{path}/")]:
+            return sorted(in_git)
+        md5 = self.all_md5s.get(path, "")
+        content = self.stored(md5) if md5.endswith(".dir") and path not in self._listed else None
+        listed = self._listed.get(path) or json.loads(content or "[]")
+        return [f"{path}/{item['relpath']}" for item in listed]
+
+    def members(self, path: str) -> dict[str, str]:
+        """Return the md5 of each file of a folder that is an output or added, by its path in there.
+
+        UserError where DVC's list of them is in no place.
+        """
+        md5 = self.all_md5s.get(path, "")
+        if not md5.endswith(".dir"):
+            return {}
+        if path not in self._read_members:
+            listed = self._listed.get(path) or json.loads(self.stored(md5) or self._fetch(md5, f"{path} {self.where}"))
+            self._read_members[path] = {item["relpath"]: item["md5"] for item in listed}
+        return self._read_members[path]
+
+    @cached_property
+    def _read_members(self) -> dict[str, dict[str, str]]:
+        return {}
 
     @cached_property
     def model(self) -> Model:
         """The first artifact of type model; UserError where there is none."""
         for name, about in self.artifacts.items():
             if about.get("type") == "model":
-                meta = about.get("meta") or {}
+                meta = about["meta"]
                 optional = [meta.get(key) for key in ("predictions", "project", "intended_use")]
                 return Model(name, about["path"], about.get("desc", ""), *optional)
-        raise UserError(f"dvc.yaml {self.where} names no artifact of type model; add it under `artifacts`")
+        entry = "`artifacts: {NAME: {path: PATH, type: model, meta: {predictions: TABLE}}}`"
+        raise UserError(f"no dvc.yaml {self.where} names a model; add {entry}")
 
     def columns(self, part: str) -> dict[str, dict[str, Any]]:
         """Return the columns of the clean table `part`, as the metadata beside it describe them; none without these."""
@@ -213,17 +338,18 @@ class Revision:
         """Return the bytes of an output, wherever they are.
 
         In the workspace the file on disk counts as it is; where it is missing, what the workspace's dvc.lock names.
-        UserError where no dvc.lock of the revision names the path, or its object is in no place.
+        UserError where no dvc.lock or .dvc file of the revision names the path, or its object is in no place.
         """
         if self.commit is None and (content := self.file(path)) is not None:
             return content
-        if path not in self.md5s:
+        md5, shown = self.md5(path), f"{path} {self.where}"
+        if md5 is None:
             raise UserError(f"{path} is not an output of any stage {self.where}: no dvc.lock names it there")
-        content, md5, shown = self.committed(path), self.md5s[path], f"{path} {self.where}"
+        content = self.committed(path)
         if content is None:
             content = self.stored(md5)
             return self._fetch(md5, shown) if content is None else content
-        if not is_intact(content, md5):
+        if not (is_intact(content, md5) or is_legacy(content, md5)):
             raise UserError(f"{shown} is not the file that dvc.lock names; run `dvc repro -P` and commit both")
         return content
 
@@ -256,19 +382,36 @@ class Revision:
         for store in self.stores.values():
             with suppress(OSError):
                 yield object_path(store, md5).read_bytes()
-        yield self.committed(object_path(Path(STORAGE), md5).as_posix())
+        if (committed := object_path(Path(STORAGE), md5).as_posix()) in self._names:
+            yield self.committed(committed)
 
     def stored(self, md5: str) -> bytes | None:
         """Return an object from the first place on this machine that has it undamaged; None where none has."""
-        return next((content for content in self.places(md5) if is_intact(content, md5)), None)
+        whole = (content for content in self.places(md5) if is_intact(content, md5))
+        return next(whole, None) or self._stored_by_old(md5)
+
+    def _stored_by_old(self, md5: str) -> bytes | None:
+        """Return an object that DVC 1 or 2 has written."""
+        for store in self.stores.values():
+            with suppress(OSError):
+                if is_legacy(content := legacy_path(store, md5).read_bytes(), md5):
+                    return content
+        return None
+
+    @cached_property
+    def _remote_problem(self) -> str:
+        """Why the default remote cannot be used, or nothing: it is asked once, however many objects are missing."""
+        try:
+            check_remote(self.root)
+        except UserError as error:
+            return str(error)
+        return ""
 
     def _fetch(self, md5: str, shown: str) -> bytes:
         """Return an object of the default remote; UserError, which says where `shown` is not, if that has none."""
         places, (name, remote) = ", ".join(self.stores), self.default_remote
-        try:
-            check_remote(self.root)
-        except UserError as error:
-            raise UserError(f"{shown} is in none of: the {places}; {error}") from None
+        if self._remote_problem:
+            raise UserError(f"{shown} is in none of: the {places}; {self._remote_problem}")
         if "://" in remote.get("url", ""):
             try:
                 return download(self.root, name, md5)
@@ -282,6 +425,16 @@ class Revision:
         if not path.exists() and place in {*self.md5s, *(output.path for output in self.added)}:
             raise UserError(f"{place} is not in this clone yet; run `dvc pull {place}`, or `dvc repro` to make it")
 
+    def values(self, path: str) -> Any:
+        """Return the content of a file in a format that DVC reads: JSON, TOML, Python by name, YAML by default.
+
+        A Python file is parsed, not run. UserError where it is not to be had or in no such format.
+        """
+        content = self.file(path)
+        content = self.read(path) if content is None else content
+        with self._reading(path):
+            return parsed(path, content)
+
     def json(self, path: str) -> Any:
         """Return a JSON output; UserError where it is not to be had or not JSON."""
         try:
@@ -290,13 +443,45 @@ class Revision:
             raise UserError(f"{path} {self.where} is not JSON; run `dvc repro -P`") from None
 
     def table(self, path: str) -> "pd.DataFrame":
-        """Return a Parquet output as a table; UserError where it is not to be had or no table."""
-        import pandas as pd
+        """Return an output as a table, by its suffix Parquet or text; UserError where it is not to be had or no table."""
+        content = self.read(path)
+        with self._reading(path):
+            return as_table(path, content)
 
-        try:
-            return pd.read_parquet(BytesIO(self.read(path)))
-        except ValueError as error:  # pyarrow's own errors are ValueErrors
-            raise UserError(f"{path} {self.where} is not a table: {one_line(error)}") from None
+
+def as_table(path: str, content: bytes) -> "pd.DataFrame":
+    """Return the content of a file as a table, by its suffix Parquet or text; UserError with the reason if it is none."""
+    import pandas as pd
+
+    suffixes = PurePosixPath(path).suffixes[-2:]
+    packings: dict[str, Literal["gzip", "bz2", "xz"]] = {".gz": "gzip", ".bz2": "bz2", ".xz": "xz"}
+    packing = packings.get(suffixes[-1] if suffixes else "")
+    try:
+        if not {".csv", ".tsv"} & set(suffixes):
+            return pd.read_parquet(BytesIO(content))
+        sign = "\t" if ".tsv" in suffixes else ","
+        return pd.read_csv(BytesIO(content), sep=sign, compression=packing, low_memory=False)
+    except (ValueError, OSError, EOFError) as error:  # the errors of pyarrow and of pandas are ValueErrors
+        raise UserError(f"it is not a table: {one_line(error)}") from None
+
+
+def parsed(path: str, content: bytes) -> Any:
+    """Return the content of a file by its suffix: JSON, TOML or Python, by default YAML. UserError if it is none."""
+    try:
+        values = dvc_internals.PARSERS[PurePosixPath(path).suffix.lower()](content.decode(), path)
+    except (dvc_internals.ParseError, ValueError, SyntaxError) as error:
+        raise UserError(one_line(error)) from None
+    return {} if values is None else values
+
+
+def numbers(files: Mapping[str, Any]) -> dict[str, float]:
+    """Return the numbers in the contents of files, by dotted key, or by `FILE:KEY` where several files have the key.
+
+    A file that is one number is called by its name.
+    """
+    found = {(path, key or PurePosixPath(path).stem): value for path in files for key, value in leaves(files[path])}
+    kept = {name: value for name, value in found.items() if isinstance(value, int | float)}
+    return locks.short({name: value for name, value in kept.items() if not isinstance(value, bool)})
 
 
 def _commit(root: Path, name: str) -> str:

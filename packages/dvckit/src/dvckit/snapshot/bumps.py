@@ -1,12 +1,13 @@
 """What changed in data and model since their last versions, and which part of the number that raises."""
 
 import json
-from pathlib import Path
+from contextlib import suppress
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from dvckit.core.grid import first
 from dvckit.core.layout import TEST, TRAIN
-from dvckit.registry.tags import Bump, Version, next_version, versions
+from dvckit.registry.tags import Bump, Version, in_tag, next_version, versions
 from dvckit.repository.locks import params_of, upstream
 from dvckit.repository.programs import git
 from dvckit.repository.revision import Revision
@@ -28,13 +29,13 @@ def tags_due(root: Path, commit: str, bump: Bump | None) -> dict[str, str]:
         if last and _files(last.revision, about) == _files(new, about):
             continue
         part, why = _change(last, new, about)
-        tags[f"{name}@{next_version(root, name, bump or part)}"] = why
+        tags[f"{in_tag(name)}@{next_version(root, name, bump or part)}"] = why
     return tags
 
 
 def _last(root: Path, name: str, commit: str) -> Version | None:
     """Return the highest version that a commit descends from, or is itself."""
-    below = git(root, "tag", "--merged", commit, "--list", f"{name}@*").split()
+    below = git(root, "tag", "--merged", commit, "--list", f"{in_tag(name)}@*").split()
     return next((version for version in versions(root, name) if version.tag in below), None)
 
 
@@ -63,12 +64,21 @@ def _differing(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
 def _interface(revision: Revision, about: dict[str, Any]) -> dict[str, Any]:
     """Return the columns that users rely on: a model's input; type and nullability in the clean tables of a dataset."""
     if about["type"] == "model":
-        return dict(json.loads(revision.file(revision.model.card) or b"{}").get("input", {}))
+        return _input(revision, about)
     return {
         f"{part}: {name}": (column["dtype"], column.get("nullable"))
         for part in (TRAIN, TEST)
         for name, column in revision.columns(part).items()
     }
+
+
+def _input(revision: Revision, about: dict[str, Any]) -> dict[str, Any]:
+    """Return the columns that a model's card names, a JSON file beside it; none without one."""
+    with suppress(ValueError, TypeError, KeyError):  # any file may have this name
+        return dict(
+            json.loads(revision.file(PurePosixPath(about["path"]).with_suffix(".json").as_posix()) or b"{}")["input"]
+        )
+    return {}
 
 
 def _params(revision: Revision, about: dict[str, Any]) -> dict[str, Any]:

@@ -58,6 +58,8 @@ def snapshot(root: Path, message: str, say: Say, bump: Bump | None = None) -> No
 def _alone(root: Path) -> Iterator[None]:
     """Hold a lock, which the system takes back from a process that ends in whatever way."""
     folder = root / ".dvc/tmp"
+    if not folder.parent.is_dir():
+        raise UserError(f"{root} has no folder .dvc; run `dvc init`, or `git restore .dvc` where it was")
     folder.mkdir(exist_ok=True)
     with (folder / "snapshot.lock").open("w") as lock:
         try:
@@ -87,6 +89,8 @@ def _interrupt_all(*_: object) -> None:
 def _check(root: Path, say: Say) -> None:
     """Fix what a kill has left; UserError where git could not commit, or something is wrong."""
     check_branch(root)
+    if not Revision(root).default_remote[0] and Clone(root).pushable:
+        raise UserError("there is no default remote to push to; run `dvc remote add --default NAME URL`")
     wrong = _wrong(root)
     if any(finding.fix for finding in wrong):
         fix(root, say)
@@ -106,11 +110,15 @@ def _reproduce(root: Path, say: Say) -> None:
     output = dvc(root, "repro", "--all-pipelines")
     ran = re.findall(r"^Running stage '(.+)':$", output, flags=re.MULTILINE)
     say(f"reproduced: {', '.join(ran)}" if ran else "reproduced: nothing had changed")
-    for report in (DATA_QUALITY, EVALUATION, DIAGNOSTICS):
+    for report in (DATA_QUALITY, EVALUATION, DIAGNOSTICS) if _has_project(root) else ():
         checks = json.loads(Revision(root).file(report.as_posix()) or b"{}").get("checks", {})
         for check, result in checks.items():
             if not result["ok"]:
                 say(f"look at this: {check} in {report}: {'; '.join(result['found'])}")
+
+
+def _has_project(root: Path) -> bool:
+    return any(about["meta"].get("project") for about in Revision(root).artifacts.values())
 
 
 def _check_all_is_stored(root: Path) -> None:
@@ -147,6 +155,8 @@ def _belongs(file: Path, needed: set[Path]) -> bool:
 
 def _push(root: Path) -> None:
     """Push, also what DVC wrongly believes to be pushed, as after a kill; UserError where the remote lacks something."""
+    if not Revision(root).default_remote[0]:
+        return  # git keeps everything
     dvc(root, "push")
     for finding in _object_problems(root):
         if finding.fix:
@@ -163,7 +173,10 @@ def _object_problems(root: Path) -> list[Finding]:
 
 def _check_nothing_moved(root: Path) -> None:
     """UserError where a file is no longer what the stages read or wrote: somebody has gone on working."""
-    if stages := json.loads(dvc(root, "status", "--json")):
+    # not of data that another repository may have changed, which DVC would ask for
+    targets = [pipeline.path for pipeline in Revision(root).pipelines if pipeline.stages]
+    status = json.loads(dvc(root, "status", "--json", *targets)) if targets else {}
+    if stages := [stage for stage, changes in status.items() if changes != ["always changed"]]:
         raise UserError(f"files of {some(stages)} have changed in the meantime; run the same command again")
 
 

@@ -1,0 +1,141 @@
+"""dvc.yaml as DVC reads it: its templates resolved, and the metrics, plots and artifacts that it names.
+
+Where a template cannot be resolved, such as one whose file of parameters is gone, its text stands.
+"""
+
+import posixpath
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
+from io import StringIO
+from pathlib import PurePosixPath
+from types import SimpleNamespace
+from typing import Any, NamedTuple
+
+from dvckit.core.errors import UserError
+from dvckit.repository import dvc_internals
+
+OUTS = ("outs", "metrics", "plots")
+SECTIONS = ("metrics", "plots", "artifacts")  # of the file itself, beside its stages
+
+Files = Callable[[str], bytes | None]  # the content of a file by its path, None where there is none
+Named = dict[str, dict[str, Any]]  # options by path or name
+
+
+class Pipeline(NamedTuple):
+    """A dvc.yaml. Paths of `metrics`, `plots` and `artifacts` are relative to the project's root; those of stages are not."""
+
+    path: str
+    stages: Named  # those of `foreach` and `matrix` one by one, by DVC's name for each in this file
+    metrics: list[str]
+    plots: Named  # the settings of each file or folder with data
+    artifacts: Named
+
+
+def read_pipeline(path: str, content: Mapping[str, Any], files: Files) -> Pipeline:
+    """Return what a dvc.yaml says; UserError where its stages are no mappings."""
+    stages = content.get("stages") or {}
+    if not isinstance(stages, dict) or not all(isinstance(stage, dict) for stage in stages.values()):
+        raise UserError(f"{path} cannot be read: its stages are not mappings")
+    if _has_templates(content):
+        content = _resolved(path, content, files)
+    definitions: Named = {str(name): stage.get("do", stage) for name, stage in (content.get("stages") or {}).items()}
+    of_stages = {
+        kind: {_join(path, stage.get("wdir", "."), name): about for stage in definitions.values() for name, about in named(stage.get(kind)).items()}
+        for kind in ("metrics", "plots")
+    }  # fmt: skip
+    metrics = [*of_stages["metrics"], *(_join(path, ".", name) for name in named(content.get("metrics")))]
+    plots = of_stages["plots"] | {_join(path, ".", name): about for name, about in _plots(content.get("plots")).items()}
+    artifacts = {
+        _name(path, name): {**about, "path": _join(path, ".", str(about["path"])), "meta": _meta(about)}
+        for name, about in named([content.get("artifacts") or {}]).items()
+        if "path" in about
+    }
+    return Pipeline(path, definitions, list(dict.fromkeys(metrics)), plots, artifacts)
+
+
+def named(items: Any) -> Named:
+    """Return the options of each of `items`, which a dvc.yaml lists as `NAME` or as `NAME: {OPTIONS}`."""
+    listed = items if isinstance(items, list) else [items or {}]
+    pairs = [pair for item in listed for pair in (item.items() if isinstance(item, dict) else [(item, {})])]
+    return {str(name): dict(about) if isinstance(about, dict) else {} for name, about in pairs}
+
+
+def outs_of(definition: Mapping[str, Any]) -> Named:
+    """Return the options of every output of a stage, by its path there."""
+    return {path: about for kind in OUTS for path, about in named(definition.get(kind)).items()}
+
+
+def _plots(items: Any) -> Named:
+    """Return the settings by file: the name of a plot is its file, unless `x` or `y` name files."""
+    settings: Named = {}
+    for name, about in named(items).items():
+        files = [file for axis in ("x", "y") if isinstance(about.get(axis), dict) for file in about[axis]]
+        settings |= dict.fromkeys(map(str, files or [name]), about)
+    return settings
+
+
+def _join(path: str, folder: str, name: str) -> str:
+    return posixpath.normpath(posixpath.join(posixpath.dirname(path), folder, name))
+
+
+def _meta(about: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the `meta` of an artifact where it is a mapping; DVC takes anything there."""
+    meta = about.get("meta")
+    return dict(meta) if isinstance(meta, dict) else {}
+
+
+def _name(path: str, name: str) -> str:
+    """Return DVC's and GTO's name of an artifact, which begins with its folder."""
+    return f"{folder}:{name}" if (folder := posixpath.dirname(path)) else name
+
+
+def _has_templates(content: Mapping[str, Any]) -> bool:
+    """Whether names of stages, their folders or outputs, or sections of the file are to be worked out."""
+    stages = (content.get("stages") or {}).values()
+    asked = [[stage.get(key) for key in ("wdir", "params", *OUTS)] for stage in stages]
+    several = any({"foreach", "matrix"} & stage.keys() for stage in stages)
+    return several or "${" in str([asked, [content.get(section) for section in SECTIONS]])
+
+
+def _resolved(path: str, content: Mapping[str, Any], files: Files) -> dict[str, Any]:
+    resolver = _attempt(lambda: dvc_internals.DataResolver(_repository(files), posixpath.dirname(path), content))
+    if resolver is None:
+        return dict(content)
+    stages: dict[str, Any] = {}
+    for name, definition in resolver.definitions.items():
+        names = _attempt(definition.get_generated_names) if hasattr(definition, "get_generated_names") else [name]
+        for one in names or []:
+            stages |= _attempt(partial(resolver.resolve_one, one)) or {one: content["stages"][name]}
+        if names is None:
+            stages[name] = content["stages"][name]
+    sections = {section: _attempt(getattr(resolver, f"resolve_{section}")) for section in SECTIONS}
+    return {**content, "stages": stages, **{name: value for name, value in sections.items() if value is not None}}
+
+
+def _attempt(action: Callable[[], Any]) -> Any:
+    try:
+        return action()
+    except Exception:  # noqa: BLE001 - DVC checks a dvc.yaml before it resolves one, and here it may be any
+        return None
+
+
+def _repository(files: Files) -> SimpleNamespace:
+    """Return what DVC needs of its repository to resolve templates: no code is run, a params.py is parsed only."""
+
+    def content(path: str) -> bytes | None:
+        return files(posixpath.normpath(path))
+
+    fs = SimpleNamespace(
+        join=posixpath.join,
+        normpath=posixpath.normpath,
+        suffix=lambda path: PurePosixPath(path).suffix,
+        exists=lambda path: content(path) is not None,
+        isdir=lambda _: False,
+        open=lambda path, **_: StringIO((content(path) or b"").decode()),
+    )
+    return SimpleNamespace(fs=fs, config={})
+
+
+def expanded(paths: Iterable[str], members: Callable[[str], Iterable[str]]) -> list[str]:
+    """Return paths, folders replaced by the files that `members` finds in them."""
+    return [file for path in paths for file in (list(members(path)) or [path])]
