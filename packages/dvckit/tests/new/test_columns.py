@@ -196,7 +196,9 @@ def test_an_id_that_repeats_and_is_a_number_is_no_number_in_silence(examined):
         [f"{1 if label == 'yes' else 0}" for label in LABELS],
         [f"{number + 0.5 + 1000 * (label == 'yes')}" for number, label in enumerate(LABELS)],
         [{"yes": "cured", "no": "dead"}[label] for label in LABELS],
+        [f"2021-03-{number % 28 + 1:02}" if label == "yes" else "" for number, label in enumerate(LABELS)],
     ],
+    ids=["flag", "number", "text", "date"],
 )
 def test_a_column_that_tells_the_target_is_asked_about(examined, cells):
     question = asked(examined(csv(x=cells)), "x")

@@ -27,7 +27,7 @@ from dvckit.new.target import Target, decide, truth
 from dvckit.tables.schema import ONE_LINE, Dialect
 
 LARGEST = 1e38  # trees keep numbers as float32; new rows may have some that are larger, as limits leave room
-INPUTS = ("number", "category", "text")
+INPUTS = ("number", "category", "text", "date")
 NOUNS = {"whole number": "numbers", "number": "numbers", "date": "dates"}
 
 
