@@ -362,6 +362,28 @@ def test_missing_markers_hold_in_the_whole_file(examined):
     assert (one(kept).kind, one(kept, "z").found.values) == ("text", ("EU", "NA"))
 
 
+def test_a_marker_among_labels_is_asked_about(examined):
+    content = csv(x=some("1", "?"), t=some("NA", "EU", "SA"))
+
+    question = asked(examined(content, target="t"), "t")
+
+    assert question.text == "Does 'NA' stand for a missing t, or is it a label?"
+    label, missing = question.choices
+    assert (label.flag, missing.flag) == ("--missing '?'", "--missing '?' --missing NA")
+    assert examined(content, target="t", **label.changes).labels == ("EU", "NA", "SA")
+    assert examined(content, target="t", **missing.changes, reject_unlabelled=True).unlabelled == ROWS / 3
+
+
+def test_that_no_text_stands_for_a_missing_value_can_be_said(examined):
+    content = csv(x=some("1", "2"), t=some("None", "mild", "severe"))
+
+    label = asked(examined(content, target="t"), "t").choices[0]
+
+    assert label.flag == "--missing ''"
+    assert examined(content, target="t", missing=("",)).labels == ("None", "mild", "severe")
+    assert examined(content, target="t", **label.changes).dialect.missing == ()
+
+
 def test_rows_to_predict_are_examined_as_well(examined):
     found = examined(csv(x=some("1", "2"), z=some("a", "b")), "x,z\n1.5,c\n,\n")
 
