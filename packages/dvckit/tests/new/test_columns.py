@@ -70,7 +70,9 @@ COLUMNS = {
     "a sign +": (some("+5", "6"), "text", "category", "a number has digits, one sign"),
     "per cent": (some("5%", "6%"), "text", "category", "is '5%'; a number has digits"),
     "currency": (some("$5", "$6"), "text", "category", "a number has digits"),
-    "blanks before numbers": (some(" 5", " 6"), "text", "category", "a number has digits"),
+    "blanks around some numbers": (some(" 5", "16", "7 "), "whole number", "number", "every cell is a whole number"),
+    "blanks before texts": (some(" a", "b"), "text", "category", "2 values"),
+    "pairs of numbers": (some('"12,34"', '"5,67"', '"1.5"'), "text", "category", "a number has digits"),
     "20 digits": (some("12345678901234567890", "12345678901234567891"), "text", "category", "more digits"),
     "beyond a float": (some("1e999", "1e3"), "text", "category", "is '1e999'"),
     "hexadecimal": (some("0x1F", "0x2A"), "text", "category", "2 values"),
@@ -270,10 +272,11 @@ def test_the_separator_is_the_one_that_makes_every_row_equal(examined, separator
 def test_decimal_commas_hold_in_the_whole_file(examined):
     found = examined(csv(";", x=some("1,5", "2"), z=some("1.234", "5,5", "3"), w=some("1.5", "2,5")))
 
-    assert found.dialect == Dialect(";", ",")
+    assert found.dialect == Dialect(";", ",", thousands=True)
     assert (one(found).kind, one(found).found.maximum) == ("number", 2)
-    assert one(found, "z").kind == "text"
-    assert found.decimals == {"x"}
+    assert (one(found, "z").kind, one(found, "z").found.maximum) == ("number", 1234)
+    assert one(found, "w").kind == "text"
+    assert found.numbers == {"x", "z"}
 
 
 def test_a_comma_that_may_be_of_thousands_is_asked_about(examined):
@@ -282,12 +285,36 @@ def test_a_comma_that_may_be_of_thousands_is_asked_about(examined):
     assert [choice.flag for choice in asked(examined(content), "decimal").choices] == ["--decimal .", "--decimal ,"]
     assert one(examined(content, decimal=",")).found.maximum == 2.345
     thousands = one(examined(content, decimal="."))
-    assert (thousands.kind, "a number has digits" in thousands.why) == ("text", True)
+    assert (thousands.found.maximum, thousands.why) == (2345, "every cell is a whole number, thousands have a ','")
 
 
-def test_thousands_are_no_decimals_where_others_show_it(examined):
-    assert one(examined(csv(";", x=some("1,234"), z=some("1.5", "2")))).kind == "text"
-    assert one(examined(csv(";", x=some("1,234"), z=some("1,234,567")))).kind == "text"
+@pytest.mark.parametrize("other", ["1.5", "1,234,567", "1,234.5"])
+def test_thousands_are_no_decimals_where_others_show_it(examined, other):
+    found = examined(csv(";", x=some("1,234", "999"), z=some(other, "2")))
+
+    assert found.dialect == Dialect(";", thousands=True)
+    assert (one(found).kind, one(found).found.maximum) == ("whole number", 1234)
+
+
+def test_points_twice_in_a_number_show_that_decimals_have_a_comma(examined):
+    assert one(examined(csv(";", x=some("1.234.567", "8")))).found.maximum == 1234567
+
+
+def test_labels_with_thousands_are_numbers(examined):
+    found = examined(csv(";", x=some("1.5", "2"), t=some("1,000", "2,000", "500")), target="t")
+
+    assert found.labels == (500, 1000, 2000)
+
+
+def test_blanks_around_names_and_cells_are_no_part_of_them(examined):
+    content = csv(x=some("1", "2"), z=some("a", "?", "")).replace(",", ", ")
+
+    found = examined(content, "x,z\n 3,b \n")
+
+    assert found.header == ["x", "z", "y"]
+    assert found.dialect.trimmed
+    assert one(found, "z").found.values == ("?", "a", "b")
+    assert one(found, "z").found.missing == ROWS / 3
 
 
 def test_points_that_may_be_of_thousands_are_asked_about(examined):

@@ -51,7 +51,9 @@ def label_question(target: Cells, missing: Iterable[str]) -> Question | None:
         f"Does {texts} stand for a missing {target.name}, or is it a label?",
         f"it is in {_rows(target, unclear)} rows, and no column of numbers or dates shows what it means",
         tuple(
-            Choice(text, " ".join(f"--missing {shlex.quote(one)}" for one in tokens or [""]), {"missing": tuple(tokens)})
+            Choice(
+                text, " ".join(f"--missing {shlex.quote(one)}" for one in tokens or [""]), {"missing": tuple(tokens)}
+            )
             for text, tokens in (("a label", list(missing)), ("a missing value", [*missing, *unclear]))
         ),
     )
