@@ -60,8 +60,8 @@ def asked(found, about):
 
 # The type and the role of a column x, what its reason must hold, by its cells.
 COLUMNS = {
-    "whole numbers": (some("1", "2", "-3"), "whole number", "number", "every cell is a whole number"),
-    "numbers": (some("1", "2.5", ".5", "1e5"), "number", "number", "every cell is a number"),
+    "whole numbers": (some("1", "2", "-3"), "whole number", "number", "only whole numbers"),
+    "numbers": (some("1", "2.5", ".5", "1e5"), "number", "number", "only numbers"),
     "leading zeros late": ([*some("12", "34")[1:], "007"], "text", "category", "row 60 is '007', with a leading zero"),
     "a zip code": ([f"0{n}" for n in some("1234", "2345")], "text", "category", "with a leading zero"),
     "a leading zero of a decimal": (some("1.5", "2.5", "01.5"), "text", "category", "with a leading zero"),
@@ -70,7 +70,7 @@ COLUMNS = {
     "a sign +": (some("+5", "6"), "text", "category", "a number has digits, one sign"),
     "per cent": (some("5%", "6%"), "text", "category", "is '5%'; a number has digits"),
     "currency": (some("$5", "$6"), "text", "category", "a number has digits"),
-    "blanks around some numbers": (some(" 5", "16", "7 "), "whole number", "number", "every cell is a whole number"),
+    "blanks around some numbers": (some(" 5", "16", "7 "), "whole number", "number", "only whole numbers"),
     "blanks before texts": (some(" a", "b"), "text", "category", "2 values"),
     "pairs of numbers": (some('"12,34"', '"5,67"', '"1.5"'), "text", "category", "a number has digits"),
     "20 digits": (some("12345678901234567890", "12345678901234567891"), "text", "category", "more digits"),
@@ -285,7 +285,7 @@ def test_a_comma_that_may_be_of_thousands_is_asked_about(examined):
     assert [choice.flag for choice in asked(examined(content), "decimal").choices] == ["--decimal .", "--decimal ,"]
     assert one(examined(content, decimal=",")).found.maximum == 2.345
     thousands = one(examined(content, decimal="."))
-    assert (thousands.found.maximum, thousands.why) == (2345, "every cell is a whole number, thousands have a ','")
+    assert (thousands.found.maximum, thousands.why) == (2345, "only whole numbers, thousands have a ','")
 
 
 @pytest.mark.parametrize("other", ["1.5", "1,234,567", "1,234.5"])
@@ -298,6 +298,12 @@ def test_thousands_are_no_decimals_where_others_show_it(examined, other):
 
 def test_points_twice_in_a_number_show_that_decimals_have_a_comma(examined):
     assert one(examined(csv(";", x=some("1.234.567", "8")))).found.maximum == 1234567
+
+
+def test_numbers_with_thousands_are_no_ids(examined):
+    found = examined(csv(";", x=[f"{int(cell):,}" for cell in distinct()], z=some("1.5", "2")))
+
+    assert (one(found).role, found.questions) == ("number", ())
 
 
 def test_labels_with_thousands_are_numbers(examined):
@@ -510,7 +516,7 @@ def test_the_table_fits_a_terminal(examined):
     table(examined(csv(a_long_name=some("1.5", "NA"), z=[*some("12", "3")[1:], "A12"]))).print(console)
 
     text = console.export_text()
-    assert re.search(r"^a_long_name +number +number +30 1.5 to 1.5 +every cell", text, re.MULTILINE)
+    assert re.search(r"^a_long_name +number +number +30 1.5 to 1.5 +only numbers", text, re.MULTILINE)
     assert "row 60 is 'A12'" in " ".join(text.split())
 
 

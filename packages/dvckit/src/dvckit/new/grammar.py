@@ -22,8 +22,8 @@ NUMBER = GRAMMAR[float].replace(r"[0-9]+\.?[0-9]*", r"(?:0|[1-9][0-9]{0,14})(?:\
 DRESSED = r"^[+-]*[$€£¥]? ?[+-]?[0-9][0-9.,' ]*(?: ?[%$€£¥]| ?[A-Z]{3})? *$"  # +5, 12,34, $ 5, 12 %
 
 
-WHOLE: tuple[Kind, str] = ("whole number", "every cell is a whole number")
-ANY: tuple[Kind, str] = ("number", "every cell is a number")
+WHOLE: tuple[Kind, str] = ("whole number", "only whole numbers")
+ANY: tuple[Kind, str] = ("number", "only numbers")
 
 
 class Typed(NamedTuple):
