@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from dvckit.core.errors import UserError
+from dvckit.new import new as module
 from dvckit.testing import replaced
 
 ROWS = 120
@@ -48,6 +49,10 @@ def test_a_long_table_has_small_first_models(render):
     params = (render(columns).root / "params.yaml").read_text()
 
     assert "max_samples: 0.42 " in params
+
+
+def test_a_very_long_table_has_few_first_fits():
+    assert module._sizes(330_000) == {"trees": 50, "share": "0.015", "folds": 3, "repeats": 1}
 
 
 def test_dates_become_parts_and_texts_are_hashed(render):
