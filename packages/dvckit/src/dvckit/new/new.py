@@ -209,8 +209,8 @@ def _run(root: Path, examined: Examined, say: Say) -> None:
         git(root, "add", "--all")
         git(root, "commit", "--quiet", "--message", "First results")
         say(
-            f"the data have more than {EMBEDDED // 1_000_000} MB, too much for a remote in git; set another one, then push:\n"
-            "  dvc remote add --default NAME URL && git commit --all --message 'A remote' && dvc push\n"
+            f"the data have more than {EMBEDDED // 1_000_000} MB, too much for a remote in git; set another one,\nthen push:\n"
+            "  dvc remote add --default NAME URL\n  git commit --all --message 'A remote'\n  dvc push\n"
             "  dvckit snapshot --message 'First results'"
         )
     say(program("dvckit", "summary").rstrip())
