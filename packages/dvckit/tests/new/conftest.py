@@ -1,14 +1,46 @@
+import csv
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from sklearn import datasets
 
-from dvckit.new.columns import examine
-from dvckit.new.measure import table_of
-from dvckit.new.new import files
+from dvckit.new import new as module
+from dvckit.new.library import Library
+from dvckit.new.new import new
 from dvckit.new.options import Options
-from dvckit.new.shared import Answers
+
+# Runs the stages of an experiment in the folder of a project, then fits and stores each of its pipelines.
+STAGES = """
+import importlib, json, sys, warnings
+
+warnings.simplefilter("error")
+for stage in ("dataset.ingest", "dataset.validate", "features", "modeling.split", "modeling.train", "modeling.evaluate"):
+    importlib.import_module(f"my_table.{stage}").main()
+
+import pandas as pd
+from dvckit.core.params import read
+from dvckit.models.stored import card, dump, parse
+from my_table.features import FEATURES
+from my_table.modeling.pipelines import PIPELINES, Train, build
+from sklearn.exceptions import ConvergenceWarning
+import my_table.reporting.diagnose
+
+table = pd.read_parquet("data/processed/train.parquet")
+rows = table[list(FEATURES.inputs)]
+params = read("train", Train)
+if "quick" in sys.argv:
+    warnings.simplefilter("ignore", ConvergenceWarning)
+    network = params.neural_network.model_copy(update={"max_iter": 5})
+    params = params.model_copy(update={"n_estimators": 3, "neural_network": network})
+for name in PIPELINES:
+    model = build(params.model_copy(update={"pipeline": name})).fit(rows, table[FEATURES.target])
+    content = dump(model)
+    stored, _ = parse(content, json.dumps(card(content, FEATURES, "all", {})).encode(), name, FEATURES)
+    assert (stored.predict(rows) == model.predict(rows)).all()
+    print(name)
+"""
 
 
 @pytest.fixture(scope="session")
@@ -28,34 +60,55 @@ def write_csv(tmp_path_factory):
 
 
 class Rendered:
-    """The files of a person's project, rendered but not installed, and the data in data/external/NAME."""
+    """A project as `dvckit new` writes it, with its data, not installed and not run."""
 
-    def __init__(self, root, csv, options):
-        self.root, self.examined = root, examine(csv, options)
-        assert self.examined.questions == ()
-        self.answers = Answers("mine", "mine", "Mine", self.examined.task, predict=False, library="none")
-        for path, content in files(self.answers, self.examined, table_of(self.examined)).items():
-            (root / path).parent.mkdir(parents=True, exist_ok=True)
-            (root / path).write_bytes(content)
-        data = root / "data/external/mine"
-        data.mkdir(parents=True)
-        (data / "train.csv").write_bytes(csv.read_bytes())
+    def __init__(self, root, said):
+        self.root, self.said = root, said
 
-    def python(self, code):
-        """Run code in the root, in a process of its own; return what it prints."""
-        done = subprocess.run([sys.executable, "-c", code], cwd=self.root, capture_output=True, text=True, check=False)
-        assert done.returncode == 0, done.stderr
-        return done.stdout
+    def _python(self, *arguments):
+        return subprocess.run([sys.executable, *arguments], cwd=self.root, capture_output=True, text=True, check=False)
 
     def run(self, *stages):
         """Run the stages of these modules, one after the other."""
         for stage in stages:
-            command = [sys.executable, "-m", "dvckit.stage", f"mine.{stage}"]
-            done = subprocess.run(command, cwd=self.root, capture_output=True, text=True, check=False)
+            done = self._python("-m", "dvckit.stage", f"my_table.{stage}")
             assert done.returncode == 0, done.stdout + done.stderr
+
+    def fails(self):
+        """Run the stages of an experiment; return the error that one of them ends with."""
+        done = self._python("-c", STAGES)
+        assert done.returncode
+        return done.stderr
+
+    def runs(self, parameters="quick"):
+        """Run the stages of an experiment and fit every pipeline; return the names of the pipelines.
+
+        With their own parameters they must converge.
+        """
+        done = self._python("-c", STAGES, parameters)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout.split()[-6:]
 
 
 @pytest.fixture
-def render(tmp_path):
-    """Render the project of a CSV file; answers are fields of Options."""
-    return lambda csv, **answers: Rendered(tmp_path, csv, Options(**answers))
+def render(tmp_path, monkeypatch):
+    """Write the project of a CSV file, or of columns by name; answers are fields of Options."""
+    for step in ("lock", "sync", "_run"):
+        monkeypatch.setattr(module, step, lambda *_: None)
+    monkeypatch.setattr(module, "add_library", lambda *_: Library("dvckit==0.1.0", "==0.1.0"))
+
+    def written(name, columns, separator):
+        if not columns or isinstance(columns, Path):
+            return columns
+        with (tmp_path / name).open("w", encoding="utf-8", newline="") as file:
+            csv.writer(file, delimiter=separator).writerows([columns, *zip(*columns.values(), strict=True)])
+        return tmp_path / name
+
+    def render(columns, separator=",", predict=None, **answers):
+        options = Options(**{"target": "y", **answers})
+        sources = written("in.csv", columns, separator), written("new.csv", predict, separator)
+        said = []
+        new(tmp_path / "my-table", sources[0], options, said.append, predict=sources[1])
+        return Rendered(tmp_path / "my-table", said)
+
+    return render

@@ -21,6 +21,8 @@ words = [
     "007",
     "1.5",
     "1,5",
+    " 5",
+    "1,234.5",
     "1,234",
     "1.234",
     "a",
@@ -78,7 +80,7 @@ def _check(path, found):
     assert table(found).rows
     assert found.of_role("target")
     fields = [column.field for column in found.columns]
-    plain(path, path.with_name("out.csv"), found.header, fields, found.dialect, found.decimals)
+    plain(path, path.with_name("out.csv"), found.header, fields, found.dialect, found.numbers)
     with path.with_name("out.csv").open(encoding="utf-8", newline="") as lines:
         rows = list(csv.reader(lines))
     assert rows[0] == fields

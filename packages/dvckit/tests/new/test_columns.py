@@ -60,8 +60,8 @@ def asked(found, about):
 
 # The type and the role of a column x, what its reason must hold, by its cells.
 COLUMNS = {
-    "whole numbers": (some("1", "2", "-3"), "whole number", "number", "every cell is a whole number"),
-    "numbers": (some("1", "2.5", ".5", "1e5"), "number", "number", "every cell is a number"),
+    "whole numbers": (some("1", "2", "-3"), "whole number", "number", "only whole numbers"),
+    "numbers": (some("1", "2.5", ".5", "1e5"), "number", "number", "only numbers"),
     "leading zeros late": ([*some("12", "34")[1:], "007"], "text", "category", "row 60 is '007', with a leading zero"),
     "a zip code": ([f"0{n}" for n in some("1234", "2345")], "text", "category", "with a leading zero"),
     "a leading zero of a decimal": (some("1.5", "2.5", "01.5"), "text", "category", "with a leading zero"),
@@ -70,7 +70,9 @@ COLUMNS = {
     "a sign +": (some("+5", "6"), "text", "category", "a number has digits, one sign"),
     "per cent": (some("5%", "6%"), "text", "category", "is '5%'; a number has digits"),
     "currency": (some("$5", "$6"), "text", "category", "a number has digits"),
-    "blanks before numbers": (some(" 5", " 6"), "text", "category", "a number has digits"),
+    "blanks around some numbers": (some(" 5", "16", "7 "), "whole number", "number", "only whole numbers"),
+    "blanks before texts": (some(" a", "b"), "text", "category", "2 values"),
+    "pairs of numbers": (some('"12,34"', '"5,67"', '"1.5"'), "text", "category", "a number has digits"),
     "20 digits": (some("12345678901234567890", "12345678901234567891"), "text", "category", "more digits"),
     "beyond a float": (some("1e999", "1e3"), "text", "category", "is '1e999'"),
     "hexadecimal": (some("0x1F", "0x2A"), "text", "category", "2 values"),
@@ -196,7 +198,9 @@ def test_an_id_that_repeats_and_is_a_number_is_no_number_in_silence(examined):
         [f"{1 if label == 'yes' else 0}" for label in LABELS],
         [f"{number + 0.5 + 1000 * (label == 'yes')}" for number, label in enumerate(LABELS)],
         [{"yes": "cured", "no": "dead"}[label] for label in LABELS],
+        [f"2021-03-{number % 28 + 1:02}" if label == "yes" else "" for number, label in enumerate(LABELS)],
     ],
+    ids=["flag", "number", "text", "date"],
 )
 def test_a_column_that_tells_the_target_is_asked_about(examined, cells):
     question = asked(examined(csv(x=cells)), "x")
@@ -268,10 +272,11 @@ def test_the_separator_is_the_one_that_makes_every_row_equal(examined, separator
 def test_decimal_commas_hold_in_the_whole_file(examined):
     found = examined(csv(";", x=some("1,5", "2"), z=some("1.234", "5,5", "3"), w=some("1.5", "2,5")))
 
-    assert found.dialect == Dialect(";", ",")
+    assert found.dialect == Dialect(";", ",", thousands=True)
     assert (one(found).kind, one(found).found.maximum) == ("number", 2)
-    assert one(found, "z").kind == "text"
-    assert found.decimals == {"x"}
+    assert (one(found, "z").kind, one(found, "z").found.maximum) == ("number", 1234)
+    assert one(found, "w").kind == "text"
+    assert found.numbers == {"x", "z"}
 
 
 def test_a_comma_that_may_be_of_thousands_is_asked_about(examined):
@@ -280,12 +285,42 @@ def test_a_comma_that_may_be_of_thousands_is_asked_about(examined):
     assert [choice.flag for choice in asked(examined(content), "decimal").choices] == ["--decimal .", "--decimal ,"]
     assert one(examined(content, decimal=",")).found.maximum == 2.345
     thousands = one(examined(content, decimal="."))
-    assert (thousands.kind, "a number has digits" in thousands.why) == ("text", True)
+    assert (thousands.found.maximum, thousands.why) == (2345, "only whole numbers, thousands have a ','")
 
 
-def test_thousands_are_no_decimals_where_others_show_it(examined):
-    assert one(examined(csv(";", x=some("1,234"), z=some("1.5", "2")))).kind == "text"
-    assert one(examined(csv(";", x=some("1,234"), z=some("1,234,567")))).kind == "text"
+@pytest.mark.parametrize("other", ["1.5", "1,234,567", "1,234.5"])
+def test_thousands_are_no_decimals_where_others_show_it(examined, other):
+    found = examined(csv(";", x=some("1,234", "999"), z=some(other, "2")))
+
+    assert found.dialect == Dialect(";", thousands=True)
+    assert (one(found).kind, one(found).found.maximum) == ("whole number", 1234)
+
+
+def test_points_twice_in_a_number_show_that_decimals_have_a_comma(examined):
+    assert one(examined(csv(";", x=some("1.234.567", "8")))).found.maximum == 1234567
+
+
+def test_numbers_with_thousands_are_no_ids(examined):
+    found = examined(csv(";", x=[f"{int(cell):,}" for cell in distinct()], z=some("1.5", "2")))
+
+    assert (one(found).role, found.questions) == ("number", ())
+
+
+def test_labels_with_thousands_are_numbers(examined):
+    found = examined(csv(";", x=some("1.5", "2"), t=some("1,000", "2,000", "500")), target="t")
+
+    assert found.labels == (500, 1000, 2000)
+
+
+def test_blanks_around_names_and_cells_are_no_part_of_them(examined):
+    content = csv(x=some("1", "2"), z=some("a", "?", "")).replace(",", ", ")
+
+    found = examined(content, "x,z\n 3,b \n")
+
+    assert found.header == ["x", "z", "y"]
+    assert found.dialect.trimmed
+    assert one(found, "z").found.values == ("?", "a", "b")
+    assert one(found, "z").found.missing == ROWS / 3
 
 
 def test_points_that_may_be_of_thousands_are_asked_about(examined):
@@ -358,6 +393,28 @@ def test_missing_markers_hold_in_the_whole_file(examined):
     assert "'NA' in 30 rows is missing, as in x" in one(found, "z").why
     kept = examined(csv(x=some("1", "NA"), z=some("NA", "EU")), missing=())
     assert (one(kept).kind, one(kept, "z").found.values) == ("text", ("EU", "NA"))
+
+
+def test_a_marker_among_labels_is_asked_about(examined):
+    content = csv(x=some("1", "?"), t=some("NA", "EU", "SA"))
+
+    question = asked(examined(content, target="t"), "t")
+
+    assert question.text == "Does 'NA' stand for a missing t, or is it a label?"
+    label, missing = question.choices
+    assert (label.flag, missing.flag) == ("--missing '?'", "--missing '?' --missing NA")
+    assert examined(content, target="t", **label.changes).labels == ("EU", "NA", "SA")
+    assert examined(content, target="t", **missing.changes, reject_unlabelled=True).unlabelled == ROWS / 3
+
+
+def test_that_no_text_stands_for_a_missing_value_can_be_said(examined):
+    content = csv(x=some("1", "2"), t=some("None", "mild", "severe"))
+
+    label = asked(examined(content, target="t"), "t").choices[0]
+
+    assert label.flag == "--missing ''"
+    assert examined(content, target="t", missing=("",)).labels == ("None", "mild", "severe")
+    assert examined(content, target="t", **label.changes).dialect.missing == ()
 
 
 def test_rows_to_predict_are_examined_as_well(examined):
@@ -459,7 +516,7 @@ def test_the_table_fits_a_terminal(examined):
     table(examined(csv(a_long_name=some("1.5", "NA"), z=[*some("12", "3")[1:], "A12"]))).print(console)
 
     text = console.export_text()
-    assert re.search(r"^a_long_name +number +number +30 1.5 to 1.5 +every cell", text, re.MULTILINE)
+    assert re.search(r"^a_long_name +number +number +30 1.5 to 1.5 +only numbers", text, re.MULTILINE)
     assert "row 60 is 'A12'" in " ".join(text.split())
 
 

@@ -16,9 +16,9 @@ AB = ["a", "b"]
 def decoded(tmp_path):
     """Write bytes as a CSV file of a dialect; return the bytes of the plain file."""
 
-    def decoded(content, dialect=PLAIN, header=AB, names=AB, decimals=()):
+    def decoded(content, dialect=PLAIN, header=AB, names=AB, numbers=()):
         (tmp_path / "in.csv").write_bytes(content)
-        plain(tmp_path / "in.csv", tmp_path / "out.csv", header, names, dialect, set(decimals))
+        plain(tmp_path / "in.csv", tmp_path / "out.csv", header, names, dialect, set(numbers))
         return (tmp_path / "out.csv").read_bytes()
 
     return decoded
@@ -51,7 +51,21 @@ def test_a_column_is_left_out_and_a_ragged_row_stays(decoded):
 
 
 def test_a_point_in_a_file_with_decimal_commas_is_no_decimal_point(decoded):
-    assert decoded(b"a;b\n1.5;1.5\n1.234,5;x\n", Dialect(";", ","), decimals=["a"]) == b'a,b\n"1,5",1.5\n"1,234.5",x\n'
+    assert decoded(b"a;b\n1.5;1.5\n1.234,5;x\n", Dialect(";", ","), numbers=["a"]) == b'a,b\n"1,5",1.5\n"1,234.5",x\n'
+
+
+def test_signs_of_thousands_are_left_out_of_numbers(decoded):
+    points, commas = Dialect(";", thousands=True), Dialect(";", ",", thousands=True)
+
+    assert decoded(b"a;b\n-1,234,567.5;1,234\n", points, numbers=["a"]) == b'a,b\n-1234567.5,"1,234"\n'
+    assert decoded(b"a;b\n1.234,5;x\n", commas, numbers=["a"]) == b"a,b\n1234.5,x\n"
+    assert decoded(b"a;b\n1,23;x\n0,123;x\n", points, numbers=["a"]) == b'a,b\n"1,23",x\n"0,123",x\n'
+
+
+def test_blanks_around_names_and_cells_are_left_out(decoded):
+    dialect = Dialect(missing=("?",), trimmed=True)
+
+    assert decoded(b"a, b\n 1, x y \n2, ?\n", dialect) == b"a,b\n1,x y\n2,\n"
 
 
 def test_a_name_that_is_empty_or_there_twice_is_numbered(decoded):
@@ -119,6 +133,6 @@ def test_a_million_cells_take_a_second(decoded):
     content = b"a;b\n" + b"1,5;NA\n" * 500_000
     begun = time.process_time()
 
-    decoded(content, Dialect(";", ",", missing=("NA",)), decimals=["a"])
+    decoded(content, Dialect(";", ",", missing=("NA",)), numbers=["a"])
 
     assert time.process_time() - begun < 4

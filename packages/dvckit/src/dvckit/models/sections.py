@@ -16,6 +16,12 @@ class ForestParams(Section):
     min_samples_leaf: int = Field(ge=1, le=1_000)
 
 
+class SampledForestParams(ForestParams):
+    """Parameters of a random forest for tables that may be long; None for as many rows as there are."""
+
+    max_samples: float | None = Field(gt=0, le=1)
+
+
 class BoostingParams(Section):
     """Parameters of gradient boosting, beside `n_estimators`."""
 

@@ -54,11 +54,12 @@ def _opening(examined: Examined) -> str:
 def _text(question: Question, measured: dict[str, str], indent: str) -> list[str]:
     """Return the lines of a question: what is asked, why, and what was measured about it."""
     paragraphs = [question.text, f"({question.why})", measured.get(question.about, "")]
-    return [
-        line
-        for text in paragraphs
-        for line in wrap(text, WIDTH, initial_indent=indent, subsequent_indent=indent, break_on_hyphens=False)
-    ]
+    return [line for text in paragraphs for line in wrapped(text, indent)]
+
+
+def wrapped(text: str, indent: str = "") -> list[str]:
+    """Return text in lines for a terminal."""
+    return wrap(text, WIDTH, initial_indent=indent, subsequent_indent=indent, break_on_hyphens=False)
 
 
 def _listed(question: Question, measured: dict[str, str]) -> str:

@@ -103,6 +103,12 @@ def read(path: Path, separator: str, encoding: str, width: int, *, header: bool)
             raise UserError(f"{path}: {ragged[0] if ragged else error}; fix the file") from None
 
 
+def trimmed(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Return a column without blanks around its cells, null where nothing is left."""
+    cells = pc.utf8_trim(column, characters=" ")
+    return pc.if_else(pc.equal(cells, ""), pa.scalar(None, pa.string()), cells)
+
+
 def encoded(name: str, columns: list[pa.ChunkedArray], other: str = "") -> Cells:
     """Return the cells of a column of a file, and of the same column in the file to predict, if there is one."""
     chunks = [chunk for column in columns for chunk in column.chunks]

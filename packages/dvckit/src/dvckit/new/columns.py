@@ -27,7 +27,7 @@ from dvckit.new.target import Target, decide, truth
 from dvckit.tables.schema import ONE_LINE, Dialect
 
 LARGEST = 1e38  # trees keep numbers as float32; new rows may have some that are larger, as limits leave room
-INPUTS = ("number", "category", "text")
+INPUTS = ("number", "category", "text", "date")
 NOUNS = {"whole number": "numbers", "number": "numbers", "date": "dates"}
 
 
@@ -76,9 +76,9 @@ class Examined:
         return [column.name for column in self.columns if column.role == "group" or column.name in asked]
 
     @property
-    def decimals(self) -> set[str]:
-        """The fields of numbers with the decimal sign of the dialect."""
-        return {column.field for column in self.columns if column.kind == "number"}
+    def numbers(self) -> set[str]:
+        """The fields of numbers, which are written as the dialect says."""
+        return {column.field for column in self.columns if column.kind in ("number", "whole number")}
 
     def of_role(self, role: str) -> list[Column]:
         """Return the columns of a role."""
@@ -210,8 +210,8 @@ def _found(cells: Cells, kind: Typed, final: Kind, role: str) -> Found:
     to_predict = cells.codes[cells.rows :]
     found = Found(cells.missing, int((to_predict < 0).sum()), cells.distinct)
     if role == "category":
-        values = cells.texts.to_pylist()
-        return found._replace(values=tuple(sorted(map(int, values) if final == "whole number" else values)))
+        values = kind.measures if final == "whole number" else cells.texts
+        return found._replace(values=tuple(sorted(values.tolist())))
     if not len(cells.texts):
         return found
     if final == "text":

@@ -70,7 +70,7 @@ def _parsed(cells: Cells, formats: tuple[str, ...]) -> Dates:
     wrong = {form: np.asarray(values.isna()) for form, values in read.items()}
     fit = [form for form in formats if not wrong[form].any()]
     if fit:
-        return Dates(fit[0], pd.DatetimeIndex(read[fit[0]]), f"every cell is a date as {fit[0]}", tuple(fit[1:]))
+        return Dates(fit[0], pd.DatetimeIndex(read[fit[0]]), f"only dates as {fit[0]}", tuple(fit[1:]))
     if len(formats) == 2 and not (wrong[formats[0]] & wrong[formats[1]]).any():
         months = " and ".join(cells.where(_first(wrong[form])) for form in formats)
         return Dates(why=f"two orders of day and month: {months}")

@@ -16,13 +16,21 @@ MILLIONS = "^-?[1-9][0-9]{0,2}(?:,[0-9]{3}){2,}$"  # 1,234,567, which is
 def decide(columns: list[Cells]) -> tuple[str, Question | None]:
     """Return the decimal sign that the cells show, and the question where they do not."""
     point, comma = (_columns(columns, decimal) for decimal in ".,")
-    point_sure, comma_sure = any(point.values()), any(comma.values())
+    point_sure, comma_sure = (
+        any(of.values()) or _in_millions(columns, decimal) for of, decimal in ((point, "."), (comma, ","))
+    )
     if point_sure != comma_sure:
         return "," if comma_sure else ".", None
-    grouped = any(matches(cells.texts, MILLIONS).any() for cells in columns if not numbers(cells, ".").all)
-    if point_sure or (not grouped and (comma or not all(point.values()))):
-        return "," if comma_sure else ".", _question(point, comma)
-    return ".", None
+    return ".", _question(point, comma) if point_sure or comma or not all(point.values()) else None
+
+
+def _in_millions(columns: list[Cells], decimal: str) -> bool:
+    """Return whether a number has the sign that is not the decimal one more than once."""
+    return any(
+        matches(with_points(cells.texts, decimal), MILLIONS).any()
+        for cells in columns
+        if numbers(cells, decimal).thousands
+    )
 
 
 def _columns(columns: list[Cells], decimal: str) -> dict[str, bool]:
@@ -47,7 +55,7 @@ def _question(point: dict[str, bool], comma: dict[str, bool]) -> Question:
         "Is the decimal sign of the numbers a point or a comma?",
         f"there are numbers in {' and in '.join(named)}" + ("" if point and comma else ", which may be thousands"),
         tuple(
-            Choice(f"{word}; numbers with the other sign are text", f"--decimal {sign}", {"decimal": sign})
+            Choice(f"{word}; the other sign is of thousands, or no number's", f"--decimal {sign}", {"decimal": sign})
             for sign, word in ((".", "a point"), (",", "a comma"))
         ),
     )

@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 
 from dvckit.new.cells import Cells, matches
 from dvckit.new.dates import read_dates
+from dvckit.tables.dialect import THOUSANDS
 from dvckit.tables.schema import GRAMMAR, NOUN
 
 Kind = Literal["whole number", "number", "text", "date"]
@@ -18,11 +19,11 @@ ZERO = "^-?0[0-9]"  # a code: 007
 LONG = "^-?[0-9]{16,}$"  # more digits than a float keeps
 # The grammar of numbers, without these two.
 NUMBER = GRAMMAR[float].replace(r"[0-9]+\.?[0-9]*", r"(?:0|[1-9][0-9]{0,14})(?:\.[0-9]*)?|[1-9][0-9]{15,}\.[0-9]*")
-DRESSED = r"^[ +-]*[$€£¥]? ?[+-]?[0-9][0-9.,' ]*(?: ?[%$€£¥]| ?[A-Z]{3})? *$"  # +5, 1,234, $ 5, 12 %, a blank before it
+DRESSED = r"^[+-]*[$€£¥]? ?[+-]?[0-9][0-9.,' ]*(?: ?[%$€£¥]| ?[A-Z]{3})? *$"  # +5, 12,34, $ 5, 12 %
 
 
-WHOLE: tuple[Kind, str] = ("whole number", "every cell is a whole number")
-ANY: tuple[Kind, str] = ("number", "every cell is a number")
+WHOLE: tuple[Kind, str] = ("whole number", "only whole numbers")
+ANY: tuple[Kind, str] = ("number", "only numbers")
 
 
 class Typed(NamedTuple):
@@ -36,10 +37,14 @@ class Typed(NamedTuple):
 
 
 class Numbers(NamedTuple):
-    """For each text whether it is no number; where all are, their values, int64 if all are whole."""
+    """For each text whether it is no number; where all are, their values, int64 if all are whole.
+
+    `thousands`: some of them have the other sign between thousands.
+    """
 
     wrong: npt.NDArray[np.bool_]
     measures: Any = None
+    thousands: bool = False
 
     @property
     def all(self) -> bool:
@@ -58,14 +63,17 @@ def numbers(cells: Cells, decimal: str) -> Numbers:
 def _read_numbers(texts: Any, decimal: str) -> Numbers:
     """Return texts as numbers, by the grammar, and as no number where that would lose a digit."""
     texts = with_points(texts, decimal)
+    grouped = matches(texts, THOUSANDS)
+    if grouped.any():
+        texts = pc.if_else(pa.array(grouped), pc.replace_substring(texts, ",", ""), texts)
     wrong = ~matches(texts, GRAMMAR[int])
     if not wrong.any():
-        return Numbers(wrong, np.asarray(texts.cast(pa.int64())))
+        return Numbers(wrong, np.asarray(texts.cast(pa.int64())), bool(grouped.any()))
     wrong = ~matches(texts, NUMBER)
     if wrong.any():
         return Numbers(wrong)
     values = np.asarray(texts.cast(pa.float64()))
-    return Numbers(~np.isfinite(values), values if np.isfinite(values).all() else None)
+    return Numbers(~np.isfinite(values), values if np.isfinite(values).all() else None, bool(grouped.any()))
 
 
 def with_points(texts: Any, decimal: str) -> Any:
@@ -84,7 +92,9 @@ def typed(cells: Cells, decimal: str = ".", order: str = "") -> Typed:
     read = numbers(cells, decimal)
     if read.all:
         whole = read.measures.dtype == np.int64
-        return Typed(*WHOLE if whole else ANY, read.measures)
+        kind, why = WHOLE if whole else ANY
+        sign = {".": ",", ",": "."}[decimal]
+        return Typed(kind, f"{why}, thousands have a {sign!r}" if read.thousands else why, read.measures)
     dates = read_dates(cells, order)
     if dates.format:
         return Typed("date", dates.why, dates.values, dates.format, dates.open)

@@ -36,7 +36,7 @@ def table_of(examined: Examined) -> pd.DataFrame:
     with tempfile.TemporaryDirectory(prefix="dvckit-") as folder:
         target = Path(folder) / "plain.csv"
         fields = [one.field for one in examined.columns]
-        plain(examined.path, target, examined.header, fields, examined.dialect, examined.decimals)
+        plain(examined.path, target, examined.header, fields, examined.dialect, examined.numbers)
         dtypes: dict[str, Any] = {one.field: "float64" if _numeric(one) else "str" for one in examined.columns}
         table = pd.read_csv(target, dtype=dtypes, keep_default_na=False, na_values=[""])
     goal = examined.of_role("target")[0].field

@@ -1,12 +1,18 @@
 """Texts that stand for a missing value, in the whole file where one column shows it."""
 
+import shlex
+from collections.abc import Iterable
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from dvckit.core.grid import first
 from dvckit.new.cells import Cells
 from dvckit.new.dates import is_date
 from dvckit.new.grammar import numbers
+from dvckit.new.options import Choice, Question
+from dvckit.tables.reading import shown
 
 MARKERS = ("NA", "N/A", "n/a", "NaN", "nan", "NULL", "null", "None", "?", "-", "--", ".")
 
@@ -35,14 +41,36 @@ def is_measured(cells: Cells) -> bool:
     return bool(len(bare.texts)) and (any(numbers(bare, decimal).all for decimal in ".,") or is_date(bare.texts))
 
 
+def label_question(target: Cells, missing: Iterable[str]) -> Question | None:
+    """Return the question whether a target's texts that may stand for a missing value are labels; `missing` are those that do."""
+    if not (unclear := [token for token in markers_in(target) if token not in missing]):
+        return None
+    texts = first(map(shown, unclear))
+    return Question(
+        target.name,
+        f"Does {texts} stand for a missing {target.name}, or is it a label?",
+        f"it is in {_rows(target, unclear)} rows, and no column of numbers or dates shows what it means",
+        tuple(
+            Choice(
+                text, " ".join(f"--missing {shlex.quote(one)}" for one in tokens or [""]), {"missing": tuple(tokens)}
+            )
+            for text, tokens in (("a label", list(missing)), ("a missing value", [*missing, *unclear]))
+        ),
+    )
+
+
 def about_markers(cells: Cells, missing: dict[str, str]) -> str:
     """Return what is done with the markers in a column, in words; empty if it has none."""
     told = []
     for token in markers_in(cells):
-        rows = int(cells.counts[np.asarray(pc.equal(cells.texts, token), dtype=bool)].sum())
+        rows = _rows(cells, [token])
         if token in missing:
             by = f", as in {missing[token]}" if missing[token] not in ("", cells.name) else ""
             told.append(f"'{token}' in {rows} rows is missing{by}")
         else:
             told.append(f"'{token}' in {rows} rows is a value; --missing '{token}' changes that")
     return "; ".join(told)
+
+
+def _rows(cells: Cells, texts: list[str]) -> int:
+    return int(cells.counts[np.asarray(pc.is_in(cells.texts, pa.array(texts)))].sum())

@@ -14,7 +14,7 @@ from dvckit.core.errors import UserError
 from dvckit.core.files import write_bytes
 from dvckit.core.layout import TEST, TRAIN
 from dvckit.new import fields
-from dvckit.new.asking import ask
+from dvckit.new.asking import ask, wrapped
 from dvckit.new.columns import Column, Examined
 from dvckit.new.folder import check_identity, project_folder
 from dvckit.new.library import add_library
@@ -30,6 +30,8 @@ from dvckit.repository.programs import git
 
 EXTERNAL = "data/external"
 EMBEDDED = 20_000_000  # bytes of data up to which the remote is a folder in git
+LONG, VERY_LONG = 10_000, 100_000  # rows from which on first results would take minutes with what is usual for fewer
+DRAWN = 5_000  # rows of a tree of a long table
 SLICES, SLICED = 3, range(2, 9)  # categories with so many values, of which the report shows the first ones
 
 Say = Callable[[str], None]
@@ -81,16 +83,16 @@ def _measured(examined: Examined) -> dict[str, str]:
         return {}
     table = table_of(examined)
     columns = [column for column in examined.columns if column.name in asked]
-    return {column.name: text for column in columns if (text := _inflation(examined, table, column))}
+    return {column.name: f"measured: {text}" for column in columns if (text := _inflation(examined, table, column))}
 
 
 def _groups(examined: Examined, table: pd.DataFrame) -> list[str]:
-    """Return a line about the column of the role group: what a random split would have shown."""
+    """Return lines about the column of the role group: what a random split would have shown."""
     groups = examined.of_role("group")
     if not groups:
         return []
     text = _inflation(examined, table, groups[0])
-    return [f"{groups[0].name}: {text}"] if text else []
+    return wrapped(f"{groups[0].name}: {text}") if text else []
 
 
 def _inflation(examined: Examined, table: pd.DataFrame, column: Column) -> str:
@@ -101,7 +103,7 @@ def _inflation(examined: Examined, table: pd.DataFrame, column: Column) -> str:
     by = f"{abs(measured.difference.value):.3f} ({low:.3f} to {high:.3f})"
     verdict = f"it flatters by {by}" if measured.found else "they do not differ by more than noise"
     return (
-        f"measured: a random split gives {measured.metric.title} {measured.random:.3f}, one that keeps its values together "
+        f"a random split gives {measured.metric.title} {measured.random:.3f}, one that keeps its values together "
         f"{measured.kept:.3f}: {verdict}"
     )
 
@@ -162,6 +164,7 @@ def _values(answers: Answers, examined: Examined, simple: str, simple_role: str)
         "leaves": leaves(examined),
         "slices": [*slices, *([simple] if simple not in slices and simple_role != "text" else [])][:SLICES],
         "share": _share(examined),
+        "sizes": _sizes(examined.rows),
         "embedded": _is_embedded(examined),
     }
 
@@ -169,6 +172,18 @@ def _values(answers: Answers, examined: Examined, simple: str, simple_role: str)
 def _share(examined: Examined) -> float:
     """Return the share of rows that may be rejected: those without a label, which a person chose to leave out."""
     return math.ceil(1000 * examined.unlabelled / examined.rows) / 1000 if examined.unlabelled else 0.0
+
+
+def _sizes(rows: int) -> dict[str, int | str]:
+    """Return the parameters that decide how long the first results take."""
+    very_long = rows > VERY_LONG
+    share = f"{DRAWN / rows:.2g}" if rows > LONG else "null"
+    return {
+        "trees": 50 if very_long else 100,
+        "share": share,
+        "folds": 3 if very_long else 5,
+        "repeats": 1 if very_long else 3,
+    }
 
 
 def _is_embedded(examined: Examined) -> bool:
@@ -194,8 +209,8 @@ def _run(root: Path, examined: Examined, say: Say) -> None:
         git(root, "add", "--all")
         git(root, "commit", "--quiet", "--message", "First results")
         say(
-            f"the data have more than {EMBEDDED // 1_000_000} MB, too much for a remote in git; set another one, then push:\n"
-            "  dvc remote add --default NAME URL && git commit --all --message 'A remote' && dvc push\n"
+            f"the data have more than {EMBEDDED // 1_000_000} MB, too much for a remote in git; set another one,\nthen push:\n"
+            "  dvc remote add --default NAME URL\n  git commit --all --message 'A remote'\n  dvc push\n"
             "  dvckit snapshot --message 'First results'"
         )
     say(program("dvckit", "summary").rstrip())

@@ -13,6 +13,7 @@ from dvckit.new.grammar import Typed, must_be
 from dvckit.new.names import is_id_like
 from dvckit.new.options import ROLES, Choice, Question, role_choice
 from dvckit.new.sniffing import is_counter
+from dvckit.tables.schema import GRAMMAR
 
 VALUES = 50  # of a category
 PER_VALUE = 5  # rows on average
@@ -134,7 +135,8 @@ def _by_rule(pair: Pair, *, key: str, grouped: bool) -> Role:
         return _maybe_group(pair, why)
     if kind.kind == "date":
         return Role("date", "")
-    if kind.kind == "whole number" and cells.distinct == cells.rows:
+    # nobody writes an id with signs of thousands
+    if kind.kind == "whole number" and cells.distinct == cells.rows and matches(cells.texts, GRAMMAR[int]).all():
         return _id_or_number(cells)
     return Role("number", "") if kind.kind in ("whole number", "number") else _text(cells)
 

@@ -9,7 +9,7 @@ import pyarrow.compute as pc
 
 from dvckit.core.errors import UserError
 from dvckit.core.grid import first
-from dvckit.new.cells import Cells, encoded, matches, read
+from dvckit.new.cells import Cells, encoded, matches, read, trimmed
 from dvckit.new.missing import MARKERS, is_measured
 from dvckit.new.options import Choice, Options, Question
 from dvckit.tables.dialect import check_encoding, named
@@ -29,6 +29,7 @@ class Form(NamedTuple):
     columns: list[pa.ChunkedArray]
     below: list[Cells]  # the columns without the first line
     questions: list[Question]
+    trimmed: bool  # blanks around cells are no part of them, and left out here
 
     @property
     def line(self) -> list[str]:
@@ -46,8 +47,8 @@ class Form(NamedTuple):
         return [column.slice(int(self.header)) for column in self.columns]
 
 
-def sniff(path: Path, options: Options) -> Form:
-    """Return the form of a file; UserError where it is no CSV of any form."""
+def sniff(path: Path, options: Options, *, without_blanks: bool | None = None) -> Form:
+    """Return the form of a file; UserError where it is no CSV of any form. Without blanks: None where that is not known."""
     first_line(path)
     encoding = check_encoding(options.encoding or "utf-8")
     separators = _candidates(path, options.separator)
@@ -60,16 +61,26 @@ def sniff(path: Path, options: Options) -> Form:
     questions = [_which_separator(rivals)] if len(rivals) > 1 else []
     if not len(forms[best][0]):
         raise UserError(f"{path} is empty")
-    below = [
-        encoded(name, [column.slice(1)]) for name, column in zip(named(_line(forms[best])), forms[best], strict=True)
-    ]
-    question = _header_question(_line(forms[best]), below) if options.header is None else None
+    if without_blanks is None:
+        without_blanks = _has_blanks(forms[best])
+    columns = [trimmed(column) for column in forms[best]] if without_blanks else forms[best]
+    below = [encoded(name, [column.slice(1)]) for name, column in zip(named(_line(columns)), columns, strict=True)]
+    question = _header_question(_line(columns), below) if options.header is None else None
     header = options.header is not False
-    if len(forms[best][0]) == 1 and header:
+    if len(columns[0]) == 1 and header:
         raise UserError(f"{path} has a header and no rows")
-    return Form(
-        best, options.encoding or "utf-8", header, forms[best], below, [*questions, *([question] if question else [])]
-    )
+    questions += [question] if question else []
+    return Form(best, options.encoding or "utf-8", header, columns, below, questions, without_blanks)
+
+
+def _has_blanks(columns: list[pa.ChunkedArray]) -> bool:
+    """Return whether there are blanks around a cell of the first line, or around numbers or dates."""
+    cells = _line(columns)
+    if any(cell != cell.strip(" ") for cell in cells):
+        return True
+    below = [column.slice(1) for column in columns]
+    blank = [column for column in below if matches(column.combine_chunks(), "^ | $").any()]
+    return any(is_measured(encoded("", [trimmed(column)])) for column in blank)
 
 
 def _candidates(path: Path, separator: str | None) -> list[str]:

@@ -8,7 +8,8 @@ import pyarrow as pa
 from dvckit.core.errors import UserError
 from dvckit.new.cells import Cells, encoded
 from dvckit.new.decimals import decide
-from dvckit.new.missing import about_markers, found_markers
+from dvckit.new.grammar import numbers
+from dvckit.new.missing import about_markers, found_markers, label_question
 from dvckit.new.names import place_of
 from dvckit.new.options import Choice, Options, Question
 from dvckit.new.sniffing import Form, sniff
@@ -39,15 +40,19 @@ def load(path: Path, options: Options, predict: Path | None) -> Source:
     place = place_of(form.names, options.target, "--target")
     other = _to_predict(predict, path, form, place) if predict else []
     cells = _cells(form, other, predict)
-    missing = found_markers(cells) if options.missing is None else dict.fromkeys(options.missing, "")
+    missing = found_markers(cells) if options.missing is None else dict.fromkeys(filter(None, options.missing), "")
+    of_labels = label_question(cells[place], missing) if options.missing is None else None
     markers = [about_markers(one, missing) for one in cells]
     cells = [one.without(tuple(missing)) for one in cells]
     decimal, question = (options.decimal, None) if options.decimal else decide(cells)
     if decimal not in (".", ","):
         raise UserError(f"--decimal must be a point or a comma; it is {shown(decimal)}")
-    dialect = Dialect(form.separator, decimal, form.encoding, form.header, tuple(sorted(missing)))
-    if question:
-        return Source(dialect, header, (question,))
+    thousands = any(numbers(one, decimal).thousands for one in cells)
+    dialect = Dialect(
+        form.separator, decimal, form.encoding, form.header, tuple(sorted(missing)), thousands, form.trimmed
+    )
+    if questions := tuple(one for one in (question, of_labels) if one):
+        return Source(dialect, header, questions)
     return Source(dialect, header, (), cells, place, markers)
 
 
@@ -64,7 +69,9 @@ def _to_predict(predict: Path, path: Path, form: Form, target: int) -> list[pa.C
     cells = read_header(predict, separator, "latin-1")
     if len(cells) == 1 and len(without) > 1:
         raise UserError(f"{predict}: the cells are not separated by {separator!r}, as those of {path} are")
-    other = sniff(predict, Options(separator=separator, encoding=form.encoding, header=form.header))
+    other = sniff(
+        predict, Options(separator=separator, encoding=form.encoding, header=form.header), without_blanks=form.trimmed
+    )
     if form.header and named(other.line) not in (names, without):
         check_header(predict, without, separator, other.encoding)
     if len(other.columns) not in (len(names), len(without)):

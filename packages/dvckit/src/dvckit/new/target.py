@@ -92,8 +92,7 @@ def _task(cells: Cells, kind: Typed, labelled: int, wanted: str | None) -> tuple
 
 def _labels(cells: Cells, kind: Typed, positive: str | None) -> tuple[str | int, ...]:
     """Return the labels in their order: numbers that are not whole stay as they are written."""
-    texts = cells.texts.to_pylist()
-    labels: list[str | int] = sorted(map(int, texts)) if kind.kind == "whole number" else sorted(texts)
+    labels: list[str | int] = sorted((kind.measures if kind.kind == "whole number" else cells.texts).tolist())
     if positive is None or len(labels) != 2:
         return tuple(labels)
     if positive not in map(str, labels):

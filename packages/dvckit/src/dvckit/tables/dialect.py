@@ -6,6 +6,7 @@ value, and a decimal point.
 
 import codecs
 import csv
+import re
 import shutil
 from collections.abc import Callable, Iterator
 from itertools import chain, count
@@ -19,6 +20,8 @@ from dvckit.tables.schema import PLAIN, Dialect
 
 # Of a decimal comma: a point becomes a comma, so that a cell with a point is not read as another number.
 SWAPPED = str.maketrans(",.", ".,")
+# A number with commas between thousands, 1,234.5, as a pattern for all of a cell.
+THOUSANDS = r"^-?[1-9][0-9]{0,2}(?:,[0-9]{3})+(?:\.[0-9]*)?$"
 ASCII = bytes(range(128))
 
 
@@ -50,18 +53,24 @@ def named(header: list[str]) -> list[str]:
     return list(names)
 
 
+def names_in(path: Path, dialect: Dialect) -> list[str]:
+    """Return the cells of the first line of a file."""
+    cells = read_header(path, dialect.separator, check_encoding(dialect.encoding))
+    return [cell.strip(" ") for cell in cells] if dialect.trimmed else cells
+
+
 def plain(  # noqa: PLR0917
-    source: Path, target: Path, header: list[str] | None, names: list[str], dialect: Dialect, decimals: set[str]
+    source: Path, target: Path, header: list[str] | None, names: list[str], dialect: Dialect, numbers: set[str]
 ) -> None:
     """Write a CSV file of that dialect as plain CSV; one that is plain already is copied.
 
     `header` are the names that the file must have, by `named`; None if it has no header. `names` are the columns of the
-    target in the file's order, "" for one that is left out; `decimals` are those of them with numbers. A row with too many
+    target in the file's order, "" for one that is left out; `numbers` are those of them with numbers. A row with too many
     or too few cells stays as it is: validation reports it. UserError for a file that is not of that dialect, by its row.
     """
     encoding = check_encoding(dialect.encoding)
     check_bytes(source, dialect.separator, encoding, header=header is not None)
-    found = read_header(source, dialect.separator, encoding)
+    found = names_in(source, dialect)
     if header is not None and named(found) != header:
         check_header(source, header, dialect.separator, encoding)
     with replacing(target) as temporary:
@@ -75,7 +84,7 @@ def plain(  # noqa: PLR0917
             rows = _rows(source, csv.reader(lines, delimiter=dialect.separator), header=header is not None)
             writer = _writer(file)
             writer.writerow([name for name in names if name])
-            writer.writerows(map(_plainly(names, dialect, decimals), rows))
+            writer.writerows(map(_plainly(names, dialect, numbers), rows))
 
 
 def _rows(source: Path, reader: Iterator[list[str]], *, header: bool) -> Iterator[list[str]]:
@@ -91,22 +100,38 @@ def _rows(source: Path, reader: Iterator[list[str]], *, header: bool) -> Iterato
         raise UserError(f"{source}: row {number} has a cell of more than {most} characters") from None
 
 
-def _plainly(names: list[str], dialect: Dialect, decimals: set[str]) -> Callable[[list[str]], list[str]]:
+def _plainly(names: list[str], dialect: Dialect, numbers: set[str]) -> Callable[[list[str]], list[str]]:
     missing = frozenset(dialect.missing)
-    swapped = [place for place, name in enumerate(names) if name in decimals and dialect.decimal == ","]
+    written = _number_in(dialect)
+    changes = dialect.thousands or dialect.decimal != PLAIN.decimal
+    rewritten = [place for place, name in enumerate(names) if changes and name in numbers]
     left_out = [place for place, name in reversed(list(enumerate(names))) if not name]
 
     def change(row: list[str]) -> list[str]:
+        if dialect.trimmed:
+            row = [cell.strip(" ") for cell in row]
         if missing:
             row = ["" if cell in missing else cell for cell in row]
         if len(row) == len(names):
-            for place in swapped:
-                row[place] = row[place].translate(SWAPPED)
+            for place in rewritten:
+                row[place] = written(row[place])
             for place in left_out:
                 del row[place]
         return row
 
     return change
+
+
+def _number_in(dialect: Dialect) -> Callable[[str], str]:
+    """Return a function that makes of a number in a dialect one with a decimal point alone."""
+    signs = SWAPPED if dialect.decimal == "," else {}
+    grouped = re.compile(THOUSANDS if dialect.thousands else "(?!)")
+
+    def written(cell: str) -> str:
+        cell = cell.translate(signs)
+        return cell.replace(",", "") if grouped.match(cell) else cell
+
+    return written
 
 
 class _Lines:

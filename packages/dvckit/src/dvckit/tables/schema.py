@@ -287,13 +287,19 @@ class Entity(NamedTuple):
 
 @dataclass(frozen=True)
 class Dialect:
-    """How a source writes CSV; `missing` are the texts that stand for a missing value, beside an empty cell."""
+    """How a source writes CSV.
+
+    `missing` are the texts that stand for a missing value, beside an empty cell. `thousands`: numbers may have the other
+    sign between thousands, 1,234.5 or 1.234,5. `trimmed`: blanks around cells and names are no part of them.
+    """
 
     separator: str = ","
     decimal: str = "."
     encoding: str = "utf-8"
     header: bool = True
     missing: tuple[str, ...] = ()
+    thousands: bool = False
+    trimmed: bool = False
 
 
 PLAIN = Dialect()  # what stages and commands read
@@ -345,8 +351,8 @@ class Rules:
 
         fields = self.fields(name)
         header = self.header(name) if self.dialect.header else None
-        decimals = {field for field in fields if self.schema.kind(field) is float}
-        plain(source, target, header, fields, self.dialect, decimals)
+        numbers = {field for field in fields if self.schema.kind(field) in (int, float)}
+        plain(source, target, header, fields, self.dialect, numbers)
 
 
 def _one_of(values: tuple[Any, ...]) -> str:

@@ -23,11 +23,11 @@ from dvckit.core.errors import UserError
 from dvckit.core.files import PARQUET, ahead, scratch_folder, write_json, write_table
 from dvckit.core.layout import DATA_QUALITY, INTERIM, RAW, REJECTED, TEST, TRAIN
 from dvckit.core.params import Section
+from dvckit.tables.dialect import names_in
 from dvckit.tables.quality import PANDAS, quality
 from dvckit.tables.reading import (
     check_bytes,
     check_header,
-    read_header,
     row_numbers,
     rows_as_written,
     shown,
@@ -109,7 +109,7 @@ def table_in(rules: Rules, path: Path) -> str:
     """Return which table of the source a CSV file is, by its columns; UserError where it is no CSV file."""
     dialect = rules.dialect
     check_bytes(path, dialect.separator, dialect.encoding, header=dialect.header)
-    header = read_header(path, dialect.separator, dialect.encoding)
+    header = names_in(path, dialect)
     if not rules.dialect.header:
         return TRAIN if len(header) == len(rules.fields(TRAIN)) else TEST
     if rules.submission and set(header) == set(rules.header(rules.submission)):
