@@ -1,5 +1,6 @@
 """`dvckit models`: the versions of the model, and which of them are in which stage."""
 
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -90,12 +91,21 @@ def _refuse_incomplete(revision: Revision) -> None:
 def _refuse_missing(revision: Revision) -> None:
     """Ask the default remote in a clone of the commit: of the embedded one, only what is committed reaches others."""
     with cloned(revision.root, str(revision.commit)) as clone:
-        missing = missing_in_remote(clone)
+        missing = [*missing_in_remote(clone), *_lists_lost(Revision(clone))]
     if missing:
         raise UserError(
             f"the default remote {revision.default_remote[0]} does not have {', '.join(missing)} of {revision.name}; "
             f"run `dvc push` (and commit {STORAGE}, if it is the embedded one)"
         )
+
+
+def _lists_lost(clone: Revision) -> Iterator[str]:
+    """Yield the folders whose list of files no remote has: of these `dvc status --cloud` says nothing."""
+    for path in clone.all_md5s:
+        try:
+            clone.members(path)
+        except UserError:
+            yield path
 
 
 def promote(root: Path, selector: str, stage: str, *, accept_equal: bool) -> str:
