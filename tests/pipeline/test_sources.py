@@ -108,14 +108,14 @@ def test_bad_training_rows_up_to_the_share_are_set_aside(small, mine):
 
     assert refused.code != 0
     assert "2 of 891 rows are bad; fix them, or raise validate.max_rejected_share" in refused.output
-    assert "row 3: Sex is 'mael': must be one of female, male; Age is 'x': must be a number" in refused.output
-    assert "row 5: has 13 cells, the header has 12" in refused.output
+    assert "line 4: Sex is 'mael': must be one of female, male; Age is 'x': must be a number" in refused.output
+    assert "line 6: has 13 cells, the header has 12" in refused.output
     assert result.code == 0, result.output
     with (small.root / "data/interim/rejected.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
-    assert [(row["file"], row["row"], row["content"]) for row in rows] == [
-        ("train.csv", "3", third),
-        ("train.csv", "5", fifth),
+    assert [(row["file"], row["line"], row["content"]) for row in rows] == [
+        ("train.csv", "4", third),
+        ("train.csv", "6", fifth),
     ]
     quality = json.loads((small.root / "reports/data_quality.json").read_text())
     assert quality["train"]["rows"] == {"read": 891, "accepted": 889, "rejected": 2}

@@ -63,15 +63,18 @@ def test_every_fault_of_every_file_is_reported(mine):
 
     problems = "\n".join(verdict(PROJECT, [mine]).problems)
 
-    assert "passengers.csv: 1 of 891 rows is bad; fix them\n  row 3: Sex is " in problems
-    assert "to_predict.csv: 1 of 418 rows is bad; fix them: each must get its prediction\n  row 3: Sex is " in problems
+    assert "passengers.csv: 1 of 891 rows is bad; fix them\n  line 4: Sex is " in problems
+    assert "to_predict.csv: 1 of 418 rows is bad; fix them: each must get its prediction\n  line 4: Sex is " in problems
 
 
 @pytest.mark.parametrize(
     ("paths", "reason"),
     [
         (["nowhere.csv"], "is not there"),
-        (["passengers.csv", "passengers.csv"], "are both tables with Survived; name one of them"),
+        (
+            ["passengers.csv", "passengers.csv"],
+            "are both tables with Survived; name one of them, or remove Survived from the one to predict",
+        ),
         (["to_predict.csv", "to_predict.csv"], "are both tables without Survived"),
     ],
 )
@@ -79,6 +82,26 @@ def test_paths_that_cannot_be_used_are_reported(mine, paths, reason):
     (problem,) = tables_in(RULES, [mine / path for path in paths])[1]
 
     assert reason in problem
+
+
+def test_of_two_files_of_one_table_the_wrong_header_is_the_cause(mine):
+    text = (mine / "passengers.csv").read_text()
+    (mine / "passengers.csv").write_text(text.replace("Survived", "Label", 1))
+
+    files, (problem,) = tables_in(RULES, [mine])
+
+    assert problem.startswith(f"{mine / 'passengers.csv'}: the header is wrong (unknown: 'Label'")
+    assert files == {"test": mine / "to_predict.csv"}
+
+
+@pytest.mark.parametrize("name", ["survived", "SURVIVED", " Survived"])
+def test_a_target_in_another_case_is_a_header_to_fix(mine, name):
+    text = (mine / "passengers.csv").read_text()
+    (mine / "passengers.csv").write_text(text.replace("Survived", name, 1))
+
+    (problem,) = verdict(PROJECT, [mine]).problems
+
+    assert f"passengers.csv: the header has {name!r} for 'Survived'; rename" in problem
 
 
 def test_every_file_that_is_not_a_table_is_reported(mine):
@@ -168,7 +191,7 @@ def left(project):
 def test_nothing_is_copied_when_a_file_is_bad(small, mine, bad):
     spoil(mine / bad)
 
-    with pytest.raises(UserError, match=r"^nothing was added:\n.*1 of .* rows is bad.*\n  row 3: Sex is "):
+    with pytest.raises(UserError, match=r"^nothing was added:\n.*1 of .* rows is bad.*\n  line 4: Sex is "):
         add(small.root, PROJECT, [mine], None)
 
     assert left(small) == ["titanic"]

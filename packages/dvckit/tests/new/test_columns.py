@@ -62,11 +62,11 @@ def asked(found, about):
 COLUMNS = {
     "whole numbers": (some("1", "2", "-3"), "whole number", "number", "only whole numbers"),
     "numbers": (some("1", "2.5", ".5", "1e5"), "number", "number", "only numbers"),
-    "leading zeros late": ([*some("12", "34")[1:], "007"], "text", "category", "row 60 is '007', with a leading zero"),
+    "leading zeros late": ([*some("12", "34")[1:], "007"], "text", "category", "line 61 is '007', with a leading zero"),
     "a zip code": ([f"0{n}" for n in some("1234", "2345")], "text", "category", "with a leading zero"),
     "a leading zero of a decimal": (some("1.5", "2.5", "01.5"), "text", "category", "with a leading zero"),
-    "a code late": ([*some("12", "34", "5")[1:], "A12"], "text", "category", "row 60 is 'A12'"),
-    "exponents among codes": ([*some("1e5", "2e7")[1:], "3f9"], "text", "category", "row 60 is '3f9'"),
+    "a code late": ([*some("12", "34", "5")[1:], "A12"], "text", "category", "line 61 is 'A12'"),
+    "exponents among codes": ([*some("1e5", "2e7")[1:], "3f9"], "text", "category", "line 61 is '3f9'"),
     "a sign +": (some("+5", "6"), "text", "category", "a number has digits, one sign"),
     "per cent": (some("5%", "6%"), "text", "category", "is '5%'; a number has digits"),
     "currency": (some("$5", "$6"), "text", "category", "a number has digits"),
@@ -433,8 +433,8 @@ def test_rows_to_predict_are_examined_as_well(examined):
         ("x,z,y\n1,a,yes\n", "has the column y, which is to be predicted; save it without that column"),
         ("x,z,y\n1,a,\n", "has the column y, which is to be predicted; save it without that column"),
         ("x;z\n1;a\n", "the cells are not separated by ','"),
-        ("x,z\n1,a\n?!,b\n", r"x: row 2 of new.csv is '\?!'; in the other file all cells are numbers"),
-        ("x,z\n1,a,b\n", "row 1 has 3 cells"),
+        ("x,z\n1,a\n?!,b\n", r"x: line 3 of new.csv is '\?!'; in the other file all cells are numbers"),
+        ("x,z\n1,a,b\n", "line 2 has 3 cells"),
         ("x,z\n", "has a header and no rows"),
     ],
 )
@@ -455,9 +455,9 @@ REFUSED = {
     "too large": (
         csv(x=some("1e300", "2")),
         {},
-        "x: row .* is '1e300'; models take numbers up to 1e.38: divide it, or",
+        "x: line .* is '1e300'; models take numbers up to 1e.38: divide it, or",
     ),
-    "a target too large": (csv(t=some("-1e300", "2", "3.5")), {"target": "t"}, "t: row .* is '-1e300'; models take"),
+    "a target too large": (csv(t=some("-1e300", "2", "3.5")), {"target": "t"}, "t: line .* is '-1e300'; models take"),
     "no such target": (NUMBERS, {"target": "yy"}, "--target: there is no column 'yy'; did you mean 'y'"),
     "no such position": (NUMBERS, {"target": "9"}, "--target: there is no column '9'; there are 'x', 'z', 'y'"),
     "one value": (csv(t=["a"] * ROWS), {"target": "t"}, "'a' in every row; there is nothing to learn"),
@@ -469,13 +469,13 @@ REFUSED = {
     "a rare class": (csv(t=[*some("a", "b")[1:], "c"]), {"target": "t"}, "the class 'c' of t has 1 row; 5 folds and"),
     "a rare number": (csv(t=[*some("1", "2")[1:], "3"]), {"target": "t"}, "with --task regression"),
     "a task that is none": (NUMBERS, {"task": "clustering"}, "--task is one of binary, multiclass, regression"),
-    "values of text": (NUMBERS, {"task": "regression"}, "--task regression needs numbers; y is text, as in row 1"),
+    "values of text": (NUMBERS, {"task": "regression"}, "--task regression needs numbers; y is text, as in line 2"),
     "two of three": (csv(t=some("a", "b", "c")), {"target": "t", "task": "binary"}, "t, which has 3 values"),
     "many of two": (NUMBERS, {"task": "multiclass"}, "--task multiclass does not fit the target y, which has 2"),
     "a positive label that is none": (NUMBERS, {"positive": "maybe"}, "y has no value 'maybe'; it has no and yes"),
     "a positive label of three": (csv(t=some("a", "b", "c")), {"target": "t", "positive": "a"}, "one of two labels"),
-    "an id that repeats": (NUMBERS, {"roles": {"x": "id"}}, "--id x: rows 1 and .* are both .*--group x"),
-    "an id that is missing": (NUMBERS, {"roles": {"z": "id"}}, "--id z: it is missing in 20 rows, such as row"),
+    "an id that repeats": (NUMBERS, {"roles": {"x": "id"}}, "--id x: lines 2 and .* are both .*--group x"),
+    "an id that is missing": (NUMBERS, {"roles": {"z": "id"}}, "--id z: it is missing in 20 rows, such as on line"),
     "two ids": (NUMBERS, {"roles": {"x": "id", "z": "id"}}, "one column with the role id; there are x and z"),
     "text as a number": (NUMBERS, {"roles": {"z": "number"}}, "z cannot have the role number: not every cell is a"),
     "a role that is none": (NUMBERS, {"roles": {"z": "feature"}}, "there are the roles id, number, category"),
@@ -489,8 +489,8 @@ REFUSED = {
     "an encoding that is none": (NUMBERS, {"encoding": "klingon"}, "there is no encoding 'klingon'"),
     "UTF-16": ("x,y\n1,a\n".encode("utf-16"), {}, "UTF-16 text; save it as UTF-8"),
     "a decimal sign that is none": (NUMBERS, {"decimal": "'"}, "--decimal must be a point or a comma"),
-    "a ragged row": (NUMBERS + "1,2\n", {}, "row 61 has 2 cells, the first line has 3"),
-    "an open quote": (NUMBERS + '"1,a,yes\n', {}, "row 61 opens a quote that is never closed"),
+    "a ragged row": (NUMBERS + "1,2\n", {}, "line 62 has 2 cells, the first line has 3"),
+    "an open quote": (NUMBERS + '"1,a,yes\n', {}, "line 62 opens a quote that is never closed"),
     "a header alone": ("x,y\n", {}, "has a header and no rows"),
 }
 
@@ -517,7 +517,7 @@ def test_the_table_fits_a_terminal(examined):
 
     text = console.export_text()
     assert re.search(r"^a_long_name +number +number +30 1.5 to 1.5 +only numbers", text, re.MULTILINE)
-    assert "row 60 is 'A12'" in " ".join(text.split())
+    assert "line 61 is 'A12'" in " ".join(text.split())
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ broken = st.text("0123456789.,-+eE %xA", min_size=1, max_size=8).filter(lambda t
 
 
 def kind(texts, sign="."):
-    return typed(encoded("x", [pa.chunked_array([texts], pa.string())]), sign).kind
+    return typed(encoded("x", [pa.chunked_array([texts], pa.string())], [("x.csv", range(2, 1000))]), sign).kind
 
 
 @given(st.lists(st.one_of(whole, decimal), min_size=1), broken, st.data())

@@ -136,67 +136,70 @@ BROKEN = {
     "a DVC pointer": (lambda _: b"outs:\n- md5: 0\n  size: 1\n  path: train.csv\n", ["dvc pull"]),
     "UTF-16": (lambda c: c.decode().encode("utf-16"), ["UTF-16"]),
     "UTF-16 big endian": (lambda c: b"\xfe\xff" + c.decode().encode("utf-16-be"), ["UTF-16"]),
-    "UTF-16 without a mark": (lambda c: c.decode().encode("utf-16-le"), ["the header", "NUL"]),
-    "random bytes": (lambda _: bytes(range(128, 256)) * 40, ["the header", "not UTF-8", "byte 0)"]),
+    "UTF-16 without a mark": (lambda c: c.decode().encode("utf-16-le"), ["line 1 ", "NUL"]),
+    "random bytes": (lambda _: bytes(range(128, 256)) * 40, ["line 1 ", "not UTF-8", "byte 0)"]),
     # encoding
     "Latin-1 in row 7": (
         raw_cell(7, Clean.Name, '"Öberg, Mr. Åke"'.encode("latin-1")),
-        ["row 7 ", "not UTF-8", "0xd6"],
+        ["line 8 ", "not UTF-8", "0xd6"],
     ),
-    "Windows-1252 in row 2": (raw_cell(2, Clean.Name, b"O\x92Brien"), ["row 2 ", "not UTF-8", "0x92"]),
+    "Windows-1252 in row 2": (raw_cell(2, Clean.Name, b"O\x92Brien"), ["line 3 ", "not UTF-8", "0x92"]),
     "a cut UTF-8 character at the end": (lambda c: c + "ö".encode()[:1], ["not UTF-8"]),
-    "an overlong UTF-8 form": (raw_cell(3, Clean.Name, b"a\xc0\xafb"), ["row 3 ", "not UTF-8"]),
-    "a surrogate in UTF-8": (raw_cell(3, Clean.Name, b"a\xed\xa0\x80b"), ["row 3 ", "not UTF-8"]),
-    "Latin-1 in the header": (line(0, lambda t: t + b"\xe9"), ["the header", "not UTF-8"]),
-    "NUL in row 9": (raw_cell(9, Clean.Ticket, b"12\x0034"), ["row 9 ", "NUL"]),
+    "an overlong UTF-8 form": (raw_cell(3, Clean.Name, b"a\xc0\xafb"), ["line 4 ", "not UTF-8"]),
+    "a surrogate in UTF-8": (raw_cell(3, Clean.Name, b"a\xed\xa0\x80b"), ["line 4 ", "not UTF-8"]),
+    "Latin-1 in the header": (line(0, lambda t: t + b"\xe9"), ["line 1 ", "not UTF-8"]),
+    "NUL in row 9": (raw_cell(9, Clean.Ticket, b"12\x0034"), ["line 10 ", "NUL"]),
     "NULs at the end": (lambda c: c + b"\0" * 512, ["NUL"]),
     # quotes
-    "a quote left open": (line(5, lambda t: t.replace(b'"', b"", 1).replace(b",", b',"', 3)), ["row 5 "]),
-    "a quote that never closes": (lambda c: c + b'9999,0,3,"Open, Mr. A,male,1,0,0,1,1,,S\n', ["row ", "never closed"]),
-    "an open quote that swallows a row": (raw_cell(4, Clean.Name, b'"Open, Mr. A'), ["row 4 ", "not closed"]),
-    "a quote within a cell": (raw_cell(6, Clean.Ticket, b'PC "17"'), ["row 6 ", "does not begin with one"]),
-    "an inch mark": (raw_cell(6, Clean.Ticket, b'17"'), ["row 6 ", "does not begin with one"]),
-    "text after a closing quote": (raw_cell(8, Clean.Name, b'"A, Mr. B" C'), ["row 8 ", "not closed at the end"]),
-    "a blank before a quote": (raw_cell(8, Clean.Name, b' "A, Mr. B"'), ["row 8 ", "does not begin with one"]),
-    "a blank after a quote": (raw_cell(8, Clean.Name, b'"A, Mr. B" '), ["row 8 ", "not closed at the end"]),
-    "quotes escaped by a backslash": (raw_cell(8, Clean.Name, b'"A, Mr. \\"Bob\\" B"'), ["row 8 ", "not closed"]),
-    "one quote not doubled": (raw_cell(8, Clean.Name, b'"A, Mr. "Bob"" B"'), ["row 8 "]),
-    "single quotes around a comma": (raw_cell(8, Clean.Name, b"'A, Mr. B'"), ["row 8", "has 13 cells"]),
-    "a name without its quotes": (raw_cell(3, Clean.Name, b"A, Mr. B"), ["row 3", "has 13 cells, the header has 12"]),
+    "a quote left open": (line(5, lambda t: t.replace(b'"', b"", 1).replace(b",", b',"', 3)), ["line 6 "]),
+    "a quote that never closes": (
+        lambda c: c + b'9999,0,3,"Open, Mr. A,male,1,0,0,1,1,,S\n',
+        ["line ", "never closed"],
+    ),
+    "an open quote that swallows a row": (raw_cell(4, Clean.Name, b'"Open, Mr. A'), ["line 5 ", "not closed"]),
+    "a quote within a cell": (raw_cell(6, Clean.Ticket, b'PC "17"'), ["line 7 ", "does not begin with one"]),
+    "an inch mark": (raw_cell(6, Clean.Ticket, b'17"'), ["line 7 ", "does not begin with one"]),
+    "text after a closing quote": (raw_cell(8, Clean.Name, b'"A, Mr. B" C'), ["line 9 ", "not closed at the end"]),
+    "a blank before a quote": (raw_cell(8, Clean.Name, b' "A, Mr. B"'), ["line 9 ", "does not begin with one"]),
+    "a blank after a quote": (raw_cell(8, Clean.Name, b'"A, Mr. B" '), ["line 9 ", "not closed at the end"]),
+    "quotes escaped by a backslash": (raw_cell(8, Clean.Name, b'"A, Mr. \\"Bob\\" B"'), ["line 9 ", "not closed"]),
+    "one quote not doubled": (raw_cell(8, Clean.Name, b'"A, Mr. "Bob"" B"'), ["line 9 "]),
+    "single quotes around a comma": (raw_cell(8, Clean.Name, b"'A, Mr. B'"), ["line 9", "has 13 cells"]),
+    "a name without its quotes": (raw_cell(3, Clean.Name, b"A, Mr. B"), ["line 4", "has 13 cells, the header has 12"]),
     "two open quotes that match": (
         lambda c: line(4, lambda _: b'4,0,3,"Open,male,3,0,0,1,7,,S')(
             line(5, lambda _: b'5,0,3,Shut",male,3,0,0,1,7,,S')(c)
         ),
-        ["row 4", "Name is 'Open,male", "one line"],
+        ["line 5", "Name is 'Open,male", "one line"],
     ),
-    "a line break in a name": (cell(4, Clean.Name, "A,\nMr. B"), ["row 4", "Name", "one line"]),
-    "a carriage return in a ticket": (raw_cell(4, Clean.Ticket, b'"12\r34"'), ["row 4", "Ticket", "one line"]),
-    "a name of blanks": (cell(4, Clean.Name, "   "), ["row 4", "Name is '   ': must be one line"]),
-    "a line separator in a name": (cell(4, Clean.Name, "A, Mr. \u2028B"), ["row 4", "Name", "one line"]),
-    "a tab in a cabin": (cell(4, Clean.Cabin, "C1\tC2"), ["row 4", "Cabin", "one line"]),
-    "an escape character in a name": (cell(4, Clean.Name, "A, Mr. \x1b[31mB"), ["row 4", "Name", "one line"]),
+    "a line break in a name": (cell(4, Clean.Name, "A,\nMr. B"), ["line 5", "Name", "one line"]),
+    "a carriage return in a ticket": (raw_cell(4, Clean.Ticket, b'"12\r34"'), ["line 5", "Ticket", "one line"]),
+    "a name of blanks": (cell(4, Clean.Name, "   "), ["line 5", "Name is '   ': must be one line"]),
+    "a line separator in a name": (cell(4, Clean.Name, "A, Mr. \u2028B"), ["line 5", "Name", "one line"]),
+    "a tab in a cabin": (cell(4, Clean.Cabin, "C1\tC2"), ["line 5", "Cabin", "one line"]),
+    "an escape character in a name": (cell(4, Clean.Name, "A, Mr. \x1b[31mB"), ["line 5", "Name", "one line"]),
     # rows of another length
-    "a cell too many": (line(5, lambda t: t + b",1"), ["row 5", "has 13 cells, the header has 12"]),
-    "a cell too few": (line(5, lambda t: t.rpartition(b",")[0]), ["row 5", "has 11 cells, the header has 12"]),
+    "a cell too many": (line(5, lambda t: t + b",1"), ["line 6", "has 13 cells, the header has 12"]),
+    "a cell too few": (line(5, lambda t: t.rpartition(b",")[0]), ["line 6", "has 11 cells, the header has 12"]),
     "a trailing comma in each row": (lambda c: c.replace(b"\n", b",\n"), ["the header", "unknown: ''"]),
     "a trailing comma in each row but the header": (
         lambda c: HEADER.encode() + c[len(HEADER) :].replace(b"\n", b",\n").replace(b",\n", b"\n", 1),
-        ["row 1: has 13 cells"],
+        ["line 2: has 13 cells"],
     ),
-    "a line of blanks": (line(5, lambda t: t + b"\n   "), ["row 6", "has 1 cells"]),
-    "a comment": (line(5, lambda t: t + b"\n# checked"), ["row 6", "has 1 cells"]),
+    "a line of blanks": (line(5, lambda t: t + b"\n   "), ["line 7", "has 1 cells"]),
+    "a comment": (line(5, lambda t: t + b"\n# checked"), ["line 7", "has 1 cells"]),
     "conflict markers": (
         line(5, lambda t: b"<<<<<<< HEAD\n" + t + b"\n=======\n>>>>>>> main"),
-        ["row 5", "row 7", "row 8"],
+        ["line 6", "line 8", "line 9"],
     ),
     "cut in the middle of a row": (lambda c: c[: c.rindex(b"male") + 2], ["cells, the header has 12"]),
     "cut before the last cell": (lambda c: c.rstrip(b"\n").rpartition(b",")[0] + b",", ["ends without a line end"]),
-    "two files in one": (lambda c: c + c, ["row 1: PassengerId is '1': must be unique", "and "]),
-    "the header again in the middle": (line(5, lambda t: t + b"\n" + HEADER.encode()), ["row 6", "Age is 'Age'"]),
+    "two files in one": (lambda c: c + c, ["line 2: PassengerId is '1': must be unique", "and "]),
+    "the header again in the middle": (line(5, lambda t: t + b"\n" + HEADER.encode()), ["line 7", "Age is 'Age'"]),
     "a totals row": (lambda c: c + b"Total,,,,,,,,,,,\n", ["PassengerId is 'Total'", "Name is missing"]),
     "a row of empty cells": (
         line(5, lambda t: t + b"\n" + b"," * 11),
-        ["row 6", "PassengerId is missing", "Sex is missing"],
+        ["line 7", "PassengerId is missing", "Sex is missing"],
     ),
     "semicolons after empty lines": (
         lambda c: b"\n\n" + render(parse(c), delimiter=";"),
@@ -210,8 +213,11 @@ BROKEN = {
     "a header and no rows": (lambda _: HEADER.encode() + b"\n", ["has a header and no rows"]),
     "a header without a line end": (lambda _: HEADER.encode(), ["has a header and no rows"]),
     "a column renamed": (renamed("Sex", "Gender"), ["missing: 'Sex'", "unknown: 'Gender'"]),
-    "lower case": (names(lambda columns: [name.lower() for name in columns]), ["missing: 'PassengerId'", "'pclass'"]),
-    "a blank before a column's name": (renamed("Age", " Age"), ["missing: 'Age'", "unknown: ' Age'"]),
+    "lower case": (
+        names(lambda columns: [name.lower() for name in columns]),
+        ["'passengerid' for 'PassengerId'", "; rename"],
+    ),
+    "a blank before a column's name": (renamed("Age", " Age"), ["the header has ' Age' for 'Age'; rename"]),
     "a column twice": (renamed("Parch", "SibSp"), ["missing: 'Parch'", "more than once: 'SibSp'"]),
     "a column more": (rows(lambda t: [[*row, "1"] for row in t]), ["the header", "unknown: '1'"]),
     "a column's name is empty": (renamed("Fare", ""), ["missing: 'Fare'", "unknown: ''"]),
@@ -229,7 +235,7 @@ BROKEN = {
     },
     # numbers
     **{
-        f"{column} is {value!r}": (cell(11, column, value), ["row 11", f"{column} is {value!r}: {rule}"])
+        f"{column} is {value!r}": (cell(11, column, value), ["line 12", f"{column} is {value!r}: {rule}"])
         for column, value, rule in (
             (Clean.Age, "abc", "must be a number"),
             (Clean.Age, "NA", "must be a number"),
@@ -292,7 +298,7 @@ BROKEN = {
     },
     # what may not be missing, or be twice
     **{
-        f"{column} is missing": (cell(13, column, ""), ["row 13", f"{column} is missing"])
+        f"{column} is missing": (cell(13, column, ""), ["line 14", f"{column} is missing"])
         for column in (
             Clean.PassengerId,
             Clean.Survived,
@@ -303,18 +309,18 @@ BROKEN = {
             Clean.Ticket,
         )
     },
-    "a name of 1 MB": (cell(2, Clean.Name, "x" * 1_000_000), ["row 2", "Name", "at most 500 characters"]),
+    "a name of 1 MB": (cell(2, Clean.Name, "x" * 1_000_000), ["line 3", "Name", "at most 500 characters"]),
     "a row of 17 MB": (cell(2, Clean.Name, "x" * 17_000_000), ["a row of more than 8 MiB"]),
-    "a row twice": (rows(lambda t: [*t, t[3]]), ["row 3", "PassengerId", "must be unique", "2 of"]),
+    "a row twice": (rows(lambda t: [*t, t[3]]), ["line 4", "PassengerId", "must be unique", "2 of"]),
     "every row twice": (rows(lambda t: [*t, *t[1:]]), ["must be unique", "and "]),
-    "one id for all": (every(Clean.PassengerId, "1"), ["row 1:", "must be unique"]),
+    "one id for all": (every(Clean.PassengerId, "1"), ["line 2:", "must be unique"]),
     "two faults in one row": (
         lambda c: cell(5, Clean.Sex, "x")(cell(5, Clean.Age, "y")(c)),
-        ["1 of", "row 5: Sex is 'x': must be one of female, male; Age is 'y': must be a number"],
+        ["1 of", "line 6: Sex is 'x': must be one of female, male; Age is 'y': must be a number"],
     ),
     "shifted by one column": (
         rows(lambda t: [t[0], *[[row[-1], *row[:-1]] for row in t[1:]]]),
-        ["row 1: PassengerId is", "Sex is", "and "],
+        ["line 2: PassengerId is", "Sex is", "and "],
     ),
 }
 

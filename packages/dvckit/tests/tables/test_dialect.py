@@ -80,16 +80,16 @@ def test_a_name_that_is_empty_or_there_twice_is_numbered(decoded):
             "a;b\n1;2\n3;ö\n".encode("latin-1"),
             Dialect(";"),
             AB,
-            r"row 2 has 0xf6, which is not UTF-8 \(byte 10\)",
+            r"line 3 has 0xf6, which is not UTF-8 \(byte 10\)",
         ),
         "a byte of cp1252": (
             b"a;b\n1;\x81\n",
             Dialect(";", encoding="cp1252"),
             AB,
-            r"row 1 has 0x81, which is not cp1252",
+            r"line 2 has 0x81, which is not cp1252",
         ),
-        "no header": (b"1;\xff\n", Dialect(";", header=False), None, "row 1 has 0xff, which is not UTF-8"),
-        "an open quote": (b'a;b\n1;"2\n', Dialect(";"), AB, "row 1 opens a quote that is never closed"),
+        "no header": (b"1;\xff\n", Dialect(";", header=False), None, "line 1 has 0xff, which is not UTF-8"),
+        "an open quote": (b'a;b\n1;"2\n', Dialect(";"), AB, "line 2 opens a quote that is never closed"),
         "another separator": (b"a,b\n1,2\n", Dialect(";"), AB, "separated by ','; ';' is expected"),
         "another name": (
             b"a;bee\n1;2\n",
@@ -105,7 +105,7 @@ def test_a_name_that_is_empty_or_there_twice_is_numbered(decoded):
         ),
         "no encoding": (b"a;b\n", Dialect(";", encoding="latin-one"), AB, "no encoding 'latin-one'; give one such as"),
         "cut": (b"a;b\n1;", Dialect(";"), AB, "may have been cut off"),
-        "a long cell": (b"a;b\n1;2\n3;" + b"x" * 140_000, Dialect(";"), AB, "row 2 has a cell of more than 131072"),
+        "a long cell": (b"a;b\n1;2\n3;" + b"x" * 140_000, Dialect(";"), AB, "line 3 has a cell of more than 131072"),
     }.values(),
 )
 def test_a_fault_of_the_file_is_one_sentence(decoded, content, dialect, header, message):

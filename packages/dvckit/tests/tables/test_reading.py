@@ -14,7 +14,7 @@ def test_a_refused_file_is_closed(tmp_path, monkeypatch):
         Path, "open", lambda path, *how, **options: files.append(open_path(path, *how, **options)) or files[-1]
     )
 
-    with pytest.raises(UserError, match="row 2 has a quote") as error:
+    with pytest.raises(UserError, match="line 3 has a quote") as error:
         check_bytes(tmp_path / "train.csv")
 
     assert error.tb is not None  # the frames are alive

@@ -1,5 +1,6 @@
 import csv
 import shutil
+from dataclasses import replace
 
 import pandas as pd
 import pyarrow as pa
@@ -10,9 +11,12 @@ from hypothesis import strategies as st
 from dvckit.core.errors import UserError
 from dvckit.core.files import write_table
 from dvckit.tables import reading
+from dvckit.tables.schema import Dialect
 from dvckit.tables.sources import folder as local
-from dvckit.tables.validation import check, refusal, rejected_rows, type_cells
-from titanic.schema import RULES, Clean
+from dvckit.tables.validation import check, check_source, refusal, rejected_rows, type_cells
+from dvckit.tables.validation import judge as judge_tables
+from dvckit.tasks import task_of
+from titanic.schema import LABELS, RULES, Clean
 
 HEADER = "PassengerId,Survived,Pclass,Name,Sex,Age,SibSp,Parch,Ticket,Fare,Cabin,Embarked"
 BRAUND = '1,0,3,"Braund, Mr. Owen Harris",male,22,1,0,A/5 21171,7.25,,S'
@@ -61,28 +65,28 @@ def test_clean_rows_pass_with_their_types(judge):
         ("A/5 21171", "", "Ticket is missing"),
     ],
 )
-def test_a_bad_cell_is_reported_once_with_row_and_rule(judge, old, new, sentence):
+def test_a_bad_cell_is_reported_once_with_line_and_rule(judge, old, new, sentence):
     _, checked = judge(HEADER, CUMINGS, BRAUND.replace(old, new))
 
-    assert checked.rejected == {2: [sentence]}
+    assert checked.rejected == {3: [sentence]}
     first, second = refusal(checked, 0, "; the cure").splitlines()
     assert first == f"{checked.path}: 1 of 2 rows is bad; fix them; the cure"
-    assert second == f"  row 2: {sentence}"
+    assert second == f"  line 3: {sentence}"
 
 
 def test_all_faults_of_a_row_are_reported_at_once_in_column_order(judge):
     _, checked = judge(HEADER, BRAUND.replace("male,22", "man,x"), CUMINGS.replace(",C85,C", ",C85,Z"))
 
     assert checked.rejected == {
-        1: ["Sex is 'man': must be one of female, male", "Age is 'x': must be a number"],
-        2: ["Embarked is 'Z': must be one of C, Q, S"],
+        2: ["Sex is 'man': must be one of female, male", "Age is 'x': must be a number"],
+        3: ["Embarked is 'Z': must be one of C, Q, S"],
     }
 
 
 def test_a_repeated_key_is_reported_for_both_rows(judge):
     clean, checked = judge(HEADER, BRAUND, CUMINGS, BRAUND)
 
-    assert checked.rejected == {row: ["PassengerId is '1': must be unique"] for row in (1, 3)}
+    assert checked.rejected == {line: ["PassengerId is '1': must be unique"] for line in (2, 4)}
     assert clean[Clean.PassengerId].tolist() == [2]
 
 
@@ -92,7 +96,79 @@ def test_a_key_in_two_batches_is_reported_for_both_rows(judge, monkeypatch):
 
     _, checked = judge(HEADER, *rows)
 
-    assert checked.rejected == {row: ["PassengerId is '5': must be unique"] for row in (1, 5)}
+    assert checked.rejected == {line: ["PassengerId is '5': must be unique"] for line in (2, 6)}
+
+
+def test_lines_are_those_of_an_editor(judge):
+    bad = BRAUND.replace("male,22", "boy,22")
+    tall = CUMINGS.replace("Mrs. John", "Mrs.\n\nJohn").replace("2,1,1", "7,1,1")
+
+    _, checked = judge("", HEADER, "", tall, bad, "", bad.replace("1,0,3", "5,0,3"), end="\r\n")
+
+    assert list(checked.rejected) == [4, 7, 9]
+    assert [row.split(",")[0] for row in rejected_rows(checked)["content"]] == ["7", "1", "5"]
+
+
+def test_lines_of_a_dialect_are_those_of_its_own_file(tmp_path):
+    rules = replace(RULES, dialect=Dialect(";", header=False, encoding="latin-1"))
+    good = BRAUND.replace("Braund, ", "Br\u00fcnd, ").replace(",", ";")
+    path = tmp_path / "mine.csv"
+    path.write_bytes("\r\n".join([good, "", good.replace("1;0;3", "2;0;9")]).encode("latin-1"))
+
+    checked = check_source(path, tmp_path / "clean.parquet", rules, "train")
+
+    assert (checked.path, list(checked.rejected)) == (path, [3])
+
+
+CAUSES = {
+    "a wrong header above an end that may be cut": (
+        [HEADER.replace("Sex", "Gender"), BRAUND[:-1].rstrip("S")],
+        "the header is wrong (missing: 'Sex'; unknown: 'Gender')",
+    ),
+    "a wrong header above a byte that is no text": (
+        [HEADER.replace("Fare", "Price"), BRAUND.replace("Braund", "Br\u00fcnd")],
+        "the header is wrong (missing: 'Fare'; unknown: 'Price')",
+    ),
+    "names in another case": (
+        [HEADER.replace("Survived", "survived").replace("Sex", "SEX "), BRAUND],
+        "the header has 'survived' for 'Survived', 'SEX ' for 'Sex'; rename the columns",
+    ),
+    "no label": ([HEADER, BRAUND.replace("1,0,3", "1,,3")], "Survived is missing in every row; fill it in, or remove"),
+    "the first line of Excel": (["sep=,", HEADER, BRAUND], "is a table below a line `sep=` of Excel; delete that line"),
+}
+
+
+@pytest.mark.parametrize("cause", CAUSES)
+def test_the_cause_is_reported_alone(write, tmp_path, cause):
+    lines, sentence = CAUSES[cause]
+    path = write(*lines, encoding="latin-1")
+    path.write_bytes(path.read_bytes().rstrip(b"\n"))
+
+    (problem,) = judge_tables({"train": path}, tmp_path, RULES, task_of(LABELS)).problems
+
+    assert sentence in problem
+    assert "cut off" not in problem
+
+
+def test_one_label_left_by_bad_rows_is_not_reported_beside_them(write, tmp_path):
+    path = write(HEADER, BRAUND, CUMINGS.replace("female", "woman"))
+
+    (problem,) = judge_tables({"train": path}, tmp_path, RULES, task_of(LABELS)).problems
+
+    assert "1 of 2 rows is bad" in problem
+
+
+def test_numbers_in_several_forms_are_the_cause_of_bad_rows(write, tmp_path):
+    rows = [BRAUND.replace("1,0,3", f"{key},{key % 2},3") for key in range(1, 9)]
+    path = write(HEADER, *rows[1:], rows[0].replace("7.25", "5.123.292"))
+
+    cause, bad = judge_tables({"train": path}, tmp_path, RULES, task_of(LABELS)).problems
+    accepted = judge_tables({"train": path}, tmp_path, RULES, task_of(LABELS), 0.5)
+
+    assert cause.startswith(f"{path}: Fare is written in several forms, such as '5.123.292' (1 cell); if a spreadsheet")
+    assert "1 of 8 rows is bad" in bad
+    assert accepted.problems == []
+    assert len(accepted.report["checks"]["mixed_scale"]["found"]) == 1
 
 
 def test_a_long_report_is_cut(judge):
@@ -105,11 +181,11 @@ def test_a_long_report_is_cut(judge):
 def test_a_long_value_is_cut(judge):
     _, checked = judge(HEADER, BRAUND.replace("Braund", "B" * 600))
 
-    assert len(checked.rejected[1][0]) < 150
+    assert len(checked.rejected[2][0]) < 150
 
 
 @pytest.mark.parametrize("block", [1 << 20, 130])
-def test_ragged_rows_have_their_numbers_and_shift_no_other(judge, monkeypatch, block):
+def test_ragged_rows_have_their_lines_and_shift_no_other(judge, monkeypatch, block):
     monkeypatch.setattr(reading, "BLOCK", block)
     rows = [BRAUND.replace("1,0,3", f"{key},0,3") for key in range(1, 8)]
     rows[1] += ",1"
@@ -119,14 +195,14 @@ def test_ragged_rows_have_their_numbers_and_shift_no_other(judge, monkeypatch, b
 
     clean, checked = judge(HEADER, *rows)
 
-    kinds = {row: reasons[0].split(":")[0] for row, reasons in checked.rejected.items()}
+    kinds = {line: reasons[0].split(":")[0] for line, reasons in checked.rejected.items()}
     assert kinds == {
-        2: "has 13 cells, the header has 12",
-        3: "Sex is 'boy'",
-        5: "has 2 cells, the header has 12",
-        7: "Sex is 'boy'",
+        3: "has 13 cells, the header has 12",
+        4: "Sex is 'boy'",
+        6: "has 2 cells, the header has 12",
+        8: "Sex is 'boy'",
     }
-    assert list(kinds) == [2, 3, 5, 7]
+    assert list(kinds) == [3, 4, 6, 8]
     assert clean[Clean.PassengerId].tolist() == [1, 4, 6]
 
 
@@ -140,9 +216,9 @@ def test_bad_rows_up_to_the_share_are_accepted_and_stored_unchanged(judge, tmp_p
     assert clean[Clean.PassengerId].tolist() == [1]
     write_table(tmp_path / "rejected.csv", rejected_rows(checked))
     assert list(csv.reader((tmp_path / "rejected.csv").read_text().splitlines())) == [
-        ["file", "row", "reasons", "content"],
-        ["train.csv", "2", "Sex is 'lady': must be one of female, male; Age is 'old': must be a number", bad],
-        ["train.csv", "3", "has 3 cells, the header has 12", "5,0,3"],
+        ["file", "line", "reasons", "content"],
+        ["train.csv", "5", "Sex is 'lady': must be one of female, male; Age is 'old': must be a number", bad],
+        ["train.csv", "6", "has 3 cells, the header has 12", "5,0,3"],
     ]
 
 
@@ -150,7 +226,7 @@ def test_nothing_rejected_leaves_a_header(judge, tmp_path):
     _, checked = judge(HEADER, BRAUND)
 
     write_table(tmp_path / "rejected.csv", rejected_rows(checked))
-    assert (tmp_path / "rejected.csv").read_bytes() == b"file,row,reasons,content\n"
+    assert (tmp_path / "rejected.csv").read_bytes() == b"file,line,reasons,content\n"
 
 
 def test_batches_give_the_same_as_the_whole(judge, monkeypatch):
@@ -197,10 +273,10 @@ def test_any_text_survives_unchanged_or_is_rejected_by_name(tmp_path_factory, pe
         return
 
     table = pd.read_parquet(folder / "clean.parquet").set_index(Clean.PassengerId)
+    assert all(reason.split()[0] in people[0] for reasons in checked.rejected.values() for reason in reasons)
+    assert len(table) == len(people) - len(checked.rejected)
     for key, person in enumerate(people, start=1):
-        if key in checked.rejected:
-            assert all(reason.split()[0] in person for reason in checked.rejected[key])
-        else:
+        if key in table.index:
             assert person == table.loc[key, list(person)].fillna("").to_dict()
 
 

@@ -12,6 +12,8 @@ from dvckit.core.layout import PARAMS, TEST, TRAIN
 from dvckit.core.params import read_values
 from dvckit.project import Project
 from dvckit.repository.programs import dvc
+from dvckit.tables.dialect import named
+from dvckit.tables.reading import check_header
 from dvckit.tables.schema import Rules
 from dvckit.tables.validation import Verdict, judge, table_in
 
@@ -35,17 +37,35 @@ def tables_in(rules: Rules, paths: list[Path]) -> tuple[dict[str, Path], list[st
     files: dict[str, Path] = {}
     problems = []
     target = rules.schema.target
-    about = {TRAIN: f"tables with {target}", TEST: f"tables without {target}", rules.submission: "submissions"}
+    about = {
+        TRAIN: f"tables with {target}; name one of them, or remove {target} from the one to predict",
+        TEST: f"tables without {target}; name one of them, or add {target} to the one to learn from",
+        rules.submission: "submissions; name one of them",
+    }
     for path in chain.from_iterable(_files(rules, path) for path in paths):
         try:
             name = _table_in(rules, path)
         except UserError as error:
             problems.append(str(error))
             continue
-        if name in files:
-            problems.append(f"{files[name]} and {path} are both {about[name]}; name one of them")
-        files.setdefault(name, path)
+        if name not in files:
+            files[name] = path
+            continue
+        one, other = sorted((files[name], path), key=lambda file: bool(_wrong_header(rules, name, file)))
+        problems.append(_wrong_header(rules, name, other) or f"{files[name]} and {path} are both {about[name]}")
+        files[name] = one
     return {name: files[name] for name in rules.names if name in files}, problems
+
+
+def _wrong_header(rules: Rules, name: str, path: Path) -> str:
+    """Return what is wrong with the header of a file: what may be why it is not known as the table that it is."""
+    dialect = rules.dialect
+    try:
+        if dialect.header:
+            check_header(path, rules.header(name), dialect.separator, dialect.encoding, named)
+    except UserError as error:
+        return str(error)
+    return ""
 
 
 def _files(rules: Rules, path: Path) -> list[Path]:

@@ -1,5 +1,6 @@
 """The cells of a CSV file, column by column, every text of a column once: a rule looks at each text, and so at each cell."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -12,7 +13,22 @@ import pyarrow.compute as pc
 from pyarrow import csv as arrow_csv
 
 from dvckit.core.errors import UserError
-from dvckit.tables.reading import BLOCK, as_text, shown
+from dvckit.tables.reading import BLOCK, as_text, row_starts, shown
+
+
+class Lines:
+    """The lines on which the rows of a file start, looked up when one is asked for."""
+
+    def __init__(self, path: Path, *, header: bool) -> None:
+        self._path = path
+        self._header = header
+
+    @cached_property
+    def _starts(self) -> npt.NDArray[np.int64]:
+        return row_starts(self._path)[int(self._header) :]
+
+    def __getitem__(self, row: int) -> int:
+        return int(self._starts[row])
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,7 +39,7 @@ class Cells:
     texts: Any  # pa.StringArray: each text once, in the order of their first rows
     codes: npt.NDArray[np.int32]  # of each row, the place of its text; -1 where the cell is empty
     rows: int  # without those to predict
-    other: str = ""  # the file to predict
+    files: Sequence[tuple[str, "Lines | range"]]  # the names and the lines of the file, and of the one to predict
     known: dict[str, Any] = field(default_factory=dict, init=False)  # the numbers that the texts are, by decimal sign
 
     @cached_property
@@ -54,8 +70,14 @@ class Cells:
     def where(self, code: int) -> str:
         """Return a text with the first row that has it, in words."""
         at = int(np.argmax(self.codes == code))
-        row = f"row {at + 1}" if at < self.rows else f"row {at - self.rows + 1} of {self.other}"
-        return f"{row} is {shown(self.text(code))}"
+        (_, lines), *other = self.files
+        line = f"line {lines[at]}" if at < self.rows else f"line {other[0][1][at - self.rows]} of {other[0][0]}"
+        return f"{line} is {shown(self.text(code))}"
+
+    @property
+    def other(self) -> bool:
+        """Whether there is a file to predict."""
+        return len(self.files) > 1
 
     def without(self, tokens: tuple[str, ...]) -> "Cells":
         """Return the column with these texts as missing values."""
@@ -77,7 +99,7 @@ def matches(texts: Any, pattern: str) -> npt.NDArray[np.bool_]:
     return np.asarray(pc.match_substring_regex(texts, pattern), dtype=bool)
 
 
-def read(path: Path, separator: str, encoding: str, width: int, *, header: bool) -> list[pa.ChunkedArray]:
+def read(path: Path, separator: str, encoding: str, width: int) -> list[pa.ChunkedArray]:
     """Return the columns of a file as text, its first row as well, an empty cell as null.
 
     UserError for a row with another number of cells.
@@ -86,9 +108,8 @@ def read(path: Path, separator: str, encoding: str, width: int, *, header: bool)
     ragged: list[str] = []
 
     def note(row: arrow_csv.InvalidRow) -> str:
-        ragged.append(
-            f"row {row.number - header} has {row.actual_columns} cells, the first line has {row.expected_columns}"
-        )
+        line = Lines(path, header=False)[row.number - 1]
+        ragged.append(f"line {line} has {row.actual_columns} cells, the first line has {row.expected_columns}")
         return "error"
 
     options = as_text(names)
@@ -109,10 +130,10 @@ def trimmed(column: pa.ChunkedArray) -> pa.ChunkedArray:
     return pc.if_else(pc.equal(cells, ""), pa.scalar(None, pa.string()), cells)
 
 
-def encoded(name: str, columns: list[pa.ChunkedArray], other: str = "") -> Cells:
+def encoded(name: str, columns: list[pa.ChunkedArray], files: Sequence[tuple[str, "Lines | range"]]) -> Cells:
     """Return the cells of a column of a file, and of the same column in the file to predict, if there is one."""
     chunks = [chunk for column in columns for chunk in column.chunks]
     whole = pa.chunked_array(chunks, pa.string()).dictionary_encode().combine_chunks()
     whole = whole if isinstance(whole, pa.DictionaryArray) else pa.array([], pa.string()).dictionary_encode()
     codes = whole.indices.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int32)
-    return Cells(name, whole.dictionary, codes, len(columns[0]), other)
+    return Cells(name, whole.dictionary, codes, len(columns[0]), files)

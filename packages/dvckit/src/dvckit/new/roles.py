@@ -96,15 +96,15 @@ def _chosen(pair: Pair, role: str) -> Role:
     if role not in ROLES:
         raise UserError(f"--role {name}={role}: there are the roles {', '.join(ROLES)}")
     if role in ("id", "group", "time") and cells.missing:
-        row = int(np.argmax(cells.own < 0)) + 1
+        line = cells.files[0][1][int(np.argmax(cells.own < 0))]
         raise UserError(
-            f"--{role} {name}: it is missing in {cells.missing} rows, such as row {row}; it must be known in all"
+            f"--{role} {name}: it is missing in {cells.missing} rows, such as on line {line}; it must be known in all"
         )
     if role == "id" and cells.distinct < cells.rows:
         code = int(np.argmax(cells.counts > 1))
-        rows = np.flatnonzero(cells.own == code)[:2] + 1
+        lines = [cells.files[0][1][int(row)] for row in np.flatnonzero(cells.own == code)[:2]]
         raise UserError(
-            f"--id {name}: rows {rows[0]} and {rows[1]} are both {cells.text(code)!r}; did you mean --group {name}?"
+            f"--id {name}: lines {lines[0]} and {lines[1]} are both {cells.text(code)!r}; did you mean --group {name}?"
         )
     wanted = {"number": ("number", "whole number"), "date": ("date",), "time": ("date", "number", "whole number")}.get(
         role

@@ -9,7 +9,7 @@ import pyarrow.compute as pc
 
 from dvckit.core.errors import UserError
 from dvckit.core.grid import first
-from dvckit.new.cells import Cells, encoded, matches, read, trimmed
+from dvckit.new.cells import Cells, Lines, encoded, matches, read, trimmed
 from dvckit.new.missing import MARKERS, is_measured
 from dvckit.new.options import Choice, Options, Question
 from dvckit.tables.dialect import check_encoding, named
@@ -53,7 +53,7 @@ def sniff(path: Path, options: Options, *, without_blanks: bool | None = None) -
     encoding = check_encoding(options.encoding or "utf-8")
     separators = _candidates(path, options.separator)
     try:
-        forms = _fitting(path, encoding, separators, header=options.header is not False)
+        forms = _fitting(path, encoding, separators)
     except EncodingError as error:
         raise UserError(f"{error}, or name its encoding, such as --encoding latin-1") from None
     best = max(forms, key=lambda one: _measured(forms[one])) if len(forms) > 1 else next(iter(forms))
@@ -64,7 +64,10 @@ def sniff(path: Path, options: Options, *, without_blanks: bool | None = None) -
     if without_blanks is None:
         without_blanks = _has_blanks(forms[best])
     columns = [trimmed(column) for column in forms[best]] if without_blanks else forms[best]
-    below = [encoded(name, [column.slice(1)]) for name, column in zip(named(_line(columns)), columns, strict=True)]
+    files = [(path.name, Lines(path, header=True))]
+    below = [
+        encoded(name, [column.slice(1)], files) for name, column in zip(named(_line(columns)), columns, strict=True)
+    ]
     question = _header_question(_line(columns), below) if options.header is None else None
     header = options.header is not False
     if len(columns[0]) == 1 and header:
@@ -80,7 +83,7 @@ def _has_blanks(columns: list[pa.ChunkedArray]) -> bool:
         return True
     below = [column.slice(1) for column in columns]
     blank = [column for column in below if matches(column.combine_chunks(), "^ | $").any()]
-    return any(is_measured(encoded("", [trimmed(column)])) for column in blank)
+    return any(is_measured(encoded("", [trimmed(column)], ())) for column in blank)
 
 
 def _candidates(path: Path, separator: str | None) -> list[str]:
@@ -96,13 +99,13 @@ def _candidates(path: Path, separator: str | None) -> list[str]:
     raise UserError(f"{path} has one column {what}; give another with --separator, or save it with commas")
 
 
-def _fitting(path: Path, encoding: str, separators: list[str], *, header: bool) -> dict[str, list[pa.ChunkedArray]]:
+def _fitting(path: Path, encoding: str, separators: list[str]) -> dict[str, list[pa.ChunkedArray]]:
     """Return the file's columns by each separator with which all rows have as many cells."""
     forms, faults = {}, []
     for one in separators:
         try:
-            check_bytes(path, one, encoding, header=header)
-            forms[one] = read(path, one, encoding, len(read_header(path, one, encoding)), header=header)
+            check_bytes(path, one, encoding)
+            forms[one] = read(path, one, encoding, len(read_header(path, one, encoding)))
         except EncodingError:
             raise
         except UserError as error:
@@ -114,7 +117,7 @@ def _fitting(path: Path, encoding: str, separators: list[str], *, header: bool) 
 
 def _measured(columns: list[pa.ChunkedArray]) -> float:
     """Return the share of the columns whose cells, but the first, are numbers or dates."""
-    return float(np.mean([is_measured(encoded("", [column.slice(1)])) for column in columns]))
+    return float(np.mean([is_measured(encoded("", [column.slice(1)], [])) for column in columns]))
 
 
 def _which_separator(separators: list[str]) -> Question:
@@ -160,7 +163,7 @@ def _has(cells: Cells, text: str) -> bool:
 
 
 def _is_value(cell: str) -> bool:
-    return is_measured(encoded("", [pa.chunked_array([[cell]])]))
+    return is_measured(encoded("", [pa.chunked_array([[cell]])], []))
 
 
 def _bad_names(line: list[str], below: list[Cells]) -> str:

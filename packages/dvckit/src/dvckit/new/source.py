@@ -6,7 +6,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from dvckit.core.errors import UserError
-from dvckit.new.cells import Cells, encoded
+from dvckit.new.cells import Cells, Lines, encoded
 from dvckit.new.decimals import decide
 from dvckit.new.grammar import numbers
 from dvckit.new.missing import about_markers, found_markers, label_question
@@ -39,7 +39,7 @@ def load(path: Path, options: Options, predict: Path | None) -> Source:
         return Source(Dialect(form.separator, encoding=form.encoding, header=form.header), header, tuple(asked))
     place = place_of(form.names, options.target, "--target")
     other = _to_predict(predict, path, form, place) if predict else []
-    cells = _cells(form, other, predict)
+    cells = _cells(form, other, path, predict)
     missing = found_markers(cells) if options.missing is None else dict.fromkeys(filter(None, options.missing), "")
     of_labels = label_question(cells[place], missing) if options.missing is None else None
     markers = [about_markers(one, missing) for one in cells]
@@ -85,7 +85,7 @@ def _to_predict(predict: Path, path: Path, form: Form, target: int) -> list[pa.C
     return columns
 
 
-def _cells(form: Form, other: list[pa.ChunkedArray | None], predict: Path | None) -> list[Cells]:
+def _cells(form: Form, other: list[pa.ChunkedArray | None], path: Path, predict: Path | None) -> list[Cells]:
     if form.header and not other:
         return form.below
     own = form.rows
@@ -94,5 +94,6 @@ def _cells(form: Form, other: list[pa.ChunkedArray | None], predict: Path | None
     both = [
         [one, *([nulls if two is None else two] if other else [])] for one, two in zip(own, other or own, strict=True)
     ]
-    name = predict.name if predict else ""
-    return [encoded(column, parts, name) for column, parts in zip(form.names, both, strict=True)]
+    files = [(path.name, Lines(path, header=form.header))]
+    files += [(predict.name, Lines(predict, header=form.header))] if predict else []
+    return [encoded(column, parts, files) for column, parts in zip(form.names, both, strict=True)]

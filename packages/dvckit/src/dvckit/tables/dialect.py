@@ -9,13 +9,13 @@ import csv
 import re
 import shutil
 from collections.abc import Callable, Iterator
-from itertools import chain, count
+from itertools import chain, count, islice
 from pathlib import Path
 from typing import IO, Any
 
 from dvckit.core.errors import UserError
 from dvckit.core.files import replacing
-from dvckit.tables.reading import check_bytes, check_header, python_codec, read_header
+from dvckit.tables.reading import check_bytes, check_form, python_codec, read_header
 from dvckit.tables.schema import PLAIN, Dialect
 
 # Of a decimal comma: a point becomes a comma, so that a cell with a point is not read as another number.
@@ -55,7 +55,10 @@ def named(header: list[str]) -> list[str]:
 
 def names_in(path: Path, dialect: Dialect) -> list[str]:
     """Return the cells of the first line of a file."""
-    cells = read_header(path, dialect.separator, check_encoding(dialect.encoding))
+    return _trimmed(read_header(path, dialect.separator, check_encoding(dialect.encoding)), dialect)
+
+
+def _trimmed(cells: list[str], dialect: Dialect) -> list[str]:
     return [cell.strip(" ") for cell in cells] if dialect.trimmed else cells
 
 
@@ -66,13 +69,14 @@ def plain(  # noqa: PLR0917
 
     `header` are the names that the file must have, by `named`; None if it has no header. `names` are the columns of the
     target in the file's order, "" for one that is left out; `numbers` are those of them with numbers. A row with too many
-    or too few cells stays as it is: validation reports it. UserError for a file that is not of that dialect, by its row.
+    or too few cells stays as it is: validation reports it. UserError for a file that is not of that dialect, by its line.
     """
     encoding = check_encoding(dialect.encoding)
-    check_bytes(source, dialect.separator, encoding, header=header is not None)
+    if header is None:
+        check_bytes(source, dialect.separator, encoding)
+    else:
+        check_form(source, header, dialect.separator, encoding, lambda cells: named(_trimmed(cells, dialect)))
     found = names_in(source, dialect)
-    if header is not None and named(found) != header:
-        check_header(source, header, dialect.separator, encoding)
     with replacing(target) as temporary:
         if dialect == PLAIN and found == header == names:
             shutil.copyfile(source, temporary)
@@ -87,17 +91,13 @@ def plain(  # noqa: PLR0917
             writer.writerows(map(_plainly(names, dialect, numbers), rows))
 
 
-def _rows(source: Path, reader: Iterator[list[str]], *, header: bool) -> Iterator[list[str]]:
+def _rows(source: Path, reader: Any, *, header: bool) -> Iterator[list[str]]:
     """Yield the rows that are not empty, without the header."""
-    number = int(not header)
     try:
-        for row in filter(None, reader):
-            if number:
-                yield row
-            number += 1
+        yield from islice(filter(None, reader), int(header), None)
     except csv.Error:
-        most = csv.field_size_limit()
-        raise UserError(f"{source}: row {number} has a cell of more than {most} characters") from None
+        where, most = f"{source}: line {reader.line_num}", csv.field_size_limit()
+        raise UserError(f"{where} has a cell of more than {most} characters") from None
 
 
 def _plainly(names: list[str], dialect: Dialect, numbers: set[str]) -> Callable[[list[str]], list[str]]:
@@ -108,8 +108,7 @@ def _plainly(names: list[str], dialect: Dialect, numbers: set[str]) -> Callable[
     left_out = [place for place, name in reversed(list(enumerate(names))) if not name]
 
     def change(row: list[str]) -> list[str]:
-        if dialect.trimmed:
-            row = [cell.strip(" ") for cell in row]
+        row = _trimmed(row, dialect)
         if missing:
             row = ["" if cell in missing else cell for cell in row]
         if len(row) == len(names):

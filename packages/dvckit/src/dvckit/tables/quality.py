@@ -5,6 +5,7 @@ It reads the Parquet files of the accepted rows, a few columns at a time and lon
 
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,7 +16,8 @@ import pyarrow.compute as pc
 from pyarrow.dataset import Dataset, dataset
 
 from dvckit.core.layout import TEST, TRAIN
-from dvckit.tables.schema import ROW, Entity, Rules, Schema
+from dvckit.tables.scale import mixed_scale, other_forms
+from dvckit.tables.schema import NOUN, ROW, Entity, Rules, Schema
 
 if TYPE_CHECKING:
     from dvckit.tables.validation import Checked
@@ -45,7 +47,7 @@ def quality(tables: "Mapping[str, Checked]", rules: Rules, task: "Task") -> dict
     report: dict[str, Any] = {
         name: {
             "rows": {"read": checked.rows, "accepted": checked.accepted, "rejected": len(checked.rejected)},
-            "columns": {column: profile for (table, column), (profile, _) in profiles.items() if table == name},
+            "columns": {column: profile for (table, column), (profile, *_) in profiles.items() if table == name},
         }
         for name, checked in tables.items()
     }
@@ -65,34 +67,53 @@ def quality(tables: "Mapping[str, Checked]", rules: Rules, task: "Task") -> dict
         "constant_columns": list(_constant(report, schema)),
         "leaks": [
             f"{name}: {column} alone predicts {schema.target} nearly always; is it known before that?"
-            for (name, column), (_, leaks) in profiles.items()
+            for (name, column), (_, leaks, _) in profiles.items()
             if leaks
         ],
+        "mixed_scale": list(_mixed_scale(tables, profiles, schema)),
         **({"shared_keys": list(_shared_keys(rows, schema))} if len(rows) > 1 and schema.key != ROW else {}),
         **({rules.entity.check: repeated.result()} if rules.entity else {}),
     }
     return {**report, "checks": {name: {"ok": not findings, "found": findings} for name, findings in checks.items()}}
 
 
-def _profile(table: Dataset, name: str, schema: Schema, task: "Task") -> tuple[dict[str, Any], bool]:
-    """Return the profile of a column for the report, and whether it gives the target away."""
+def _mixed_scale(
+    tables: "Mapping[str, Checked]", profiles: dict[tuple[str, str], tuple[dict[str, Any], bool, str]], schema: Schema
+) -> Iterator[str]:
+    for (name, column), (*_, scale) in profiles.items():
+        if fault := other_forms(_no_numbers(tables[name], column, schema)) or scale:
+            yield f"{name}: {column} {fault}"
+
+
+def _no_numbers(checked: "Checked", column: str, schema: Schema) -> Iterator[str]:
+    """Yield the cells of a column that should be numbers and are none."""
+    kind = schema.kind(column)
+    start, end = f"{column} is '", f"': must be {NOUN[kind]}" if kind in (int, float) else ""
+    for reason in chain.from_iterable(checked.rejected.values()):
+        if end and reason.startswith(start) and reason.endswith(end):
+            yield reason[len(start) : -len(end)]
+
+
+def _profile(table: Dataset, name: str, schema: Schema, task: "Task") -> tuple[dict[str, Any], bool, str]:
+    """Return the profile of a column for the report, whether it gives the target away, and whether its scale is mixed."""
     profile: dict[str, Any] = {"type": schema.kind(name).__name__, "missing": 0}
     if name == schema.key:  # unique by now
         keys = table.to_table([name])[name].to_numpy()
-        return profile | {"distinct": len(keys)} | (_range(keys) if schema.kind(name) is int else {}), False
+        return profile | {"distinct": len(keys)} | (_range(keys) if schema.kind(name) is int else {}), False, ""
     is_text, labelled = schema.kind(name) is str, name != schema.target and schema.target in table.schema.names
     tell = task.tell(numeric=not is_text) if labelled else None
     rows, alone = _counts(table, name, schema.target, tell, is_text=is_text)
     present = pd.notna(rows.index)
     profile["missing"] = int(rows[~present].sum())
     profile["distinct"] = int(present.sum()) + alone
-    rows = rows[present]
+    rows, scale = rows[present], ""
     if is_text or schema.values(name):
         top = rows.sort_index().sort_values(ascending=False, kind="stable").head(TOP)
         profile["top"] = {str(value): count for value, count in top.items() if count > 1 or profile["distinct"] <= TOP}
     else:
         profile |= _range(rows.index.to_numpy(), rows.to_numpy(dtype="int64"))
-    return profile, tell is not None and tell.found()
+        scale = mixed_scale(rows.index.to_numpy()) if schema.kind(name) is float else ""
+    return profile, tell is not None and tell.found(), scale
 
 
 def _counts(

@@ -8,7 +8,7 @@ import codecs
 import csv
 import stat
 from collections import Counter
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
 from difflib import get_close_matches
 from itertools import accumulate, takewhile
@@ -23,6 +23,7 @@ from pyarrow import csv as arrow_csv
 from dvckit.core.errors import UserError
 from dvckit.core.grid import first
 
+Names = Callable[[list[str]], list[str]]
 BLOCK = 8 << 20  # bytes read at once; no row may be longer
 
 # How files begin that are CSV only by name, in lower case, and what to do about them.
@@ -40,6 +41,7 @@ STRANGERS = {
     "UTF-16 text; save it as UTF-8": (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE),
     "a git-lfs pointer; run `git lfs pull`": (b"version https://git-lfs",),
     "a DVC pointer; run `dvc pull` and name the file that it stands for": (b"outs:\n",),
+    "a table below a line `sep=` of Excel; delete that line": (b"sep=", b'"sep='),
     "an HTML page; download the file itself": (b"<!doctype html", b"<html"),
     "an XML file; save the table as CSV": (b"<?xml",),
     "JSON; save the table as CSV": (b"{", b"["),
@@ -55,7 +57,6 @@ class _File(NamedTuple):
     path: Path
     separator: str = ","
     encoding: str = "utf-8"
-    header: bool = True
 
     @property
     def named(self) -> str:
@@ -77,26 +78,55 @@ def first_line(path: Path) -> bytes:
         lines = iter(lambda: file.readline(BLOCK), b"")
         start = next((line for line in lines if line.strip(b"\r\n\t " + codecs.BOM_UTF8)), b"")
     for what, beginnings in STRANGERS.items():
-        if start.lstrip().lower().startswith(beginnings):
+        if start.removeprefix(codecs.BOM_UTF8).lstrip().lower().startswith(beginnings):
             raise UserError(f"{path} is {what}")
     if not start:
         raise UserError(f"{path} is empty")
     return start
 
 
-def check_bytes(path: Path, separator: str = ",", encoding: str = "utf-8", *, header: bool = True) -> None:
-    """Refuse (UserError) a file that is not text with well-formed quotes; name the row and offset of the first fault.
+def check_form(
+    path: Path, columns: list[str], separator: str = ",", encoding: str = "utf-8", names: Names = list
+) -> None:
+    """Do `check_bytes` and `check_header`; a wrong header is reported before a fault below it, which may follow from it."""
+    header_cells(path, separator, encoding)
+    check_header(path, columns, separator, encoding, names)
+    check_bytes(path, separator, encoding)
+
+
+def check_bytes(path: Path, separator: str = ",", encoding: str = "utf-8") -> None:
+    """Refuse (UserError) a file that is not text with well-formed quotes; name the line and offset of the first fault.
 
     EncodingError for a byte that is no text; the encoding must be a superset of ASCII.
     """
+    _check_separator(path, first_line(path), separator)
+    with path.open("rb") as file:
+        file.seek(len(codecs.BOM_UTF8) if file.read(3) == codecs.BOM_UTF8 and encoding == "utf-8" else 0)
+        _check_blocks(_File(path, separator, encoding), file.tell(), iter(lambda: file.read(BLOCK), b""))
+
+
+def header_cells(path: Path, separator: str = ",", encoding: str = "utf-8") -> list[str]:
+    """Return the cells of the header, whatever is below it; UserError where the file is no CSV or the header is damaged."""
     start = first_line(path)
+    _check_separator(path, start, separator)
+    if b"\0" in start or start.count(b'"') % 2 or not _decodes(start, encoding):
+        check_bytes(path, separator, encoding)
+    return read_header(path, separator, encoding)
+
+
+def _decodes(text: bytes, encoding: str) -> bool:
+    try:
+        text.decode(encoding)
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _check_separator(path: Path, start: bytes, separator: str) -> None:
     for sign in SEPARATORS:
         if sign.encode() in start and separator.encode() not in start:
             cure = "save it with commas" if separator == "," else f"{separator!r} is expected"
             raise UserError(f"{path}: the cells are separated by {sign!r}; {cure}")
-    with path.open("rb") as file:
-        file.seek(len(codecs.BOM_UTF8) if file.read(3) == codecs.BOM_UTF8 and encoding == "utf-8" else 0)
-        _check_blocks(_File(path, separator, encoding, header), file.tell(), iter(lambda: file.read(BLOCK), b""))
 
 
 def _check_blocks(file: _File, offset: int, blocks: Iterator[bytes]) -> None:
@@ -106,7 +136,7 @@ def _check_blocks(file: _File, offset: int, blocks: Iterator[bytes]) -> None:
     while block:
         after = next(blocks, b"")
         at, fault = _no_text(decoder, block, file.named, final=not after)
-        # check the quotes before the fault first: they determine its row
+        # the first fault of the block is the cause
         opened = _check_quotes(file, offset, before + block[:at] + (after[:1] or b"\n"), opened)
         if fault:
             _refuse(file, offset + at, fault, EncodingError if block[at] else UserError)
@@ -150,28 +180,27 @@ def _check_quotes(file: _File, offset: int, block: bytes, opened: int) -> int:
 
 
 def _refuse(file: _File, offset: int, fault: str, error: type[UserError] = UserError) -> NoReturn:
-    """Raise an error with the row of a byte; the quotes before that byte are well formed."""
+    """Raise an error with the line of a byte."""
     last = min(offset, file.path.stat().st_size - 1)
-    with closing(_rows(file.path, "latin-1")) as rows:  # a character a byte
-        row = sum(1 for _ in takewhile(lambda end: end <= last, accumulate(map(len, rows)))) + (not file.header)
+    with file.path.open(encoding="latin-1", newline="") as lines:  # a character a byte
+        line = 1 + sum(1 for _ in takewhile(lambda end: end <= last, accumulate(map(len, lines))))
     what, *cure = fault.split(";", 1)
-    where = f"row {row}" if row else "the header"
-    raise error(";".join([f"{file.path}: {where} {what} (byte {offset})", *cure]))
+    raise error(";".join([f"{file.path}: line {line} {what} (byte {offset})", *cure]))
 
 
-def _rows(path: Path, encoding: str) -> Generator[str]:
-    """Yield the text of each row, the header first, with its line end and the empty lines before it."""
+def _rows(path: Path, encoding: str) -> Generator[tuple[int, str]]:
+    """Yield each row that is not empty, the header first: the line on which it starts, from 1, and its text."""
     row: list[str] = []
     inside = False  # a quote is open at the end of the line
     with path.open(encoding=encoding, newline="") as lines:
-        for line in lines:
+        for number, line in enumerate(lines, 1):
+            if not inside and not line.strip("\r\n"):
+                continue
             row.append(line)
             inside ^= line.count('"') % 2 == 1
-            if not inside and line.strip("\r\n"):
-                yield "".join(row)
+            if not inside:
+                yield number - len(row) + 1, "".join(row).strip("\r\n")
                 row = []
-    if row:
-        yield "".join(row)
 
 
 def python_codec(encoding: str) -> str:
@@ -180,19 +209,24 @@ def python_codec(encoding: str) -> str:
 
 
 def read_header(path: Path, separator: str = ",", encoding: str = "utf-8") -> list[str]:
-    """Return the cells of the first line that is not empty."""
-    with path.open(encoding=python_codec(encoding), newline="") as lines:
+    """Return the cells of the first line that is not empty; what is no text below it is not looked at."""
+    with path.open(encoding=python_codec(encoding), errors="surrogateescape", newline="") as lines:
         try:
             return next(cells for cells in csv.reader(lines, delimiter=separator) if cells)
         except csv.Error:
             raise UserError(f"{path}: the header has a cell of more than {csv.field_size_limit()} characters") from None
 
 
-def check_header(path: Path, columns: list[str], separator: str = ",", encoding: str = "utf-8") -> None:
-    """Refuse (UserError) a header that is not exactly these columns in this order, and say what differs."""
-    header = read_header(path, separator, encoding)
+def check_header(
+    path: Path, columns: list[str], separator: str = ",", encoding: str = "utf-8", names: Names = list
+) -> None:
+    """Refuse (UserError) a header whose `names` are not exactly these columns in this order, and say what differs."""
+    header = names(read_header(path, separator, encoding))
     if header == columns:
         return
+    if list(map(plain_name, header)) == list(map(plain_name, columns)):
+        pairs = [f"{shown(one)} for {shown(name)}" for one, name in zip(header, columns, strict=True) if one != name]
+        raise UserError(f"{path}: the header has {first(pairs, 4)}; rename the columns")
     counts = Counter(header)
     faults = {
         "missing": [name for name in columns if name not in counts],
@@ -202,9 +236,19 @@ def check_header(path: Path, columns: list[str], separator: str = ",", encoding:
     reasons = [f"{what}: {first(map(shown, names), 8)}" for what, names in faults.items() if names] or [
         "the order is another"
     ]
-    near = {name: get_close_matches(name, faults["unknown"], 1) for name in faults["missing"]}
+    near = {name: _like(name, faults["unknown"]) for name in faults["missing"]}
     reasons += [f"is {shown(names[0])} {shown(name)}?" for name, names in near.items() if names][:1]
     raise UserError(f"{path}: the header is wrong ({'; '.join(reasons)}); expected {separator.join(columns)}")
+
+
+def _like(name: str, unknown: list[str]) -> list[str]:
+    """Return the names that may be meant by another one; one that differs in case or blanks comes before any other."""
+    return [one for one in unknown if plain_name(one) == plain_name(name)] or get_close_matches(name, unknown, 1)
+
+
+def plain_name(name: str) -> str:
+    """Return a name without what a hand often changes: case, and blanks around it."""
+    return name.strip().casefold()
 
 
 def shown(text: str) -> str:
@@ -251,7 +295,20 @@ def row_numbers(positions: npt.NDArray[np.int64], ragged: dict[int, str]) -> npt
     return positions + 1 + np.searchsorted(left_out - np.arange(len(left_out)), positions + 1, side="right")
 
 
-def rows_as_written(path: Path, numbers: set[int]) -> dict[int, str]:
-    """Return the original text of these rows, without the line end, by number; the header is row 0."""
-    rows = enumerate(_rows(path, "utf-8-sig"))
-    return {number: row.strip("\r\n") for number, row in rows if number in numbers}
+def row_starts(path: Path) -> npt.NDArray[np.int64]:
+    """Return the line on which each row starts, the header's first."""
+    with closing(_rows(path, "latin-1")) as rows:
+        return np.fromiter((line for line, _ in rows), dtype=np.int64)
+
+
+def row_lines(path: Path, numbers: set[int], *, header: bool) -> dict[int, int]:
+    """Return the line on which each of these rows starts, both from 1; the header is no row."""
+    last = max(numbers, default=0)
+    with closing(_rows(path, "latin-1")) as rows:  # any superset of ASCII has the same lines and quotes
+        numbered = takewhile(lambda row: row[0] <= last, enumerate(rows, int(not header)))
+        return {number: line for number, (line, _) in numbered if number in numbers}
+
+
+def rows_as_written(path: Path, lines: set[int]) -> dict[int, str]:
+    """Return the original text of the rows that start on these lines, without the line end, by line."""
+    return {line: row for line, row in _rows(path, "utf-8-sig") if line in lines}

@@ -4,7 +4,7 @@ Every cell is read as text and typed by the number grammar of the schema, so tha
 schema of the record reports every fault of each row. Files are read in batches and may be of any length.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from pathlib import Path
@@ -26,8 +26,10 @@ from dvckit.core.params import Section
 from dvckit.tables.dialect import names_in
 from dvckit.tables.quality import PANDAS, quality
 from dvckit.tables.reading import (
-    check_bytes,
-    check_header,
+    check_form,
+    header_cells,
+    plain_name,
+    row_lines,
     row_numbers,
     rows_as_written,
     shown,
@@ -47,7 +49,7 @@ Fault = tuple[int, str, str]  # position of the row in its batch, from 0; column
 
 
 class Checked(NamedTuple):
-    """The rows of a file: how many were accepted, and for each rejected one, by its number, every reason."""
+    """The rows of a file: how many were accepted, and for each rejected one, by the line where it starts, every reason."""
 
     path: Path
     clean: Path  # the Parquet file of the accepted rows
@@ -73,27 +75,41 @@ class Verdict(NamedTuple):
             name: {
                 "path": str(checked.path),
                 "rows": checked.rows,
-                "rejected": [{"row": row, "reasons": reasons} for row, reasons in checked.rejected.items()],
+                "rejected": [{"line": line, "reasons": reasons} for line, reasons in checked.rejected.items()],
             }
             for name, checked in self.checked.items()
         }
         return {"ok": not self.problems, "problems": self.problems, "files": files, "report": self.report}
 
 
-def check(path: Path, clean: Path, schema: Schema, names: list[str], source: Path | None = None) -> Checked:
+def check(path: Path, clean: Path, schema: Schema, names: list[str]) -> Checked:
     """Write the good rows of a plain CSV file to the Parquet file `clean`, typed, and report the bad ones.
 
-    `source` is the file that it was decoded from, for messages. UserError if the file is not a CSV table with exactly the
-    columns `names` of the schema, or has no rows.
+    UserError if the file is not a CSV table with exactly the columns `names` of the schema, or has no rows or no label.
     """
-    check_bytes(path)
-    check_header(path, names)
+    return _by_line(_check(path, clean, schema, names), path, schema, header=True)
+
+
+def _check(path: Path, clean: Path, schema: Schema, names: list[str]) -> Checked:
+    """Do the same, with the rejected rows by their number, from 1 without the header."""
+    check_form(path, names)
     checked, keys = _pass(path, clean, schema, names, pa.array([], ARROW[schema.kind(schema.key)]))
     if len(twice := _repeated(keys)):
         checked, _ = _pass(path, clean, schema, names, twice)
+    return checked
+
+
+def _by_line(checked: Checked, source: Path, schema: Schema, *, header: bool) -> Checked:
+    """Return the rejected rows by their lines in the file that they come from."""
     if not checked.rows:
-        raise UserError(f"{source or path} has a header and no rows")
-    return checked._replace(path=source or path)
+        raise UserError(f"{source} has a header and no rows")
+    missing = f"{schema.target} is missing"
+    if not checked.accepted and all(missing in reasons for reasons in checked.rejected.values()):
+        raise UserError(
+            f"{source}: {missing} in every row; fill it in, or remove the column if the rows are to be predicted"
+        )
+    lines = row_lines(source, set(checked.rejected), header=header)
+    return checked._replace(path=source, rejected={lines[row]: reasons for row, reasons in checked.rejected.items()})
 
 
 def check_source(path: Path, clean: Path, rules: Rules, name: str) -> Checked:
@@ -102,20 +118,23 @@ def check_source(path: Path, clean: Path, rules: Rules, name: str) -> Checked:
     if not rules.is_plain(name):
         plain = clean.with_suffix(".csv")
         rules.decode(name, path, plain)
-    return check(plain, clean, rules.schema, rules.fields(name), path)
+    return _by_line(
+        _check(plain, clean, rules.schema, rules.fields(name)), path, rules.schema, header=rules.dialect.header
+    )
 
 
 def table_in(rules: Rules, path: Path) -> str:
-    """Return which table of the source a CSV file is, by its columns; UserError where it is no CSV file."""
+    """Return which table of the source a CSV file is, by its columns in any case; UserError where it is no CSV file."""
     dialect = rules.dialect
-    check_bytes(path, dialect.separator, dialect.encoding, header=dialect.header)
+    header_cells(path, dialect.separator, dialect.encoding)  # refuses what is no CSV
     header = names_in(path, dialect)
-    if not rules.dialect.header:
+    if not dialect.header:
         return TRAIN if len(header) == len(rules.fields(TRAIN)) else TEST
-    if rules.submission and set(header) == set(rules.header(rules.submission)):
+    names = {plain_name(name) for name in header}
+    if rules.submission and names == {plain_name(name) for name in rules.header(rules.submission)}:
         return rules.submission
     target = rules.schema.target
-    return TRAIN if (rules.schema.about[target]["name"] or target) in header else TEST
+    return TRAIN if plain_name(rules.schema.about[target]["name"] or target) in names else TEST
 
 
 def _repeated(keys: Sequence[pa.Array]) -> pa.Array:
@@ -217,7 +236,7 @@ def refusal(checked: Checked, max_rejected_share: float, cure: str = "") -> str:
     bad = checked.rejected
     if len(bad) <= max_rejected_share * checked.rows:
         return ""
-    lines = [f"  row {number}: {'; '.join(reasons)}" for number, reasons in list(bad.items())[:SHOWN]]
+    lines = [f"  line {line}: {'; '.join(reasons)}" for line, reasons in list(bad.items())[:SHOWN]]
     if len(bad) > SHOWN:
         lines.append(f"  and {len(bad) - SHOWN} more")
     share = f" ({len(bad) / checked.rows:.2%}, at most {max_rejected_share:.2%} may be)" if max_rejected_share else ""
@@ -276,6 +295,7 @@ def judge(
     cures = {TRAIN: raise_share, TEST: ": each must get its prediction"}
     checked: dict[str, Checked] = {}
     problems: list[str] = []
+    bad: set[str] = set()  # what is found in the good rows of these may follow from the others
     for name, future in running.items():
         if name == rules.submission and problems:
             continue  # it may have been derived from what is bad
@@ -285,16 +305,26 @@ def judge(
             problems.append(str(error))
             continue
         share = max_rejected_share or 0 if name == TRAIN else 0
-        problems += filter(None, [refusal(checked[name], share, cures.get(name, ""))])
+        if refused := refusal(checked[name], share, cures.get(name, "")):
+            problems.append(refused)
+            bad.add(name)
     tables = {name: checked[name] for name in rules.tables if name in checked}
     report = quality(tables, rules, task) if tables else {}
-    if report:
-        problems += [f"{files[TRAIN]}: {finding}" for finding in report["checks"][task.target_check]["found"]]
+    causes = _found(report, "mixed_scale", files, bad)
+    problems = [*causes, *problems, *_found(report, task.target_check, files, set(checked) - bad)]
     submission = rules.submission or ""
-    if {TEST, submission} <= set(checked) and _keys(folder, TEST, schema) != _keys(folder, submission, schema):
+    if {TEST, submission} <= set(checked) - bad and _keys(folder, TEST, schema) != _keys(folder, submission, schema):
         mismatch = f"{files[submission]}: the {schema.key}s are not those of {files[TEST]}"
         problems.append(f"{mismatch}; use files of one source")
     return Verdict(checked, problems, report)
+
+
+def _found(report: dict[str, Any], check: str, files: dict[str, Path], names: set[str]) -> Iterator[str]:
+    """Yield what a check found in these tables, with the file."""
+    for finding in report["checks"][check]["found"] if report else []:
+        name, _, sentence = finding.partition(": ")
+        if name in names:
+            yield f"{files[name]}: {sentence}"
 
 
 def _keys(folder: Path, name: str, schema: Schema) -> pa.ChunkedArray:
@@ -302,7 +332,7 @@ def _keys(folder: Path, name: str, schema: Schema) -> pa.ChunkedArray:
 
 
 def rejected_rows(checked: Checked) -> pd.DataFrame:
-    """Return a table with the file, the number, every reason and the text of each rejected row."""
+    """Return a table with the file, the line, every reason and the text of each rejected row."""
     written = rows_as_written(checked.path, set(checked.rejected)) if checked.rejected else {}
-    rows = [(checked.path.name, row, "; ".join(reasons), written[row]) for row, reasons in checked.rejected.items()]
-    return pd.DataFrame(rows, columns=["file", "row", "reasons", "content"])
+    rows = [(checked.path.name, line, "; ".join(reasons), written[line]) for line, reasons in checked.rejected.items()]
+    return pd.DataFrame(rows, columns=["file", "line", "reasons", "content"])
