@@ -327,7 +327,7 @@ def test_a_file_that_is_not_a_table_is_refused(project):
     file.unlink()
     file.write_bytes(b"PAR1")
 
-    with pytest.raises(UserError, match=r"predictions\.parquet in the workspace is not a table: "):
+    with pytest.raises(UserError, match=r"predictions\.parquet cannot be read in the workspace: it is not a table: "):
         compare(project.root)
 
 

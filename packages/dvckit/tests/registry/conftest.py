@@ -12,6 +12,7 @@ from dvckit.repository.objects import listing, md5_of
 from dvckit.testing import Repository
 
 DVC_YAML = """
+metrics: [reports/metrics.json]
 artifacts:
   grades:
     path: fitted/model.skops
@@ -56,6 +57,16 @@ STAGES = {  # what each reads and writes
 }
 
 
+def defined(params: Mapping[str, object]) -> dict[str, object]:
+    """Return the stages for dvc.yaml."""
+    stages: dict[str, object] = {
+        name: {"cmd": name, "deps": list(deps), "outs": list(outs)} for name, (deps, outs) in STAGES.items()
+    }
+    if params:
+        stages["fetch"] = {**stages["fetch"], "params": list(params)}  # type: ignore[dict-item]
+    return stages
+
+
 def entry(path: str) -> dict[str, object]:
     """Return what dvc.lock has of a file or folder."""
     if path not in FILES:
@@ -78,7 +89,7 @@ def tiny(tmp_path: Path) -> Callable[..., Repository]:
         }
         lock["fetch"]["params"] = {"params.yaml": dict(params)}
         files = {
-            "dvc.yaml": DVC_YAML,
+            "dvc.yaml": f"{DVC_YAML}stages: {json.dumps(defined(params))}\n",
             "dvc.lock": json.dumps({"schema": "2.0", "stages": lock}),
             "params.yaml": json.dumps(dict(params)),
             **FILES,

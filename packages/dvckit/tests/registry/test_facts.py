@@ -94,7 +94,7 @@ def test_a_version_whose_lock_lacks_the_model_is_incomplete(tiny, content):
         facts(model_version(project.root, "v1.1.0"))
 
 
-@pytest.mark.parametrize("content", ["[]", '{"holdout": 0.8}', '{"holdout": {"f1": null, "auc": "x"}}', "{"])
+@pytest.mark.parametrize("content", ["[]", '{"holdout": {"f1": null, "auc": "x"}}', "{"])
 def test_metrics_of_another_form_are_no_scores_in_the_list(tiny, content):
     project = tiny()
     (project.root / "reports/metrics.json").write_text(content)

@@ -157,7 +157,7 @@ def test_a_project_that_names_no_model_is_refused(tiny):
     project.edit("dvc.yaml", ("    type: model\n", "    type: other\n"))
     project.commit("another type")
 
-    with pytest.raises(UserError, match=r"dvc\.yaml at HEAD names no artifact of type model; add it under"):
+    with pytest.raises(UserError, match=r"no dvc\.yaml at HEAD names a model; add `artifacts"):
         register(project.root, None, "minor")
 
 

@@ -108,7 +108,9 @@ def test_a_raw_row_of_another_length_is_reported(workspace):
 def test_what_is_not_a_table_is_reported(workspace):
     (workspace / "data/interim/train.parquet").write_text("PassengerId,Age\n")
 
-    with pytest.raises(UserError, match=r"data/interim/train\.parquet in the workspace is not a table"):
+    with pytest.raises(
+        UserError, match=r"data/interim/train\.parquet cannot be read in the workspace: it is not a table"
+    ):
         load("clean")
 
 

@@ -65,7 +65,8 @@ def load() -> None:
 
     DVC's modules import each other in circles, and two threads that start at different ends can deadlock.
     """
-    for module in ("configobj", "dvc.config", "dvc.dirs", "dvc.fs", "dvc.parsing", "dvc.schema", "dvc.utils.serialize"):
+    modules = ("configobj", "dvc.config", "dvc.dirs", "dvc.fs", "dvc.parsing", "dvc.schema", "dvc.utils.serialize")
+    for module in (*modules, "pyparsing"):  # with which DVC reads ${…}
         importlib.import_module(module)
 
 

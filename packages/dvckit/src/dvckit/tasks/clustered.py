@@ -59,7 +59,7 @@ def swapped(
     near = 1e-9 * abs(value) + 1e-15  # sums of equal numbers may differ in their last digits
     beyond, tied = (drawn > abs(value) + near).sum(), (abs(drawn - abs(value)) <= near).sum()
     p_value = (beyond + tied * (ties if abs(value) > near else 1.0) + 1) / (len(drawn) + 1)
-    return Difference(value, value - reach, value + reach, float(max(p_value, least_p(len(half)))))
+    return Difference(value, value - reach, value + reach, float(max(p_value, least_p(int(groups.max()) + 1))))
 
 
 def _sums(rows: Floats, groups: Groups) -> Floats:
