@@ -39,7 +39,7 @@ def test_a_missing_project_gives_an_error(named, meta, message):
 def test_without_a_model_there_is_no_project(workdir):
     (workdir / "dvc.yaml").write_text("stages: {}\n")
 
-    with pytest.raises(UserError, match="no dvc.yaml in the workspace names a model; add `artifacts"):
+    with pytest.raises(UserError, match="in the workspace names a model; add `artifacts"):
         project_of(Revision(workdir))
 
 
