@@ -54,6 +54,7 @@ def from_web(mine, mirror):
     ]
 
 
+@pytest.mark.faults
 def test_a_table_from_the_web_is_the_pinned_one(small, mine, mirror):
     text = (mine / "train.csv").read_text()
     (mine / "train.csv").write_text(text.replace("male", "female", 1).replace("fefemale", "male", 1))
@@ -99,6 +100,7 @@ def spoil(path):
     return bad.rstrip("\n"), lines[5].rstrip("\n")
 
 
+@pytest.mark.faults
 def test_bad_training_rows_up_to_the_share_are_set_aside(small, mine):
     third, fifth = spoil(mine / "train.csv")
     overrides = ["dataset.source=files", f"dataset.path={mine}"]
@@ -145,6 +147,7 @@ def test_two_unreadable_files_are_both_reported(small, mine):
     assert "data/raw/test.csv is a gzip archive" in result.output
 
 
+@pytest.mark.faults
 def test_any_number_of_people_is_drawn(small):
     result = run(small, "dataset.rows=3000", "dataset.seed=7")
 

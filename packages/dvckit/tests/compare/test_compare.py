@@ -155,6 +155,7 @@ def test_a_source_with_another_column_is_compared_on_the_columns_that_both_have(
     assert comparison.as_json()["how"]["rows"] == 178
 
 
+@pytest.mark.faults
 def test_data_without_a_common_row_cannot_be_compared(project):
     version(project, "strangers", ("seed: 1912", "seed: 7"))
 

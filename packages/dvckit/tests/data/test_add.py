@@ -143,6 +143,7 @@ def test_labels_of_one_kind_are_a_problem(mine):
     assert "a model needs both labels" in verdict(PROJECT, [mine]).problems[0]
 
 
+@pytest.mark.faults
 def test_added_data_can_be_trained_on(small, mine):
     output = small.ok("dvckit", "data", "add", str(mine))
 

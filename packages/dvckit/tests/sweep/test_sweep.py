@@ -119,6 +119,7 @@ def test_after_apply_nothing_is_left_to_do(small):
     assert "max_depth: 3 " in (small.root / "params.yaml").read_text()
 
 
+@pytest.mark.faults
 def test_experiments_are_in_dvcs_own_tables(small):
     names, _ = sweep(small, "train.n_estimators=3,4", "train.max_depth=range(2,4)")
 
@@ -171,6 +172,7 @@ def test_the_last_lines_name_the_best_its_interval_and_the_next_commands(small):
     assert f"dvckit compare HEAD {best['name']}" in output
 
 
+@pytest.mark.faults
 def test_only_the_best_are_stored_and_nothing_is_run_twice(small):
     names, _ = sweep(small, "train.max_depth=1,2,3", options=("--keep", "best:1"))
     rows = json.loads((small.root / "reports/sweep.json").read_text())["trials"]
@@ -241,6 +243,7 @@ def test_a_dry_run_lists_the_trials_and_runs_none(small):
     assert output.splitlines()[1].endswith("  train.max_depth=2")
 
 
+@pytest.mark.faults
 def test_uncommitted_changes_are_included_and_named(small):
     small.edit("titanic/modeling/split.py", ('"""Stage split', '"""The stage split'))
     small.edit("params.yaml", ("folds: 2 ", "folds: 3 "))
@@ -264,6 +267,7 @@ def same_as_dvc(project, *overrides):
     return commit_of(project, commits[ours]) == commit_of(project, commits["theirs"])
 
 
+@pytest.mark.faults
 def test_new_files_in_a_folder_that_stages_read_are_included_and_ignored_ones_count(small):
     core = small.root / "packages/dvckit/src/dvckit/core"
     (core / "__pycache__").mkdir(exist_ok=True)
@@ -275,6 +279,7 @@ def test_new_files_in_a_folder_that_stages_read_are_included_and_ignored_ones_co
     assert "core/new.py" in small.ok("git", "ls-tree", "-r", "--name-only", experiments(small)["theirs"])
 
 
+@pytest.mark.faults
 def test_a_stage_may_be_any_command(small):
     counted = "cmd: wc -l < data/interim/rejected.csv > count.txt\n    deps: [data/interim/rejected.csv]\n    outs: [count.txt]"
     small.edit("dvc.yaml", ("stages:\n", f"stages:\n  count:\n    {counted}\n"))
@@ -341,6 +346,7 @@ def added(small):
     return small
 
 
+@pytest.mark.faults
 def test_data_that_were_added_are_found(added):
     assert same_as_dvc(added, "train.max_depth=2")
 
@@ -363,6 +369,7 @@ def test_added_data_that_are_not_those_of_the_commit_are_an_error(added, how):
     assert experiments(added) == {}
 
 
+@pytest.mark.faults
 def test_a_clone_that_pulled_nothing_gives_the_same_experiments(small, tmp_path):
     (ours,), _ = sweep(small, "train.max_depth=2")
     clone = small.clone(tmp_path / "clone")

@@ -37,6 +37,7 @@ TESTS = {
 }
 
 
+@pytest.mark.faults
 @pytest.mark.parametrize("metric", TESTS)
 def test_few_of_1000_equal_pairs_differ_significantly(metric):
     differences = [TESTS[metric](*pair) for pair in pairs()]
