@@ -13,7 +13,6 @@ from packaging.utils import canonicalize_name
 from ruamel.yaml import YAML
 
 from dvckit.core.params import Section
-from titanic.modeling import pipelines
 from titanic.project import PROJECT
 
 ROOT = Path(__file__).parents[2]
@@ -122,18 +121,9 @@ def params_read(module):
         if name == "read":
             key, section = call.args[0].value, getattr(loaded, call.args[1].id)
             assert issubclass(section, Section)
-            names += keys_read(key, section)
+            keys = section.model_config["extra"] == "ignore"
+            names += [f"{key}.{name}" for name in section.model_fields] if keys else [key]
     return names
-
-
-def keys_read(key, section):
-    """The section as one, or its keys: where it ignores others, and of sections in it the one that is chosen."""
-    sections = set(section.model_fields) & set(pipelines.PIPELINES)
-    if section.model_config["extra"] != "ignore" and not sections:
-        return [key]
-    # what decides the split alone is in the rows that stage train reads
-    shared = set(section.model_fields) - sections - ({"test_size"} if sections else set())
-    return [f"{key}.{name}" for name in shared] + ["train.${train.pipeline}"] * bool(sections)
 
 
 @pytest.mark.parametrize("name", STAGES)

@@ -229,7 +229,7 @@ def test_scripts_are_executable_and_have_no_fault_of_syntax(tmp_path, library):
 @pytest.mark.parametrize("task", ["binary", "multiclass", "regression"])
 def test_dvc_lists_the_stages(toy, task):
     write(toy.root, replace(WHEEL, task=task))
-    (toy.root / "params.yaml").write_text("dataset: {path: data/external/flowers}\ntrain: {pipeline: linear}\n")
+    (toy.root / "params.yaml").write_text("dataset: {path: data/external/flowers}\n")
 
     listed = toy.ok("dvc", "stage", "list", "--all", "--name-only").split()
 

@@ -202,7 +202,7 @@ def test_what_was_not_stored_is_not_run_again_either(small):
 
 @pytest.mark.faults
 def test_what_another_pipeline_measures_is_noted_as_dvc_does(small):
-    small.edit("dvc.yaml", ("\nmetrics:\n", "\nmetrics:\n  - reports/data_quality.json\n"))
+    small.edit("dvc.yaml", ("\nmetrics:\n", "\nmetrics:\n- reports/data_quality.json\n"))
     small.commit("more metrics")
 
     (ours,), _ = sweep(small, "dataset.seed=5")
