@@ -29,7 +29,7 @@ AIMS = {
 # Imports each stage once and does their work one after another.
 TOGETHER = """
 import importlib, sys
-from dvckit.stage import pin_arithmetic
+from dvckit.core.arithmetic import pin_arithmetic
 pin_arithmetic()
 for name in sys.argv[1:]:
     importlib.import_module(name).main()

@@ -22,7 +22,7 @@ LARGE, MEMORY_AIM = 10_000_000, "< 2 GiB"
 # Runs in a folder with params.yaml and data/raw; prints the seconds of the bare work and of the two stages, run by run.
 TURNS = """
 import contextlib, io, os, sys, time
-from dvckit.stage import pin_arithmetic
+from dvckit.core.arithmetic import pin_arithmetic
 pin_arithmetic()
 import pyarrow as pa
 from pyarrow import csv, parquet

@@ -16,7 +16,7 @@ import time
 from pathlib import Path
 from statistics import median
 
-from dvckit.stage import pin_arithmetic
+from dvckit.core.arithmetic import pin_arithmetic
 
 pin_arithmetic()
 
@@ -32,7 +32,7 @@ from titanic import features
 from titanic.dataset import ingest, validate
 from titanic.features import FEATURES
 from titanic.modeling import evaluate, split, train
-from titanic.modeling.pipelines import PIPELINES, Train, build
+from titanic.modeling.pipelines import PIPELINES, Train
 from titanic.schema import LABELS, TARGET
 
 SOURCE = Path(__file__).parents[1]
@@ -61,7 +61,7 @@ def fits() -> None:
     """Fit what the stage evaluate fits, and nothing else."""
     params, evaluation = read("train", Train), read("evaluate", Evaluate)
     table = pd.read_parquet(PROCESSED / "train.parquet")
-    recipe = Recipe(FEATURES, task_of(LABELS), build(params))
+    recipe = Recipe(FEATURES, task_of(LABELS), PIPELINES[params.pipeline](params))
     folds = RepeatedStratifiedKFold(n_splits=evaluation.folds, n_repeats=1, random_state=evaluation.seed)
     for inside, _ in folds.split(table, table[TARGET]):
         recipe.fit(table.iloc[inside])
@@ -87,7 +87,7 @@ def score_pipelines(repeats: int, params: dict[str, object]) -> None:
     print(f"\n| {len(table)} rows, {repeats} x {FOLDS} folds | accuracy | ROC AUC | log loss |\n|---|---|---|---|")
     for name in PIPELINES:
         set_params(**params, pipeline=name)
-        recipe = Recipe(FEATURES, task_of(LABELS), build(read("train", Train)))
+        recipe = Recipe(FEATURES, task_of(LABELS), PIPELINES[name](read("train", Train)))
         scores = summary(recipe.task, recipe.folds(table, folds=FOLDS, repeats=repeats, seed=1).scores, FOLDS)
         cells = (scores[metric.name] for metric in recipe.task.metrics)
         text = (f"{cell['value']:.3f} ({cell['low']:.3f} to {cell['high']:.3f})" for cell in cells)
@@ -105,7 +105,7 @@ def measure_refit(repeats: int, params: dict[str, object]) -> None:
     print(f"\n| all rows less {share:.0%} of them | accuracy | ROC AUC | log loss |\n|---|---|---|---|")
     for name in PIPELINES:
         set_params(**params, pipeline=name)
-        recipe = Recipe(FEATURES, task_of(LABELS), build(read("train", Train)))
+        recipe = Recipe(FEATURES, task_of(LABELS), PIPELINES[name](read("train", Train)))
         every, part = (
             recipe.folds(table, folds=FOLDS, repeats=repeats, seed=1, share=share).scores for share in (1, share)
         )

@@ -24,7 +24,7 @@ DEPTH = 20  # of the first trial: from there on trees grow to their ends, and ev
 WORK = """
 import sys, time
 from pathlib import Path
-from dvckit.stage import pin_arithmetic
+from dvckit.core.arithmetic import pin_arithmetic
 pin_arithmetic()
 import pandas as pd
 from sklearn.model_selection import StratifiedKFold
@@ -35,13 +35,13 @@ from dvckit.sweep.configurations import apply
 from dvckit.tasks import task_of
 from dvckit.models.stages import Evaluate
 from titanic.modeling import evaluate, train
-from titanic.modeling.pipelines import Train, build
+from titanic.modeling.pipelines import PIPELINES, Train
 from titanic.features import FEATURES
 from titanic.schema import LABELS, TARGET
 def fits():
     table = pd.read_parquet(PROCESSED / "train.parquet")
     params = read("train", Train)
-    pipeline = build(params)
+    pipeline = PIPELINES[params.pipeline](params)
     recipe = Recipe(FEATURES, task_of(LABELS), pipeline).fit(table)
     folds = read("evaluate", Evaluate).folds
     for inside, _ in StratifiedKFold(folds).split(table, table[TARGET]):

@@ -14,13 +14,13 @@ from dvckit.tables.validation import check
 from dvckit.tasks import task_of
 from titanic.dataset.synthetic import write_passengers
 from titanic.features import FEATURES, FeaturesParams, featurize
-from titanic.modeling.pipelines import Train, build
+from titanic.modeling.pipelines import PIPELINES, Train
 from titanic.schema import LABELS, RULES
 
 
 def fit(table: pd.DataFrame, params: Train) -> Pipeline:
     """Return the pipeline that `params.pipeline` names, fitted on all rows of `table`."""
-    return Recipe(FEATURES, task_of(LABELS), build(params)).fit(table).pipeline
+    return Recipe(FEATURES, task_of(LABELS), PIPELINES[params.pipeline](params)).fit(table).pipeline
 
 
 @pytest.fixture(scope="session")

@@ -69,11 +69,6 @@ WRONG = [
 ]
 
 
-def test_the_params_of_project_and_tests_are_right(source, params_of_tests):
-    for path in (source / "params.yaml", params_of_tests):
-        PROJECT.check_params(path)
-
-
 def test_a_value_is_read_with_its_type(tmp_path, write_params):
     train = read("train", Train, write_params(tmp_path))
 

@@ -107,13 +107,6 @@ def test_rows_to_predict_have_no_target():
     assert Features.Survived not in featurize(CLEAN.drop(columns=Clean.Survived), bands(13))
 
 
-def test_a_row_does_not_depend_on_the_others():
-    whole = featurize(CLEAN, bands(13, 18))
-
-    for row in range(len(CLEAN)):
-        pd.testing.assert_frame_equal(featurize(CLEAN.iloc[[row]], bands(13, 18)), whole.iloc[[row]])
-
-
 @settings(deadline=None)
 @given(PASSENGERS)
 def test_any_passengers_have_features_that_the_schema_accepts(rows):

@@ -9,16 +9,24 @@ from dvckit.models.folds import Recipe
 from dvckit.tasks import task_of
 from tests.example import fit
 from titanic.features import FEATURES, Features
-from titanic.modeling.pipelines import CATEGORICAL, NAMES, NUMERIC, PIPELINES, Train, build
+from titanic.modeling.pipelines import CATEGORICAL, NAMES, NUMERIC, PIPELINES, Train
 from titanic.schema import KEY, LABELS, TARGET
 
 SOURCE = Path(__file__).parents[2]
 
 
-def test_each_pipeline_has_a_section(params):
+PARTS = ("random_forest", "gradient_boosting", "logistic_regression")  # of voting
+SECTIONS = {name: {name} & set(Train.model_fields) for name in PIPELINES} | {"voting": set(PARTS)}
+
+
+def test_each_pipeline_can_be_chosen():
+    assert set(PIPELINES) == set(get_args(Train.model_fields["pipeline"].annotation))
+
+
+def test_each_section_is_of_a_pipeline(params):
     sections = {name for name in Train.model_fields if isinstance(getattr(params(), name), Section)}
 
-    assert set(PIPELINES) == sections == set(get_args(Train.model_fields["pipeline"].annotation))
+    assert set().union(*SECTIONS.values()) == sections
 
 
 def test_neither_key_nor_target_is_an_input():
@@ -27,35 +35,39 @@ def test_neither_key_nor_target_is_an_input():
 
 
 class Watched:
-    """A section of parameters, which notes what is asked of it."""
+    """A section of parameters, which notes what is asked of it, and of the sections in it."""
 
     def __init__(self, section):
-        self.section, self.asked = section, set()
+        self.section, self.watched = section, {}
 
     def __getattr__(self, name):
-        self.asked.add(name)
-        return getattr(self.section, name)
+        value = getattr(self.section, name)
+        return self.watched.setdefault(name, Watched(value) if isinstance(value, Section) else value)
 
 
 def reads(params, name):
-    """The parameters that a pipeline reads: those for several pipelines, and those of its own section."""
-    shared, own = Watched(params()), Watched(getattr(params(), name))
-    PIPELINES[name](shared, own)
-    return shared.asked, own.asked
+    """The parameters that a pipeline reads, with their section where they are in one."""
+    train = Watched(params())
+    PIPELINES[name](train)
+    sections = {key: value for key, value in train.watched.items() if isinstance(value, Watched)}
+    inner = {f"{key}.{parameter}" for key, section in sections.items() for parameter in section.watched}
+    return train.watched.keys() - sections.keys() | inner
 
 
 @pytest.mark.parametrize("name", PIPELINES)
-def test_a_pipeline_reads_every_parameter_of_its_section(params, name):
-    _, own = reads(params, name)
+def test_a_pipeline_reads_every_parameter_of_its_sections_and_no_other(params, name):
+    fields = {section: type(getattr(params(), section)).model_fields for section in SECTIONS[name]}
 
-    assert own == set(type(getattr(params(), name)).model_fields)
+    inner = {key for key in reads(params, name) if "." in key}
+
+    assert inner == {f"{section}.{key}" for section, keys in fields.items() for key in keys}
 
 
 @pytest.mark.parametrize("key", ["n_estimators", "max_depth"])
 def test_params_yaml_names_who_reads_a_parameter_of_several(params, key):
     line = next(line for line in (SOURCE / "params.yaml").read_text().splitlines() if f" {key}:" in line)
 
-    readers = {name for name in PIPELINES if key in reads(params, name)[0]}
+    readers = {name for name in PIPELINES if key in reads(params, name)}
 
     assert set(line.partition("# ")[2].partition(":")[0].split(", ")) == readers
 
@@ -102,7 +114,7 @@ def test_a_row_has_the_same_probability_alone_and_among_others(table, params, na
 def test_uninformative_labels_teach_nothing(table, params, name):
     shuffled = table.assign(**{TARGET: table[TARGET].sample(frac=1, random_state=1).to_numpy()})
 
-    recipe = Recipe(FEATURES, task_of(LABELS), build(params(pipeline=name, n_estimators=20)))
+    recipe = Recipe(FEATURES, task_of(LABELS), PIPELINES[name](params(n_estimators=20)))
     scores = recipe.folds(shuffled, folds=5, repeats=2, seed=1).scores
 
     assert scores["roc_auc"].mean() == pytest.approx(0.5, abs=0.1)
@@ -110,12 +122,11 @@ def test_uninformative_labels_teach_nothing(table, params, name):
 
 def test_voting_is_the_mean_of_its_parts(table, params):
     rows = table[list(FEATURES.inputs)]
-    parts = ("random_forest", "gradient_boosting", "logistic_regression")
 
     probabilities = fit(table, params(pipeline="voting")).predict_proba(rows)
 
     assert np.allclose(
-        probabilities, np.mean([fit(table, params(pipeline=part)).predict_proba(rows) for part in parts], axis=0)
+        probabilities, np.mean([fit(table, params(pipeline=part)).predict_proba(rows) for part in PARTS], axis=0)
     )
 
 

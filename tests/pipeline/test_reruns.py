@@ -15,7 +15,10 @@ CHANGES = {
     ("n_estimators: 5", "n_estimators: 6"): {"train", "report"},
     ("max_depth: 10", "max_depth: 9"): {"train", "report"},
     ("min_samples_leaf: 1  ", "min_samples_leaf: 2  "): {"train", "report"},
-    ("C: 0.3  ", "C: 0.5  "): {"train", "report"},  # of a pipeline that is not chosen: the section is one, so that a typo in it cannot pass
+    ("C: 0.3  ", "C: 0.5  "): {
+        "train",
+        "report",
+    },  # of a pipeline that is not chosen: the section is one, so that a typo in it cannot pass
     ("test_size: 0.2", "test_size: 0.3"): {"split", "train", "report"},
     ("seed: 1                       # seed of the split", "seed: 2 # seed of the split"): {"split", "train", "report"},
     ("folds: 2                      # strat", "folds: 3 # strat"): {"evaluate", "report"},
@@ -58,7 +61,15 @@ def test_a_new_version_of_a_library_touches_the_stages_that_use_it(small, librar
 
 
 def test_a_frozen_stage_changes_no_other_line(fresh):
-    stages = ["validate", "featurize", "split", "train", "evaluate", "reports/dvc.yaml:diagnose", "reports/dvc.yaml:report"]
+    stages = [
+        "validate",
+        "featurize",
+        "split",
+        "train",
+        "evaluate",
+        "reports/dvc.yaml:diagnose",
+        "reports/dvc.yaml:report",
+    ]
 
     fresh.ok("dvc", "freeze", *stages)
     frozen = fresh.ok("git", "diff", "--unified=0").splitlines()

@@ -1,11 +1,12 @@
 """The models that `train.pipeline` selects from: unfitted scikit-learn pipelines that take the features table.
 
 Every statistic learned from data is inside the pipeline, so that it is fitted on the training rows alone. To add a
-pipeline, write a function, enter it in `PIPELINES`, and give it a section in `Train` and in params.yaml.
+pipeline, write a function, enter it in `PIPELINES`, and give its parameters a section in `Train` and in
+params.yaml.
 """
 
 from collections.abc import Callable
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import Field
 from sklearn.base import BaseEstimator
@@ -18,7 +19,6 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from sklearn.tree import DecisionTreeClassifier
 
-from dvckit.core.params import Section
 from dvckit.models.sections import BoostingParams, ForestParams, LogisticParams, NetworkParams
 from dvckit.models.split import Refit, Split
 from titanic.features import FEATURES, Features
@@ -37,12 +37,8 @@ NUMERIC = FEATURES.of_role("number")
 RARE = 5
 
 
-class VotingParams(ForestParams, BoostingParams, LogisticParams):
-    """Parameters of the three models that vote."""
-
-
 class Train(Split, extra="forbid"):
-    """Parameters of the split and the model; a pipeline reads the section of its name."""
+    """Parameters of the split and the model; a pipeline reads the section of its name, voting those of its parts."""
 
     pipeline: Literal[
         "random_forest", "gradient_boosting", "logistic_regression", "neural_network", "voting", "baseline"
@@ -54,8 +50,6 @@ class Train(Split, extra="forbid"):
     gradient_boosting: BoostingParams
     logistic_regression: LogisticParams
     neural_network: NetworkParams
-    voting: VotingParams
-    baseline: Section
 
 
 def preprocessing(*, scaled: bool) -> ColumnTransformer:
@@ -81,40 +75,42 @@ def _pipeline(model: BaseEstimator, *, scaled: bool = False) -> Pipeline:
     return Pipeline([("preprocessing", preprocessing(scaled=scaled)), ("model", model)])
 
 
-def random_forest(train: Train, own: ForestParams) -> Pipeline:
+def random_forest(train: Train) -> Pipeline:
     """Return a random forest of `n_estimators` trees with a depth of at most `max_depth`."""
     model = RandomForestClassifier(
         train.n_estimators,
         max_depth=train.max_depth,
-        min_samples_leaf=own.min_samples_leaf,
+        min_samples_leaf=train.random_forest.min_samples_leaf,
         random_state=train.seed,
     )
     return _pipeline(model)
 
 
-def gradient_boosting(train: Train, own: BoostingParams) -> Pipeline:
+def gradient_boosting(train: Train) -> Pipeline:
     """Return gradient boosting with `n_estimators` small trees."""
     model = GradientBoostingClassifier(
         n_estimators=train.n_estimators,
-        learning_rate=own.learning_rate,
-        subsample=own.subsample,
+        learning_rate=train.gradient_boosting.learning_rate,
+        subsample=train.gradient_boosting.subsample,
         max_depth=3,
         random_state=train.seed,
     )
     return _pipeline(model)
 
 
-def logistic_regression(train: Train, own: LogisticParams) -> Pipeline:
+def logistic_regression(train: Train) -> Pipeline:
     """Return a logistic regression."""
+    own = train.logistic_regression
     model = LogisticRegression(C=own.C, solver=own.solver, max_iter=1_000, random_state=train.seed)
     return _pipeline(model, scaled=True)
 
 
-def neural_network(train: Train, own: NetworkParams) -> Pipeline:
+def neural_network(train: Train) -> Pipeline:
     """Return a perceptron with hidden layers of `x_size` and `y_size` units, trained for at most `max_iter` epochs.
 
     The penalty `alpha` ends training after about 40 epochs on this data; scikit-learn warns if `max_iter` comes first.
     """
+    own = train.neural_network
     model = MLPClassifier(
         (own.x_size, own.y_size),
         alpha=own.alpha,
@@ -126,13 +122,13 @@ def neural_network(train: Train, own: NetworkParams) -> Pipeline:
     return _pipeline(model, scaled=True)
 
 
-def voting(train: Train, own: VotingParams) -> Pipeline:
+def voting(train: Train) -> Pipeline:
     """Return a model that averages the probabilities of forest, boosting and logistic regression."""
-    parts = [(part.__name__, part(train, own)) for part in (random_forest, gradient_boosting, logistic_regression)]
+    parts = [(part.__name__, part(train)) for part in (random_forest, gradient_boosting, logistic_regression)]
     return Pipeline([("model", VotingClassifier(parts, voting="soft"))])
 
 
-def baseline(train: Train, own: Section) -> Pipeline:  # noqa: ARG001
+def baseline(train: Train) -> Pipeline:  # noqa: ARG001
     """Return the gender rule, which has no parameters."""
     return gender_rule()
 
@@ -143,12 +139,7 @@ def gender_rule() -> Pipeline:
     return Pipeline([("preprocessing", sex), ("model", DecisionTreeClassifier(max_depth=1, random_state=0))])
 
 
-PIPELINES: dict[str, Callable[[Train, Any], Pipeline]] = {
+PIPELINES: dict[str, Callable[[Train], Pipeline]] = {
     pipeline.__name__: pipeline
     for pipeline in (random_forest, gradient_boosting, logistic_regression, neural_network, voting, baseline)
 }
-
-
-def build(train: Train) -> Pipeline:
-    """Return the unfitted pipeline that is chosen, with the parameters of its own section."""
-    return PIPELINES[train.pipeline](train, getattr(train, train.pipeline))

@@ -3,10 +3,10 @@
 from dvckit.core.params import read
 from dvckit.models.stages import train_model
 from titanic.features import FEATURES
-from titanic.modeling.pipelines import Train, build
+from titanic.modeling.pipelines import PIPELINES, Train
 
 
 def main() -> None:
     """Run the stage."""
     params = read("train", Train)
-    train_model(FEATURES, build(params), params.refit)
+    train_model(FEATURES, PIPELINES[params.pipeline](params), params.refit)

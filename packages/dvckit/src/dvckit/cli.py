@@ -7,10 +7,10 @@ from typing import Annotated, Any, Literal
 
 import typer
 
+from dvckit.core.arithmetic import pin_arithmetic
 from dvckit.core.embedded import ensure_located
 from dvckit.core.errors import UserError, answered
 from dvckit.repository import programs
-from dvckit.stage import pin_arithmetic
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
 
@@ -212,6 +212,32 @@ def merge_lock(base: Path, ours: Path, theirs: Path, path: str) -> None:
     if dropped := merge_files(base, ours, theirs, path):
         # stdout may be what a program reads: `git merge-tree`
         print(f"{path}: `dvc repro` has to run {', '.join(dropped)}", file=sys.stderr)
+
+
+@app.command()
+def init(
+    *,
+    model: Annotated[str | None, typer.Option(help="The output that is the model.", show_default=False)] = None,
+    predictions: Annotated[
+        str | None, typer.Option(help="The output that is the table of its predictions.", show_default=False)
+    ] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Write without asking.")] = False,
+) -> None:
+    """Name the model and its predictions in dvc.yaml, so that compare and models work in a repository that has DVC."""
+    from dvckit.init import init as edit_of
+    from dvckit.init import write
+
+    root = find_root()
+    edit = edit_of(root, model, predictions)
+    if edit is None:
+        print("dvc.yaml names the model and the table of its predictions")
+        return
+    print(edit.diff, end="")
+    if not yes and not sys.stdin.isatty():
+        raise UserError("nothing was written; pass --yes to write it")
+    if yes or typer.confirm("Write this?"):
+        write(root, edit)
+        print(f"undo it with: {edit.undo}")
 
 
 @app.command()

@@ -1,7 +1,8 @@
-"""Fixtures for the tests of a project, a pytest plugin: `addopts = ["-p", "dvckit.testing"]` in pyproject.toml.
+"""Tests and fixtures for a project, a pytest plugin: `addopts = ["-p", "dvckit.testing"]` in pyproject.toml.
 
-`fresh` is a clone of the project as it stands; `small` one that was reproduced with the parameters of the tests, pushed
-and committed. The ini option `dvckit_params` names their file: the keys of params.yaml, with values that take little time.
+`ProjectTests` holds what is true of every project. `fresh` is a clone of the project as it stands; `small` one that was
+reproduced with the parameters of the tests, pushed and committed. The ini option `dvckit_params` names their file: the
+keys of params.yaml, with values that take little time.
 """
 
 import os
@@ -11,12 +12,20 @@ import subprocess
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 import pytest
 
+from dvckit.core.arithmetic import pin_arithmetic
+from dvckit.core.errors import UserError
+from dvckit.core.layout import INTERIM
 from dvckit.repository.programs import tracked
-from dvckit.stage import pin_arithmetic
+from dvckit.repository.revision import Revision
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from dvckit.project import Project
 
 # before any test module loads numpy
 pin_arithmetic()
@@ -178,3 +187,50 @@ def write_params(params_of_tests: Path) -> Callable[..., Path]:
         return folder / "params.yaml"
 
     return write
+
+
+class ProjectTests:
+    """What must hold in every project: derive a class whose name begins with Test, and name the project in it."""
+
+    project: ClassVar["Project"]
+
+    @pytest.fixture
+    def clean(self, small: Repository) -> "pd.DataFrame":
+        """Return the labelled rows, as stage validate leaves them."""
+        import pandas as pd
+
+        return pd.read_parquet(small.root / INTERIM / "train.parquet")
+
+    def test_every_parameter_is_right(self, source: Path, params_of_tests: Path) -> None:
+        """Check the parameters of the project and of its tests."""
+        for path in (source / "params.yaml", params_of_tests):
+            self.project.check_params(path)
+
+    def test_a_wrong_parameter_is_one_sentence(self, tmp_path: Path, write_params: Callable[..., Path]) -> None:
+        """Check that a typo dies at once."""
+        path = write_params(tmp_path, ("test_size: 0.2", "test_size: 2"))
+
+        with pytest.raises(UserError, match=r"train\.test_size is 2; it must be"):
+            self.project.check_params(path)
+
+    def test_every_row_is_as_the_schema_says(self, clean: "pd.DataFrame") -> None:
+        """Check types and limits."""
+        self.project.clean.typed(labelled=True).validate(clean)
+
+    def test_a_feature_is_computed_from_its_row_alone(self, small: Repository, clean: "pd.DataFrame") -> None:
+        """Check that no other row has a part in a feature, and that the declared columns come out."""
+        params = Revision(small.root).params
+
+        whole, part = (self.project.features_of(rows, params) for rows in (clean, clean.tail(5)))
+
+        assert list(whole) == self.project.features.columns(labelled=True)
+        assert part.equals(whole.tail(5))
+
+    def test_reproducing_changes_no_file(self, small: Repository) -> None:
+        """Check that a second run gives the same bytes, and that git has all that it should."""
+        before = small.outputs()
+
+        small.ok("dvc", "repro", "--all-pipelines", "--force")
+
+        assert small.outputs() == before
+        assert small.ok("git", "status", "--porcelain") == ""

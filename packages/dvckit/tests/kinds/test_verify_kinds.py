@@ -119,3 +119,13 @@ def test_a_remote_that_cannot_be_used_is_not_waited_for(source, tmp_path, monkey
         verify_module._pull(root, revision, [], says.append)
         assert says[0].startswith("not asked whether the default remote has every output: remote far: ")
     assert asked == []
+
+
+def test_stages_see_the_environment_of_the_user(tmp_path):
+    project = Repository(build(KINDS["an empty project"], tmp_path / "top"))
+    stage = "stages:\n  threads: {cmd: 'echo $OMP_NUM_THREADS $OPENBLAS_CORETYPE > threads.txt', outs: [threads.txt]}\n"
+    (project.root / "dvc.yaml").write_text(stage)
+    project.ok("dvc", "repro", OMP_NUM_THREADS="7")
+    project.commit("seven")
+
+    assert "same       threads" in project.ok("dvckit", "verify", OMP_NUM_THREADS="7")

@@ -13,7 +13,7 @@ from dvckit.models.split import split
 from dvckit.tasks import task_of
 from tests.example import fit
 from titanic.features import FEATURES, Features, FeaturesParams, featurize
-from titanic.modeling.pipelines import PIPELINES, build
+from titanic.modeling.pipelines import PIPELINES
 from titanic.schema import KEY, LABELS, TARGET, Clean
 
 make = partial(featurize, params=FeaturesParams(age_bands=(13, 18, 35, 60)))
@@ -155,7 +155,7 @@ def above_chance(featurized, recipe):
 @pytest.mark.parametrize("name", PIPELINES)
 @pytest.mark.parametrize("seed", [1, 2])
 def test_shuffled_labels_score_at_chance(passengers, params, name, seed):
-    recipe = build(params(pipeline=name, n_estimators=20))
+    recipe = PIPELINES[name](params(n_estimators=20))
 
     assert above_chance(make(shuffled(passengers(1, 400), seed)), recipe) == ""
 
@@ -165,7 +165,7 @@ def test_features_of_shuffled_labels_score_above_chance(passengers, params):
         table = make(clean)
         return table.assign(**{Features.Fare: clean.groupby(Clean.Ticket)[TARGET].transform("mean")})
 
-    recipe = build(params(n_estimators=20))
+    recipe = PIPELINES["random_forest"](params(n_estimators=20))
 
     assert "with shuffled labels" in above_chance(leaking(shuffled(passengers(1, 400))), recipe)
 

@@ -26,7 +26,7 @@ from titanic.modeling.transformers import TRUSTED
 zlib_compressobj = zlib.compressobj
 FIT_AND_HASH = """
 import hashlib, sys
-from dvckit.stage import pin_arithmetic
+from dvckit.core.arithmetic import pin_arithmetic
 pin_arithmetic()
 import pandas as pd
 from dvckit.models.stored import dump

@@ -23,7 +23,7 @@ import pandas as pd
 from dvckit.core.params import read
 from dvckit.models.stored import card, dump, parse
 from my_table.features import FEATURES
-from my_table.modeling.pipelines import PIPELINES, Train, build
+from my_table.modeling.pipelines import PIPELINES, Train
 from sklearn.exceptions import ConvergenceWarning
 import my_table.reporting.diagnose
 
@@ -35,7 +35,7 @@ if "quick" in sys.argv:
     network = params.neural_network.model_copy(update={"max_iter": 5})
     params = params.model_copy(update={"n_estimators": 3, "neural_network": network})
 for name in PIPELINES:
-    model = build(params.model_copy(update={"pipeline": name})).fit(rows, table[FEATURES.target])
+    model = PIPELINES[name](params).fit(rows, table[FEATURES.target])
     content = dump(model)
     stored, _ = parse(content, json.dumps(card(content, FEATURES, "all", {})).encode(), name, FEATURES)
     assert (stored.predict(rows) == model.predict(rows)).all()

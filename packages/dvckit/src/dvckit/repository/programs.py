@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from io import BytesIO
 from pathlib import Path
 
+from dvckit.core.arithmetic import unpinned
 from dvckit.core.errors import UserError
 
 Variables = Mapping[str, str]  # of a process's environment
@@ -30,12 +31,12 @@ class NotThereError(UserError):
 
 
 def environment() -> dict[str, str]:
-    """Return the environment of this process for a program in any repository."""
+    """Return the environment for a program in any repository: the user's, without what git hands to its hooks."""
     # `python` in dvc.yaml must be the interpreter that runs now
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
     # git takes no lock only to look, so that one that lies there is another process's
     ours = {"PATH": path, "DVC_NO_ANALYTICS": "1", "GIT_OPTIONAL_LOCKS": "0"}
-    return {name: value for name, value in os.environ.items() if name not in FOREIGN} | ours
+    return {name: value for name, value in unpinned().items() if name not in FOREIGN} | ours
 
 
 def start(

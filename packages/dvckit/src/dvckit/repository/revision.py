@@ -294,7 +294,7 @@ class Revision:
                 optional = [meta.get(key) for key in ("predictions", "project", "intended_use")]
                 return Model(name, about["path"], about.get("desc", ""), *optional)
         entry = "`artifacts: {NAME: {path: PATH, type: model, meta: {predictions: TABLE}}}`"
-        raise UserError(f"no dvc.yaml {self.where} names a model; add {entry}")
+        raise UserError(f"no dvc.yaml {self.where} names a model; add {entry}, or run `dvckit init`")
 
     def columns(self, part: str) -> dict[str, dict[str, Any]]:
         """Return the columns of the clean table `part`, as the metadata beside it describe them; none without these."""

@@ -16,8 +16,8 @@ from multiprocessing.connection import Connection, Pipe
 from pathlib import Path
 from threading import Lock, get_ident
 
-from dvckit.repository.programs import FOREIGN, environment
-from dvckit.stage import ARITHMETIC
+from dvckit.core.arithmetic import ARITHMETIC
+from dvckit.repository.programs import environment
 from dvckit.sweep.exp_run import Anything
 from dvckit.sweep.stages import Start
 from dvckit.sweep.trial import Experiment, Outcome, Result, Trial
@@ -32,7 +32,9 @@ class Worker:
         """Start it in a copy of the project, or in the folder of its own, where DVC will run."""
         self.log = folder / "log"
         self.connection, theirs = Pipe()
-        variables = _simple(place, start) if isinstance(start, Start) else _dvcs()
+        variables = (
+            _simple(place, start) if isinstance(start, Start) else {**environment(), "DVC_EXP_AUTO_PUSH": "false"}
+        )
         with self.log.open("wb") as log, theirs:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "dvckit.sweep.worker", str(theirs.fileno()), str(folder)],
@@ -70,17 +72,6 @@ def _simple(copy: Path, start: Start) -> dict[str, str]:
     """Return the environment of stages that are imported."""
     imports = [*(str(copy / path) for path in start.imports), *filter(None, [os.environ.get("PYTHONPATH")])]
     return {**environment(), **ARITHMETIC, "PYTHONPATH": os.pathsep.join(imports)}
-
-
-def _dvcs() -> dict[str, str]:
-    """Return the environment of stages that DVC runs: the user's, without what this command and git's hooks put there."""
-    first = Path("/proc/self/environ").read_bytes().split(b"\0")  # as it was when this process began
-    pinned = {
-        name: value for name, _, value in (os.fsdecode(line).partition("=") for line in first) if name in ARITHMETIC
-    }
-    ours = {*ARITHMETIC, *FOREIGN}
-    users = {name: value for name, value in os.environ.items() if name not in ours}
-    return {**users, **pinned, "DVC_NO_ANALYTICS": "1", "DVC_EXP_AUTO_PUSH": "false"}
 
 
 class Workers:
