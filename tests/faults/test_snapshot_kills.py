@@ -1,7 +1,9 @@
-"""kill -9, SIGTERM, Ctrl-C and a full disk in a snapshot: afterwards the same command makes the same version, whole."""
+"""SIGTERM, Ctrl-C, and kill -9 in the commit of a snapshot: afterwards the same command makes the same version, whole.
+
+bench_kills.py, which test_kills.py runs, kills snapshots at any moment.
+"""
 
 import os
-import random
 import shutil
 import signal
 import subprocess
@@ -15,28 +17,29 @@ pytestmark = pytest.mark.faults
 WHY = ("dvckit", "snapshot", "--message", "why")
 
 
+CHANGE = ("18, 35", "20, 35")  # something to do for most stages
+
+
 @pytest.fixture
 def changed(small):
-    """The project with something to do for most stages."""
-    small.edit("params.yaml", ("18, 35", "20, 35"))
+    small.edit("params.yaml", CHANGE)
     return small
+
+
+@pytest.fixture(scope="module")
+def undisturbed(_small, tmp_path_factory):
+    """What the version is, and how many seconds it takes, where nothing comes between."""
+    root = tmp_path_factory.mktemp("whole") / _small.root.name
+    shutil.copytree(_small.root, root, symlinks=True)
+    whole = type(_small)(root)
+    whole.edit("params.yaml", CHANGE)
+    started = time.monotonic()
+    whole.ok(*WHY)
+    return tree(whole), time.monotonic() - started
 
 
 def tree(project):
     return project.ok("git", "rev-parse", "HEAD^{tree}")
-
-
-def copy(project, root):
-    shutil.copytree(project.root, root, symlinks=True)
-    return type(project)(root)
-
-
-def undisturbed(project, folder):
-    """Return what the version is, and how long it takes."""
-    whole = copy(project, folder / "whole" / "titanic")
-    started = time.monotonic()
-    whole.ok(*WHY)
-    return tree(whole), time.monotonic() - started
 
 
 def completes(project, expected):
@@ -58,25 +61,12 @@ def signalled(project, number, delay, *, group=True):
     return process.returncode, output
 
 
-def test_a_kill_at_any_moment_leaves_what_the_same_command_completes(changed, tmp_path):
-    expected, seconds = undisturbed(changed, tmp_path)
-    draw = random.Random(1912)
-    for number in range(10):
-        trial = copy(changed, tmp_path / str(number) / "titanic")
-
-        signalled(trial, signal.SIGKILL, seconds * draw.random())
-
-        trial.ok("dvckit", "doctor", "--fix")
-        completes(trial, expected)
-        shutil.rmtree(trial.root.parent)
-
-
 @pytest.mark.parametrize(
     ("hook", "step"),
     [("pre-commit", ""), ("commit-msg", ".git/COMMIT_EDITMSG"), ("reference-transaction", "prepared")],
 )
-def test_a_kill_in_the_midst_of_the_commit_does_no_harm(changed, tmp_path, hook, step):
-    expected, _ = undisturbed(changed, tmp_path)
+def test_a_kill_in_the_midst_of_the_commit_does_no_harm(changed, undisturbed, hook, step):
+    expected, _ = undisturbed
     file = changed.root / ".git/hooks" / hook
     file.write_text(f'#!/bin/sh\ncase "$1" in *{step}) kill -9 0;; esac\n')
     file.chmod(0o755)
@@ -92,8 +82,8 @@ def test_a_kill_in_the_midst_of_the_commit_does_no_harm(changed, tmp_path, hook,
 
 @pytest.mark.parametrize("share", [0.3, 0.5, 0.7, 0.9])
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_an_interrupted_snapshot_says_so_and_completes(changed, tmp_path, number, share):
-    expected, seconds = undisturbed(changed, tmp_path)
+def test_an_interrupted_snapshot_says_so_and_completes(changed, undisturbed, number, share):
+    expected, seconds = undisturbed
 
     code, output = signalled(changed, number, share * seconds, group=number == signal.SIGINT)
 
