@@ -80,8 +80,10 @@ def test_a_kill_in_the_midst_of_the_commit_does_no_harm(changed, undisturbed, ho
     completes(changed, expected)
 
 
-@pytest.mark.parametrize("share", [0.3, 0.5, 0.7, 0.9])
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize(
+    ("number", "share"),
+    [(signal.SIGINT, 0.3), (signal.SIGTERM, 0.5), (signal.SIGINT, 0.7), (signal.SIGTERM, 0.9)],
+)
 def test_an_interrupted_snapshot_says_so_and_completes(changed, undisturbed, number, share):
     expected, seconds = undisturbed
 
