@@ -9,7 +9,7 @@ import pytest
 import dvckit
 from dvckit.core.errors import UserError
 from dvckit.registry.tags import tag_version, versions
-from dvckit.repository.programs import NotThereError, dvc, git, git_files, in_repository, readable, tracked
+from dvckit.repository.programs import NotThereError, copy_index, dvc, git, git_files, in_repository, readable, tracked
 from dvckit.repository.revision import Revision, head, resolve
 from dvckit.snapshot.commits import check_branch, tag_object
 from dvckit.testing import Repository
@@ -188,3 +188,23 @@ def test_one_module_alone_starts_git():
     texts = {path.name: path.read_text() for path in Path(dvckit.__file__).parent.rglob("*.py")}
 
     assert [name for name, text in texts.items() if re.search(r'[(= ]\["git"', text)] == ["programs.py"]
+
+
+def test_an_edit_as_young_as_the_index_is_seen_through_a_copy_of_it(tmp_path):
+    """Git compares stat data, and the content where a file is no older than the index: a copy keeps the index's time."""
+    project = Repository(tmp_path / "project")
+    project.root.mkdir()
+    project.ok("git", "init", "--quiet")
+    project.ok("git", "config", "core.trustctime", "false")
+    file = project.root / "params.yaml"
+    for text in ("bands: 18\n", "bands: 20\n"):
+        project.commit("the text before")
+        file.write_text(text)
+        for path in (file, project.root / ".git/index"):
+            os.utime(path, (1e9, 1e9))
+
+    index = tmp_path / "index"
+    copy_index(project.root, index)
+    git(project.root, "add", "--update", index=index)
+
+    assert git(project.root, "diff", "--cached", "--name-only", index=index) == "params.yaml\n"

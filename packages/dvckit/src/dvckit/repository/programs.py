@@ -1,6 +1,7 @@
 """git and DVC as programs: the one place that starts them, which says where they work and what they see."""
 
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterable, Mapping
@@ -138,6 +139,17 @@ def git_files(root: Path, files: Iterable[tuple[str, str]]) -> list[bytes | None
         content = listing.read(int(size) + 1)[:-1] if size.isdigit() else None
         contents.append(content if kind == b"blob" else None)
     return contents
+
+
+def copy_index(root: Path, copy: Path) -> Path:
+    """Copy git's index, where there is one, and return its own path.
+
+    The copy keeps the time: git compares the content of files that are no older than their index, and no others.
+    """
+    own = Path(root, git(root, "rev-parse", "--git-path", "index").rstrip("\n"))
+    if own.is_file():
+        shutil.copy2(own, copy)
+    return own
 
 
 def names_in(listing: str) -> list[str]:

@@ -13,7 +13,7 @@ from typing import NamedTuple
 from dvckit.core.errors import UserError
 from dvckit.core.files import unfinished
 from dvckit.registry.tags import annotated, check_identity, check_made, due
-from dvckit.repository.programs import NotThereError, git
+from dvckit.repository.programs import NotThereError, copy_index, git
 from dvckit.repository.revision import head
 
 # What git has while something is done in steps.
@@ -55,8 +55,8 @@ def copied_index(root: Path) -> Iterator[Index]:
     file = _git_path(root, "index")
     with unfinished(file.with_name("index.dvckit")) as copy:
         copy.with_name("index.dvckit.lock").unlink(missing_ok=True)
-        copy.write_bytes(before := file.read_bytes())
-        yield Index(root, file, copy, before)
+        copy_index(root, copy)
+        yield Index(root, file, copy, copy.read_bytes())
 
 
 def _git_path(root: Path, name: str) -> Path:

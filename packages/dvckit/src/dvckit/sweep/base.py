@@ -16,7 +16,7 @@ from dvckit.core.errors import UserError, one_line
 from dvckit.repository.dvc_internals import DvcException, LockError, Repo, dict_sha256, load_yaml
 from dvckit.repository.locks import LOCK
 from dvckit.repository.objects import file_md5, object_path
-from dvckit.repository.programs import git, names_in
+from dvckit.repository.programs import copy_index, git, names_in
 from dvckit.repository.revision import Revision
 from dvckit.sweep.configurations import Configuration, Values, apply
 from dvckit.sweep.copies import Origin, untracked
@@ -175,9 +175,7 @@ def _write_tree(root: Path, index: Path, stages: list[Any]) -> str:
 
     `dvc exp run` also adds untracked files that are among the deps of stages, which are DVC's.
     """
-    own = Path(root, git(root, "rev-parse", "--git-path", "index").strip())
-    if own.is_file():
-        shutil.copyfile(own, index)
+    copy_index(root, index)
     git(root, "add", "--update", "--", ":/", index=index)
     deps = sorted({dep.fs_path for stage in stages for dep in stage.deps if dep.is_in_repo})
     listed = git(root, "ls-files", "-z", "--others", "--exclude-standard", "--", *deps, index=index) if deps else ""
