@@ -93,6 +93,18 @@ def test_a_pipeline_in_a_folder_names_its_model_from_there(make):
     assert Revision(root).model[:4] == ("low:best-net", "run/Best Net.pt", "", "oof.csv")
 
 
+def test_an_entry_stays_in_its_dvc_yaml(make):
+    top = "artifacts:\n  net: {path: low/model.pkl, type: model}\n"
+    low = "stages:\n  fit: {cmd: x, outs: [model.pkl, oof.csv]}\n"
+    lock = f"{HEAD}  fit:\n    cmd: x\n    outs:\n{out('model.pkl', 'low/model.pkl')}{out('oof.csv', 'low/oof.csv')}"
+    files = {"dvc.yaml": top, "low/dvc.yaml": low, "low/dvc.lock": lock}
+    root = make(Kind(files, {"low/model.pkl": "4.5", "low/oof.csv": PREDICTIONS}, ()))
+
+    edit = init(root, None, None)
+
+    assert (edit.path, edit.after) == ("dvc.yaml", top.replace("model}", "model, meta: {predictions: low/oof.csv}}"))
+
+
 def test_data_of_dvc_add_have_a_dvc_yaml_from_now_on(make):
     files = {f"{name}.dvc": f"outs:\n- {{path: {name}, hash: md5, md5: MD5({name})}}\n" for name in ("m.h5", "oof.csv")}
     root = make(Kind(files, {"m.h5": "4.5", "oof.csv": PREDICTIONS}, ()))
@@ -111,12 +123,13 @@ def test_data_of_dvc_add_have_a_dvc_yaml_from_now_on(make):
         (kind(), ("modle.pkl", None), "no stage and no .dvc file has the output modle.pkl; did you mean model.pkl?"),
         (kind(), ("zzz", None), "no stage and no .dvc file has the output zzz; there are model.pkl, oof.csv, table.csv"),
         (kind(), (None, "table.csv"), "table.csv is not a table of predictions: it has no column row, key, part, truth"),
-        (kind(outs=OUTS | {"oof.csv": "id\n1\n"}), (None, None), "no output is a table of predictions: write one in the stage .*columns row, key"),
+        (kind(outs=OUTS | {"oof.csv": "id\n1\n"}), (None, None), "no output is a table of predictions; let the stage that evaluates write one.*columns row, key"),
         (kind(lock=LOCK.replace("table.csv", "oof2.csv"), dvc_yaml=DVC_YAML.replace("table", "oof2"), outs={**OUTS, "oof2.csv": PREDICTIONS}), (None, None), "which output is the table of predictions? Name it with --predictions PATH: oof.csv, oof2.csv"),
         (kind(f"{DVC_YAML}artifacts: {{net: {{path: model.pkl, type: model, meta: mine}}}}\n"), (None, None), "`meta` of net in dvc.yaml is no mapping; make it one"),
         (kind(f"{DVC_YAML}artifacts: {{net: {{path: model.pkl, type: model}}}}\n"), ("table.csv", None), "dvc.yaml names the model model.pkl; `compare` and `models` use the first one"),
-        (KINDS["no run yet"], ("model.txt", None), "no output is a table of predictions: write one"),
-        (KINDS["an empty project"], (None, None), "no stage and no .dvc file has an output: there is no model to name"),
+        (KINDS["no run yet"], ("model.txt", None), "no output is a table of predictions; let the stage"),
+        (KINDS["an empty project"], (None, None), "no output is a table of predictions"),
+        (kind(DVC_YAML.replace("model.pkl", "net.txt")), (None, None), "which output is the model? Name it with --model PATH: net.txt, oof.csv, table.csv"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_named_is_one_sentence(make, changed, arguments, message):

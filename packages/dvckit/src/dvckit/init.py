@@ -24,9 +24,9 @@ MODELS = {
     ".pth", ".safetensors", ".skops", ".tflite", ".ubj", ".xgb",
 }  # fmt: skip
 TABLES = {".csv", ".parquet", ".tsv"}
-HOW = (
-    "write one in the stage that evaluates the model, and declare it there as an output: a row for each labelled row, with "
-    "the columns row, key, part, truth, and probability_LABEL for each label or prediction"
+NO_TABLE = (
+    "no output is a table of predictions; let the stage that evaluates write one, with a row for each labelled row and the "
+    "columns row, key, part, truth, and prediction or probability_LABEL; --predictions PATH says what yours lacks"
 )
 
 
@@ -63,21 +63,16 @@ def init(root: Path, model: str | None, predictions: str | None) -> Edit | None:
         return None
     if old is not None and model not in {None, revision.model.path}:
         raise UserError(f"dvc.yaml names the model {revision.model.path}; `compare` and `models` use the first one")
-    if old is None:
-        kinds = [
-            path for path in outputs if PurePosixPath(path).suffix in MODELS or PurePosixPath(path).stem == "model"
-        ]
-        model = _choose("the model", "--model", model, kinds, list(outputs))
-    else:
-        model = revision.model.path
-    tables = {path: _fault(revision, path) for path in outputs if PurePosixPath(path).suffix in TABLES}
-    kinds = [path for path, fault in tables.items() if not fault]
-    if predictions is None and not kinds:
-        raise UserError("; ".join([f"no output is a table of predictions: {HOW}", *list(tables.values())[:1]]))
-    predictions = _choose("the table of predictions", "--predictions", predictions, kinds, list(outputs))
+    tables = [path for path in outputs if PurePosixPath(path).suffix in TABLES and not _fault(revision, path)]
+    if predictions is None and not tables:
+        raise UserError(NO_TABLE)
+    predictions = _choose("the table of predictions", "--predictions", predictions, tables, list(outputs))
     if fault := _fault(revision, predictions):
         raise UserError(fault)
-    return _edited(root, outputs.get(model, "dvc.yaml"), old, model, predictions)
+    kinds = [path for path in outputs if PurePosixPath(path).suffix in MODELS or PurePosixPath(path).stem == "model"]
+    model = revision.model.path if old else _choose("the model", "--model", model, kinds, list(outputs))
+    path = next((pipeline.path for pipeline in revision.pipelines if old in pipeline.artifacts), outputs.get(model))
+    return _edited(root, path or "dvc.yaml", old, model, predictions)
 
 
 def _outputs(revision: Revision) -> dict[str, str]:
@@ -103,8 +98,6 @@ def _choose(what: str, flag: str, given: str | None, kinds: list[str], outputs: 
     if given is not None or len(kinds) == 1:
         return given or kinds[0]
     choices = kinds or outputs
-    if not choices:
-        raise UserError("no stage and no .dvc file has an output: there is no model to name")
     if not sys.stdin.isatty():
         raise UserError(f"which output is {what}? Name it with {flag} PATH: {first(choices)}")
     for number, choice in enumerate(choices, 1):
