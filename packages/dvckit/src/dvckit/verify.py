@@ -101,7 +101,9 @@ def _remove_committed(promised: Revision, frozen: list[str], say: Say) -> list[s
     edited = []
     for output in promised.outputs:
         path = promised.root / output.path
-        if output.stage not in frozen and (md5 := output_md5(path, legacy=output.legacy)):
+        if not promised.is_inside(output.path):
+            say(f"{output.path} is outside of the repository: it stays as it is, and is not compared")
+        elif output.stage not in frozen and (md5 := output_md5(path, legacy=output.legacy)):
             if md5 != output.md5:
                 edited.append(output.path)
                 say(f"EDITED     {output.path}: not the file that dvc.lock names; run `dvc repro -P` and commit both")

@@ -6,7 +6,7 @@ from itertools import cycle, product
 import pytest
 
 from dvckit.doctor.clone import Clone
-from dvckit.doctor.objects import external, objects, outputs
+from dvckit.doctor.objects import elsewhere, external, objects, outputs
 from dvckit.repository.objects import file_md5, folder_object, object_path
 from dvckit.repository.revision import Revision
 
@@ -114,6 +114,49 @@ def test_links_to_a_damaged_object_are_repaired(toy, fixed):
 
     assert f"({FEATURES}) is whole again, and {FEATURES}" in output
     assert toy.outputs() == before
+
+
+def test_an_edit_through_a_link_to_the_object_is_kept_aside(toy, fixed):
+    """A hard link makes of an edit in place a damaged object: what the fix replaces may be nowhere else."""
+    toy.ok("dvc", "config", "--local", "cache.type", "hardlink")
+    toy.ok("dvc", "checkout", "--relink")
+    (toy.root / FEATURES).chmod(0o644)
+    (toy.root / FEATURES).write_bytes(b"a day of work")
+
+    output = fixed(toy)
+
+    (aside,) = (toy.root / ".dvc/tmp/damaged").iterdir()
+    assert output.endswith(f"what was there is in .dvc/tmp/damaged/{aside.name}")
+    assert aside.read_bytes() == b"a day of work"
+
+
+@pytest.mark.parametrize("where", ["absolute", "above", "through a link", "a link", "added"])
+def test_what_is_outside_of_the_repository_is_left_alone(toy, tmp_path, fixed, where):
+    """A lock of a stranger's may name any file; one with the bytes of a damaged object looks like a copy of it."""
+    victim = tmp_path / "elsewhere/keys.txt"
+    victim.parent.mkdir()
+    damaged(object_of(toy, FEATURES), truncate)
+    victim.write_bytes(before := object_of(toy, FEATURES).read_bytes())
+    (toy.root / "link").symlink_to(victim if where == "a link" else victim.parent)
+    path = {"absolute": str(victim), "through a link": "link/keys.txt", "a link": "link"}.get(
+        where, "../elsewhere/keys.txt"
+    )
+    md5 = Revision(toy.root).md5s[FEATURES]
+    if where == "added":
+        (toy.root / "keys.txt.dvc").write_text(f"outs:\n- {{path: {path}, hash: md5, md5: {md5}}}\n")
+    else:
+        toy.edit(
+            "dvc.lock",
+            (
+                f"path: {FEATURES}\n      hash: md5\n      md5: {md5}",
+                f"path: {path}\n      hash: md5\n      md5: {md5}",
+            ),
+        )
+
+    fixed(toy)
+
+    assert victim.read_bytes() == before
+    assert lines(elsewhere, toy) == [f"advice  outside of this repository, so not looked at: {path}"]
 
 
 def test_an_edited_file_is_not_used_as_a_copy(toy, fixed):

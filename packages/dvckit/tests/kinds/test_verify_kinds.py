@@ -129,3 +129,29 @@ def test_stages_see_the_environment_of_the_user(tmp_path):
     project.commit("seven")
 
     assert "same       threads" in project.ok("dvckit", "verify", OMP_NUM_THREADS="7")
+
+
+@pytest.mark.parametrize("where", ["absolute", "above", "through a link"])
+def test_nothing_outside_of_the_clone_is_removed(tmp_path, where):
+    victim = tmp_path / "elsewhere/keys.txt"
+    victim.parent.mkdir()
+    victim.write_text("mine")
+    path = {"absolute": str(victim), "above": "../" * 9 + str(victim).lstrip("/"), "through a link": "link/keys.txt"}[
+        where
+    ]
+    lock = f"{HEAD}  make:\n    cmd: x\n    outs:\n    - {{path: {path}, hash: md5, md5: {'0' * 32}}}\n"
+    root = build(
+        Kind({"dvc.yaml": "stages:\n  make: {cmd: 'true', outs: [a.txt]}\n", "dvc.lock": lock}, {}, ()),
+        tmp_path / "top",
+    )
+    (root / "link").symlink_to(victim.parent)
+    git(root, "add", "--all")
+    git(root, "commit", "--quiet", "--message", "a link")
+    says = []
+
+    verify_module._remove_committed(Revision(root), [], says.append)
+
+    assert victim.read_text() == "mine"
+    assert says == [
+        f"{Revision(root).outputs[0].path} is outside of the repository: it stays as it is, and is not compared"
+    ]

@@ -82,7 +82,7 @@ class Clone(Revision):
     def _pushable_in(self, lock: str) -> Iterator[tuple[Output, bool]]:
         for output in outputs_of(self.stages_in(lock)):
             definition = self.definition(output.stage)
-            if MD5.fullmatch(output.md5):  # else the lock is cut, which is reported
+            if MD5.fullmatch(output.md5) and self.is_inside(output.path):  # else the lock is cut, which is reported
                 outs = outs_of(definition).items()
                 options = [about for path, about in outs if in_project(lock, definition, path) == output.path]
                 yield output, not any(False in (about.get("cache"), about.get("push")) for about in options)
@@ -98,6 +98,18 @@ class Clone(Revision):
     def outputs(self) -> list[Output]:
         """What the pipelines that can be read have written, as their locks name it."""
         return [*self._pushable]
+
+    @property
+    def added(self) -> list[Output]:
+        """The data that `dvc add` tracks, in this repository."""
+        return [output for output in super().added if self.is_inside(output.path)]
+
+    @property
+    def outside(self) -> list[str]:
+        """The paths of what locks and .dvc files name that is not in this repository."""
+        stages = [*self.stages.values(), *self.dvc_files.values()]
+        paths = {out["path"] for stage in stages for out in stage.get("outs") or ()}
+        return sorted(path for path in paths if "://" not in path and not self.is_inside(path))
 
     @property
     def named(self) -> list[Output]:
@@ -137,6 +149,8 @@ class Clone(Revision):
 
     def put_aside(self, path: Path) -> Path:
         """Move what is damaged into .dvc/tmp/damaged, under a name that is free there."""
+        if not self.is_inside(".dvc/tmp/damaged/it"):
+            raise UserError(".dvc/tmp leads out of this repository")
         folder = self.root / ".dvc/tmp/damaged"
         folder.mkdir(parents=True, exist_ok=True)
         names = (folder / (f"{path.name}.{number}" if number else path.name) for number in count())

@@ -46,6 +46,7 @@ CHECKS = [
     Check("objects", objects.objects, fixes=True),
     Check("outputs", objects.outputs),
     Check("added data", objects.external),
+    Check("outputs elsewhere", objects.elsewhere),
     Check("secrets in .dvc/config", secrets.config),
     Check("secrets in files", secrets.files),
     Check("credentials", remotes.credentials),

@@ -62,11 +62,12 @@ def _fix(clone: Clone, shown: str, path: Path, md5: str) -> str:
             copy.unlink()
         command = "dvc repro --all-pipelines" if set(outputs) & set(clone.outputs) else "dvc pull"
         return f"{shown} is intact nowhere here; moved to {aside}; `{command}` brings it back"
+    aside = clone.put_aside(path)  # a copy that is a link to the object may be an edit that is nowhere else
     for file in [path, *copies]:
         write_bytes(file, whole)
     path.chmod(mode)
     also = f", and {some(copy.relative_to(clone.root) for copy in copies)}" if copies else ""
-    return f"{shown} is whole again{also}"
+    return f"{shown} is whole again{also}; what was there is in {aside}"
 
 
 def outputs(clone: Clone) -> Iterator[Finding]:
@@ -86,6 +87,12 @@ def outputs(clone: Clone) -> Iterator[Finding]:
         yield Finding(ADVICE, f"no time to read {paths(unread)}", "dvckit doctor --fix")
     if same and not (other or absent or unread):
         yield Finding(OK, f"{len(same)} outputs, each what the last run wrote")
+
+
+def elsewhere(clone: Clone) -> Iterator[Finding]:
+    """Name what locks and .dvc files point to outside of the repository: it is not read here, and never repaired."""
+    if outside := clone.outside:
+        yield Finding(ADVICE, f"outside of this repository, so not looked at: {some(outside)}")
 
 
 def external(clone: Clone) -> Iterator[Finding]:

@@ -377,6 +377,23 @@ class Revision:
         folders = {name: Path(url) for name, url in urls.items() if "://" not in url and Path(url) != embedded}
         return {"cache": Path(cache), STORAGE: embedded} | folders
 
+    @cached_property
+    def _top(self) -> Path:
+        """The folder of git's repository, or the project where git has none."""
+        with suppress(UserError):
+            return Path(git(self.root, "rev-parse", "--show-toplevel").rstrip("\n")).resolve()
+        return self.root.resolve()
+
+    def is_inside(self, path: str) -> bool:
+        """Whether what a lock, a .dvc file or a dvc.yaml names is in git's repository on disk, or a link to an object of DVC.
+
+        A path may be absolute, have `..`, or go through a link: nothing of ours repairs or removes what is elsewhere.
+        """
+        place = Path(self.root, path)
+        linked = [self._top, *(store.resolve() for store in self.stores.values())] if place.is_symlink() else []
+        inside = place.parent.resolve().is_relative_to(self._top)
+        return inside and (not linked or any(place.resolve().is_relative_to(one) for one in linked))
+
     def places(self, md5: str) -> Iterator[bytes | None]:
         """Yield an object as each place on this machine has it, damaged or not: the stores, and .dvc/storage in git."""
         for store in self.stores.values():
