@@ -10,9 +10,10 @@ from dvc.utils.serialize import parse_yaml
 
 from dvckit.core.errors import UserError
 from dvckit.doctor.clone import Clone
-from dvckit.doctor.locks import of_dvc, pipelines
+from dvckit.doctor.locks import of_dvc, of_git, pipelines
 from dvckit.repository.dvc_internals import check_lock
 from dvckit.repository.locks import read_lock
+from dvckit.testing import Repository
 
 
 def lines(look, project):
@@ -113,7 +114,56 @@ def test_a_running_git_is_not_disturbed(toy):
         os.killpg(process.pid, signal.SIGTERM)
 
     assert "git refuses" not in output
+    assert (
+        f"advice  git is running (process {process.pid}), which HEAD.lock, index.lock, data@v1.0.0.lock may" in output
+    )
     assert all(lock.exists() for lock in locks)
+
+
+def test_a_git_in_another_worktree_is_not_disturbed(toy):
+    toy.ok("git", "worktree", "add", "--quiet", "../other")
+    locks = leave_locks(toy)
+    with Repository(toy.root.with_name("other")).start("git", "-c", "alias.work=!sleep 60", "work") as process:
+        toy.ok("dvckit", "doctor", "--fix")
+        os.killpg(process.pid, signal.SIGTERM)
+
+    assert all(lock.exists() for lock in locks)
+
+
+def test_a_program_that_has_a_lock_open_is_not_disturbed(toy):
+    (lock, *_) = leave_locks(toy)
+    with lock.open("w") as file:
+        editor = subprocess.Popen(["sleep", "60"], stdout=file)
+    with editor:
+        output = toy.ok("dvckit", "doctor", "--fix")
+        editor.kill()
+
+    assert str(editor.pid) in output
+    assert lock.exists()
+
+
+def test_the_git_that_runs_a_hook_is_not_disturbed(toy):
+    hook = toy.root / ".git/hooks/pre-commit"
+    hook.write_text("#!/bin/sh\ntouch .git/HEAD.lock && dvckit doctor --fix; rm .git/HEAD.lock || exit 1\n")
+    hook.chmod(0o755)
+
+    toy.ok("git", "commit", "--quiet", "--allow-empty", "--message", "in a hook")
+
+
+def test_a_lock_that_was_taken_again_is_left(toy, monkeypatch):
+    (lock, *others) = leave_locks(toy)
+    findings = list(of_git(Clone(toy.root)))
+
+    def taken_again(_):
+        lock.unlink()
+        (toy.root / ".git/other").touch()
+        lock.touch()
+
+    monkeypatch.setattr("dvckit.doctor.locks.time.sleep", taken_again)
+    findings[0].fix()
+
+    assert lock.exists()
+    assert not any(other.exists() for other in others)
 
 
 def test_a_running_dvc_is_not_disturbed(toy):

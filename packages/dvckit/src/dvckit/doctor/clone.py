@@ -107,7 +107,10 @@ class Clone(Revision):
     @property
     def outside(self) -> list[str]:
         """The paths of what locks and .dvc files name that is not in this repository."""
-        stages = [*self.stages.values(), *self.dvc_files.values()]
+        stages = [*self.dvc_files.values()]
+        for lock in self.locks:
+            with suppress(UserError, OSError, ValueError, TypeError, AttributeError):
+                stages += self.stages_in(lock).values()
         paths = {out["path"] for stage in stages for out in stage.get("outs") or ()}
         return sorted(path for path in paths if "://" not in path and not self.is_inside(path))
 

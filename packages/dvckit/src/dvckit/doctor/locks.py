@@ -5,6 +5,7 @@ import json
 import os
 import re
 import socket
+import time
 from collections.abc import Iterator
 from contextlib import suppress
 from functools import partial
@@ -129,30 +130,63 @@ def of_git(clone: Clone) -> Iterator[Finding]:
         folders = git(clone.root, "rev-parse", "--path-format=absolute", "--git-dir", "--git-common-dir").splitlines()
     except UserError:
         return  # reported with the hooks
-    locks = {lock for folder in folders for lock in Path(folder).glob("*.lock")}
-    locks |= set(Path(folders[1]).glob("refs/**/*.lock"))
-    if locks and not _running("git", clone.root):
-        what = f"git refuses to write: a process that has ended left {some(sorted(lock.name for lock in locks))}"
-        yield Finding(WRONG, what, "dvckit doctor --fix", partial(_remove_git_locks, clone.root, sorted(locks)))
+    found = {lock for folder in folders for lock in Path(folder).glob("*.lock")}
+    if not (locks := sorted(found | set(Path(folders[1]).glob("refs/**/*.lock")))):
+        return
+    names = some(lock.name for lock in locks)
+    if holders := _holders(clone.root, locks):
+        since = max(map(_age, locks))
+        yield Finding(
+            ADVICE, f"git is running (process {some(holders)}), which {names} may belong to, {since:.0f} s old"
+        )
+    else:
+        what = f"git refuses to write: a process that has ended left {names}"
+        yield Finding(WRONG, what, "dvckit doctor --fix", partial(_remove_git_locks, clone.root, locks))
+
+
+def _age(file: Path) -> float:
+    with suppress(OSError):
+        return time.time() - file.lstat().st_mtime
+    return 0.0
+
+
+def _holders(root: Path, locks: list[Path]) -> list[int]:
+    """Return the processes to which locks of git's may belong: git's in any worktree, ours in a hook of git's, and others."""
+    listed = git(root, "worktree", "list", "--porcelain").splitlines()
+    trees = [Path(line.removeprefix("worktree ")) for line in listed if line.startswith("worktree ")]
+    held = {str(lock) for lock in locks}
+    opened = []
+    for process in psutil.process_iter():
+        with suppress(psutil.Error, OSError):
+            opened += [process.pid] if any(file.path in held for file in process.open_files()) else []
+    gits = {pid for tree in trees for pid in _running("git", tree, but_parents=False)}
+    return sorted({*gits, *opened})
 
 
 def _remove_git_locks(root: Path, locks: list[Path]) -> str:
-    """Remove what git was still writing, never the file whose place it was to take."""
-    if _running("git", root):
-        raise UserError("git is running here")
-    for lock in locks:
-        lock.unlink(missing_ok=True)
+    """Remove what git was still writing, never the file whose place it was to take.
+
+    A program that has git built in, such as an editor, holds a lock for much less than a second.
+    """
+    before = {lock: lock.lstat() for lock in locks}
+    time.sleep(max(0.0, 1 - min(map(_age, locks))))
+    if holders := _holders(root, locks):
+        raise UserError(f"git is running (process {some(holders)})")
+    for lock, then in before.items():
+        with suppress(FileNotFoundError):
+            if (now := lock.lstat()).st_ino == then.st_ino and now.st_mtime_ns == then.st_mtime_ns:
+                lock.unlink()
     return f"removed {some(lock.name for lock in locks)}, which no git process holds"
 
 
-def _running(program: str, root: Path) -> list[int]:
-    """Return the processes of a program in a folder, but this one, its parents, and what other checks have started."""
+def _running(program: str, root: Path, *, but_parents: bool = True) -> list[int]:
+    """Return the processes of a program in a folder, but this one, what other checks have started, and its parents."""
     pids: list[int] = []
     for process in psutil.process_iter():
         with suppress(psutil.Error, OSError):
             if program in [Path(word).name for word in process.cmdline()[:3]]:
                 this = psutil.Process()
-                own = {this, *this.parents(), *this.children(recursive=True)}
+                own = {this, *this.children(recursive=True), *(this.parents() if but_parents else ())}
                 pids += [process.pid] if process not in own and Path(process.cwd()).is_relative_to(root) else []
     return pids
 
