@@ -9,7 +9,17 @@ import pytest
 import dvckit
 from dvckit.core.errors import UserError
 from dvckit.registry.tags import tag_version, versions
-from dvckit.repository.programs import NotThereError, copy_index, dvc, git, git_files, in_repository, readable, tracked
+from dvckit.repository.programs import (
+    NotThereError,
+    copy_index,
+    dvc,
+    environment,
+    git,
+    git_files,
+    in_repository,
+    readable,
+    tracked,
+)
 from dvckit.repository.revision import Revision, head, resolve
 from dvckit.snapshot.commits import check_branch, tag_object
 from dvckit.testing import Repository
@@ -208,3 +218,14 @@ def test_an_edit_as_young_as_the_index_is_seen_through_a_copy_of_it(tmp_path):
     git(project.root, "add", "--update", index=index)
 
     assert git(project.root, "diff", "--cached", "--name-only", index=index) == "params.yaml\n"
+
+
+def test_a_program_sees_the_environment_of_the_user(monkeypatch):
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")  # as the command sets it, for its own arithmetic
+    monkeypatch.setenv("MINE", "yes")
+
+    seen = environment()
+
+    first = Path("/proc/self/environ").read_bytes()
+    assert seen["MINE"] == "yes"
+    assert ("OMP_NUM_THREADS" in seen) == (b"OMP_NUM_THREADS=" in first)

@@ -15,7 +15,6 @@ from typer.testing import CliRunner
 
 from dvckit.cli import app
 from dvckit.core.errors import UserError
-from dvckit.sweep.worker import _dvcs
 from dvckit.testing import Repository
 
 # DVC's own
@@ -427,14 +426,3 @@ def test_what_a_sweep_cannot_do_is_one_sentence(toy, hurt, options, message, mon
     assert isinstance(result.exception, UserError)
     assert message in str(result.exception)
     assert "\n" not in str(result.exception)
-
-
-def test_stages_in_any_language_see_the_environment_of_the_user(monkeypatch):
-    monkeypatch.setenv("OMP_NUM_THREADS", "1")  # as the command sets it, for its own arithmetic
-    monkeypatch.setenv("MINE", "yes")
-
-    environment = _dvcs()
-
-    first = Path("/proc/self/environ").read_bytes()
-    assert environment["MINE"] == "yes"
-    assert ("OMP_NUM_THREADS" in environment) == (b"OMP_NUM_THREADS=" in first)
