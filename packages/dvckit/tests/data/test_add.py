@@ -5,7 +5,6 @@ from pathlib import Path
 import pytest
 
 from dvckit.core.errors import UserError
-from dvckit.data import add as command
 from dvckit.data.add import add, tables_in, verdict
 from dvckit.tables.summary import print_quality
 from dvckit.testing import Repository
@@ -225,18 +224,6 @@ def test_data_that_were_changed_since_are_not_overwritten(small, mine):
         add(small.root, PROJECT, [mine], None)
 
     assert (small.root / "data/external/mine/train.csv").read_text() == "mine\n"
-
-
-def test_a_failure_of_dvc_leaves_nothing_behind(small, mine, monkeypatch):
-    def fail(*_):
-        raise UserError("disk full")
-
-    monkeypatch.setattr(command, "dvc", fail)
-
-    with pytest.raises(UserError, match="disk full"):
-        add(small.root, PROJECT, [mine], "mine")
-
-    assert left(small) == ["titanic"]
 
 
 def test_check_reports_without_adding(small, mine):

@@ -1,15 +1,15 @@
 """The tables that a user brings: `dvckit data check` judges them, `dvckit data add` puts them under DVC as well."""
 
 import re
-import shutil
 import tempfile
 from itertools import chain
 from pathlib import Path
 
 from dvckit.core.errors import UserError
-from dvckit.core.files import ended_by_ctrl_c, scratch_folder, unfinished
+from dvckit.core.files import ended_by_ctrl_c, unfinished
 from dvckit.core.layout import PARAMS, TEST, TRAIN
 from dvckit.core.params import read_values
+from dvckit.data.replace import EXTERNAL, alone, replace, restore
 from dvckit.project import Project
 from dvckit.repository.programs import dvc
 from dvckit.tables.dialect import named
@@ -17,7 +17,6 @@ from dvckit.tables.reading import check_header
 from dvckit.tables.schema import Rules
 from dvckit.tables.validation import Verdict, judge, table_in
 
-EXTERNAL = Path("data/external")
 NAME = r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}(?<!\.dvc)"
 
 
@@ -101,8 +100,10 @@ def add(root: Path, project: Project, paths: list[Path], name: str | None) -> li
     if not re.fullmatch(NAME, name):
         raise UserError(f"{name!r} cannot be the name of a folder here; give one of letters, digits, . _ - with --name")
     folder = EXTERNAL / name
-    _check_folder(root, folder)
-    _put(root, folder, files)
+    with alone(root):
+        restore(root, folder)
+        _check_folder(root, folder)
+        replace(root, folder, {f"{table}.csv": path for table, path in files.items()})
     chosen = " -S dataset.source=files" if "source" in read_values(root / PARAMS).get("dataset", {}) else ""
     rows = ", ".join(f"{file}.csv ({judged.checked[file].rows} rows)" for file in files)
     return [
@@ -125,29 +126,3 @@ def _check_folder(root: Path, folder: Path) -> None:
         raise UserError(
             f"{folder} was changed since it was added; run `dvc add {folder}` to keep that, or `dvc checkout`"
         )
-
-
-def _put(root: Path, folder: Path, files: dict[str, Path]) -> None:
-    """Copy the files and `dvc add` the folder: all of it or nothing."""
-    whole = root / folder
-    new, old = (whole.with_name(f".{whole.name}.{kind}.tmp") for kind in ("new", "old"))
-    written_by_dvc = (whole.with_name(".gitignore"), Path(f"{whole}.dvc"))
-    before = {path: path.read_bytes() if path.exists() else None for path in written_by_dvc}
-    shutil.rmtree(old, ignore_errors=True)
-    with scratch_folder(new), unfinished(old):
-        for name, path in files.items():
-            shutil.copyfile(path, new / f"{name}.csv")
-        try:
-            if whole.exists():
-                whole.rename(old)
-            new.rename(whole)
-            dvc(root, "add", str(folder))
-        except BaseException:
-            shutil.rmtree(whole, ignore_errors=True)
-            if old.exists():
-                old.rename(whole)
-            for path, content in before.items():
-                path.unlink(missing_ok=True)
-                if content is not None:
-                    path.write_bytes(content)
-            raise

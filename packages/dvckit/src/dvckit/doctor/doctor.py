@@ -45,7 +45,7 @@ CHECKS = [
     Check("git's locks", locks.of_git, fixes=True),
     Check("objects", objects.objects, fixes=True),
     Check("outputs", objects.outputs),
-    Check("added data", objects.external),
+    Check("added data", objects.external, fixes=True),
     Check("outputs elsewhere", objects.elsewhere),
     Check("secrets in .dvc/config", secrets.config),
     Check("secrets in files", secrets.files),

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from dvckit.core.files import write_bytes
 from dvckit.core.layout import RAW
+from dvckit.data.replace import alone, interrupted, restore
 from dvckit.doctor.clone import ADVICE, OK, WRONG, Clone, Finding, paths, some
 from dvckit.repository.locks import MD5, Output
 from dvckit.repository.objects import file_md5, file_md5s, folder_object, is_intact, object_path, output_md5
@@ -97,6 +98,9 @@ def elsewhere(clone: Clone) -> Iterator[Finding]:
 
 def external(clone: Clone) -> Iterator[Finding]:
     """Compare the data that a user has brought with their .dvc files."""
+    for folder in interrupted(clone.root):
+        fix = partial(_restore, clone.root, folder)
+        yield Finding(WRONG, f"`dvckit data add` of {folder} did not end", "dvckit doctor --fix", fix)
     same, other, absent, _ = _states(clone, clone.added)
     for output in other:
         what = f"{output.path} has changed since it was added (to keep that as a new version: `dvc add {output.path}`)"
@@ -111,6 +115,12 @@ def external(clone: Clone) -> Iterator[Finding]:
         )
     if same:
         yield Finding(OK, f"{paths(same)}: as it was added")
+
+
+def _restore(root: Path, folder: Path) -> str:
+    with alone(root):
+        restore(root, folder)
+    return f"{folder} is as before `dvckit data add`, which did not end"
 
 
 def _states(clone: Clone, outputs: list[Output]) -> list[list[Output]]:
