@@ -1,7 +1,6 @@
 """What holds floating-point results fixed: the last bits depend on the processor and on the number of threads."""
 
 import os
-from pathlib import Path
 
 # Each library reads these once, when it is loaded.
 ARITHMETIC = {
@@ -19,7 +18,8 @@ def pin_arithmetic() -> None:
 
 def unpinned() -> dict[str, str]:
     """Return the environment of this process with the variables of `ARITHMETIC` as they were when it began."""
-    first = Path("/proc/self/environ").read_bytes().split(b"\0")
-    users = dict(os.fsdecode(line).split("=", 1) for line in first if b"=" in line)
+    import psutil
+
+    users = psutil.Process().environ()
     now = {name: value for name, value in os.environ.items() if name not in ARITHMETIC}
     return now | {name: users[name] for name in ARITHMETIC.keys() & users.keys()}
