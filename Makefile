@@ -26,10 +26,10 @@ verify: env ## reproduce HEAD in an empty clone and compare every byte with dvc.
 	@$(RUN) dvckit verify
 
 faults: dev ## the long tests: commands of the docs, simulations, full disk, Ctrl-C and kill in every stage, other machines
-	@$(RUN) pytest -m faults --numprocesses 2 --dist loadgroup
+	@$(RUN) pytest -m faults --numprocesses 3 --dist loadgroup
 
 system: dev ## tests with real servers, trackers and a browser; Debian: apt install chromium chromium-driver openssh-server
-	@$(RUN) pytest -m system --numprocesses 2 --dist loadgroup
+	@$(RUN) pytest -m system --numprocesses 3 --dist loadgroup
 
 image: dev ## build the container image and test it, with docker or the tool that IMAGE_TOOL names
 	@$(RUN) pytest -m image
