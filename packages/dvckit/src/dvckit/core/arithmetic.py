@@ -14,12 +14,3 @@ ARITHMETIC = {
 def pin_arithmetic() -> None:
     """Make floating-point results the same on every x86-64 processor; call it before numpy is loaded."""
     os.environ.update(ARITHMETIC)
-
-
-def unpinned() -> dict[str, str]:
-    """Return the environment of this process with the variables of `ARITHMETIC` as they were when it began."""
-    import psutil
-
-    users = psutil.Process().environ()
-    now = {name: value for name, value in os.environ.items() if name not in ARITHMETIC}
-    return now | {name: users[name] for name in ARITHMETIC.keys() & users.keys()}

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from io import BytesIO
 from pathlib import Path
 
-from dvckit.core.arithmetic import unpinned
+from dvckit.core.arithmetic import ARITHMETIC
 from dvckit.core.errors import UserError
 
 Variables = Mapping[str, str]  # of a process's environment
@@ -37,7 +37,16 @@ def environment() -> dict[str, str]:
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
     # git takes no lock only to look, so that one that lies there is another process's
     ours = {"PATH": path, "DVC_NO_ANALYTICS": "1", "GIT_OPTIONAL_LOCKS": "0"}
-    return {name: value for name, value in unpinned().items() if name not in FOREIGN} | ours
+    return {name: value for name, value in _unpinned().items() if name not in FOREIGN} | ours
+
+
+def _unpinned() -> dict[str, str]:
+    """Return the environment of this process with the variables of `ARITHMETIC` as they were when it began."""
+    import psutil
+
+    users = psutil.Process().environ()
+    now = {name: value for name, value in os.environ.items() if name not in ARITHMETIC}
+    return now | {name: users[name] for name in ARITHMETIC.keys() & users.keys()}
 
 
 def start(
