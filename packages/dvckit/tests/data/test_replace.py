@@ -107,6 +107,18 @@ def test_a_kill_at_any_step_is_undone_by_doctor_and_by_the_same_command(root, pu
     assert put("3")["mine/train.csv"] == "3"
 
 
+def test_one_that_is_running_is_not_taken_for_killed(root):
+    (root / FOLDER).mkdir(parents=True)
+    module._old(root / FOLDER).mkdir()
+
+    with alone(root):
+        (running,) = external(Clone(root))
+    (killed,) = external(Clone(root))
+
+    assert (running.level, running.fix) == ("advice", None)
+    assert killed.level == "WRONG"
+
+
 def test_what_is_put_back_twice_is_there_once(root, put, monkeypatch):
     before = put("1")
     with monkeypatch.context() as patch:

@@ -103,7 +103,8 @@ def _table(revision: Revision) -> tuple[pd.DataFrame, Task]:
     if path is None:
         raise UserError(
             f"dvc.yaml {revision.where} names no table of predictions; add `meta: {{predictions: PATH}}` to "
-            f"{revision.model.name} under `artifacts`: a table with the columns row, key, part, truth, prediction; `dvckit init` adds the line"
+            f"{revision.model.name} under `artifacts`: a table with the columns row, key, part, truth, prediction; "
+            "`dvckit init` adds the line"
         )
     maker = next((output.stage for output in revision.outputs if output.path == path), None)
     if maker and maker not in fresh_stages(revision.stages):

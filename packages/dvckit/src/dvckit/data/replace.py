@@ -83,6 +83,15 @@ def _forget(whole: Path) -> None:
     shutil.rmtree(done)
 
 
+def is_running(root: Path) -> bool:
+    """Whether a process replaces a folder here."""
+    try:
+        with alone(root):
+            return False
+    except UserError:
+        return True
+
+
 @contextmanager
 def alone(root: Path) -> Iterator[None]:
     """Let no other process replace a folder here; UserError where one does."""

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from dvckit.core.files import write_bytes
 from dvckit.core.layout import RAW
-from dvckit.data.replace import alone, interrupted, restore
+from dvckit.data.replace import alone, interrupted, is_running, restore
 from dvckit.doctor.clone import ADVICE, OK, WRONG, Clone, Finding, paths, some
 from dvckit.repository.locks import MD5, Output
 from dvckit.repository.objects import file_md5, file_md5s, folder_object, is_intact, object_path, output_md5
@@ -100,7 +100,10 @@ def external(clone: Clone) -> Iterator[Finding]:
     """Compare the data that a user has brought with their .dvc files."""
     for folder in interrupted(clone.root):
         fix = partial(_restore, clone.root, folder)
-        yield Finding(WRONG, f"`dvckit data add` of {folder} did not end", "dvckit doctor --fix", fix)
+        if is_running(clone.root):
+            yield Finding(ADVICE, f"`dvckit data add` is running, and {folder} is not settled")
+        else:
+            yield Finding(WRONG, f"`dvckit data add` of {folder} did not end", "dvckit doctor --fix", fix)
     same, other, absent, _ = _states(clone, clone.added)
     for output in other:
         what = f"{output.path} has changed since it was added (to keep that as a new version: `dvc add {output.path}`)"
