@@ -22,7 +22,7 @@ PACKAGES = {"titanic": ROOT / "titanic", "dvckit": LIBRARY}
 OF_STAGES = {"core", "stage.py", "tables", "tasks", "models", "reports"}
 PIPELINES = ("dvc.yaml", "reports/dvc.yaml")
 # They read parameters and write to the terminal, or fetch files whose checksum is known.
-WITHOUT_EFFECT = {"omegaconf", "pooch", "pydantic", "pyyaml", "requests", "rich", "ruamel-yaml"}
+WITHOUT_EFFECT = {"omegaconf", "pooch", "pydantic", "pyyaml", "requests", "rich", "ruamel-yaml", "tqdm"}
 BY_MODULE = importlib.metadata.packages_distributions()
 SECTIONS = list(PROJECT.sections)
 

@@ -122,8 +122,17 @@ def map_parquet(source: Path, target: Path, work: "Callable[[pd.DataFrame], pd.D
     """Apply `work` to each batch of rows of a Parquet file and write the results; files may be of any length."""
     from pyarrow import parquet
 
-    batches = ahead(parquet.ParquetFile(source).iter_batches(BATCH))
-    write_parquet(target, (work(batch.to_pandas()) for batch in batches))
+    from dvckit.core.progress import progress
+
+    file = parquet.ParquetFile(source)
+    with progress(str(target), "rows", file.metadata.num_rows) as advance:
+
+        def results() -> "Iterator[pd.DataFrame]":
+            for batch in ahead(file.iter_batches(BATCH)):
+                yield work(batch.to_pandas())
+                advance(len(batch))
+
+        write_parquet(target, results())
 
 
 def map_tables(
@@ -159,5 +168,6 @@ def _stop(*_: object) -> None:
     """End at once: an exception would pass through libraries, some of which replace or drop it."""
     for path in tuple(_UNFINISHED):
         _remove(path)
-    os.write(2, b"interrupted: files already written are whole, the others are as they were\n")
+    line = b"\n" if os.isatty(2) else b""  # there may be a bar on this one
+    os.write(2, line + b"interrupted: files already written are whole, the others are as they were\n")
     os._exit(130)

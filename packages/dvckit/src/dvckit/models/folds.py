@@ -1,6 +1,6 @@
 """Cross-validation: a recipe is refitted on folds and scored on rows that it has not seen."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple, Self
 
 import numpy as np
@@ -9,6 +9,7 @@ from sklearn.base import clone
 from sklearn.pipeline import Pipeline
 
 from dvckit.core.errors import UserError
+from dvckit.core.progress import progress
 from dvckit.models.divisions import Division, divisions
 from dvckit.models.roles import Roles
 from dvckit.tables.schema import Schema
@@ -84,7 +85,7 @@ class Recipe(NamedTuple):
     def over(
         self,
         table: pd.DataFrame,
-        divided: Iterable[Division],
+        divided: Sequence[Division],
         *,
         folds: int,
         keep: Callable[[pd.DataFrame], pd.DataFrame] = lambda inside: inside,
@@ -94,13 +95,15 @@ class Recipe(NamedTuple):
         truth = table[self.schema.target]
         scores: list[dict[str, float]] = []
         parts, rows = [], []
-        for number, (inside, outside) in enumerate(divided, 1):
-            predictions = self.fit(keep(table.iloc[inside])).predict(table.iloc[outside])
-            scores.append(self.task.scores(self.task.truth(truth.iloc[outside]), predictions))
-            parts.append(pd.DataFrame({"part": f"fold {number}", **self.task.columns(predictions)}, index=outside))
-            rows.append(len(inside))
-            if watcher:
-                watcher(scores)
+        with progress("cross-validation", "folds", len(divided)) as advance:
+            for number, (inside, outside) in enumerate(divided, 1):
+                predictions = self.fit(keep(table.iloc[inside])).predict(table.iloc[outside])
+                scores.append(self.task.scores(self.task.truth(truth.iloc[outside]), predictions))
+                parts.append(pd.DataFrame({"part": f"fold {number}", **self.task.columns(predictions)}, index=outside))
+                rows.append(len(inside))
+                advance(1)
+                if watcher:
+                    watcher(scores)
         return Folds(pd.DataFrame(scores), pd.concat(parts[:folds]).sort_index(), float(np.mean(rows)))
 
     def _share(self, table: pd.DataFrame, share: float, seed: int) -> pd.DataFrame:

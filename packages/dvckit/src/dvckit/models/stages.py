@@ -1,6 +1,7 @@
 """The work of the stages train, evaluate and diagnose: read the tables of a project, compute, write the results."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
 
 import pandas as pd
 from pydantic import Field
@@ -9,6 +10,7 @@ from sklearn.pipeline import Pipeline
 from dvckit.core.files import write_bytes, write_json
 from dvckit.core.layout import DIAGNOSTICS, FEATURES, INTERIM, MODEL, MODEL_CARD, PREDICTIONS, PROCESSED, TEST, TRAIN
 from dvckit.core.params import Section, Seed
+from dvckit.core.progress import progress
 from dvckit.models import diagnostics
 from dvckit.models.evaluation import evaluate, learned_from, write
 from dvckit.models.folds import Recipe, Watcher
@@ -85,15 +87,18 @@ def diagnose_model(
     judged = recipe.fit(train)  # importances are of a model that has not seen the hold-out
     clean, features = (pd.read_parquet(folder / f"{TRAIN}.parquet") for folder in (INTERIM, FEATURES))
     tables = {"train": train, "holdout": holdout, "clean": clean, "features": features}
-    write_json(
-        DIAGNOSTICS,
-        {
-            "repeated_cv": diagnostics.repeated(
-                recipe, baselines, train, folds=folds, repeats=params.repeats, seed=seed
-            ),
-            "learning_curve": diagnostics.learning_curve(recipe, train, folds=folds, seed=seed),
-            "slices": diagnostics.slices(recipe, holdout, pd.read_parquet(PREDICTIONS), slices),
-            "importance": diagnostics.importances(judged, holdout, repeats=params.repeats, seed=seed),
-            "checks": diagnostics.leak_checks(recipe, about, tables, featurize, folds=folds, seed=seed),
-        },
-    )
+    parts: dict[str, Callable[[], Any]] = {
+        "repeated_cv": lambda: diagnostics.repeated(
+            recipe, baselines, train, folds=folds, repeats=params.repeats, seed=seed
+        ),
+        "learning_curve": lambda: diagnostics.learning_curve(recipe, train, folds=folds, seed=seed),
+        "slices": lambda: diagnostics.slices(recipe, holdout, pd.read_parquet(PREDICTIONS), slices),
+        "importance": lambda: diagnostics.importances(judged, holdout, repeats=params.repeats, seed=seed),
+        "checks": lambda: diagnostics.leak_checks(recipe, about, tables, featurize, folds=folds, seed=seed),
+    }
+    results = {}
+    with progress("diagnose", "parts", len(parts)) as advance:
+        for name, compute in parts.items():
+            results[name] = compute()
+            advance(1)
+    write_json(DIAGNOSTICS, results)

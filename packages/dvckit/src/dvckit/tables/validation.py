@@ -23,6 +23,7 @@ from dvckit.core.errors import UserError
 from dvckit.core.files import PARQUET, ahead, scratch_folder, write_json, write_table
 from dvckit.core.layout import DATA_QUALITY, INTERIM, RAW, REJECTED, TEST, TRAIN
 from dvckit.core.params import Section
+from dvckit.core.progress import progress
 from dvckit.tables.dialect import names_in
 from dvckit.tables.quality import PANDAS, quality
 from dvckit.tables.reading import (
@@ -154,7 +155,7 @@ def _pass(path: Path, clean: Path, schema: Schema, names: list[str], twice: pa.A
     keys, rows, numbered = list[pa.Array](), 0, schema.key == ROW
     typed_schema = schema.typed(labelled=schema.target in names).select_columns(([ROW] if numbered else []) + names)
     arrow = pa.schema([(name, ARROW[schema.kind(name)]) for name in typed_schema.columns])
-    with parquet.ParquetWriter(clean, arrow, **PARQUET) as writer:
+    with parquet.ParquetWriter(clean, arrow, **PARQUET) as writer, progress(str(path), "rows") as advance:
         for text in ahead(text_batches(path, names, ragged)):
             typed, faults = type_cells(text, schema)
             if numbered:
@@ -170,6 +171,7 @@ def _pass(path: Path, clean: Path, schema: Schema, names: list[str], twice: pa.A
             keys.append(typed[schema.key].drop_null())
             bad |= {rows + row: sentences for row, sentences in by_row.items()}
             rows += len(text)
+            advance(len(text))
     numbers = row_numbers(np.array(list(bad), dtype=np.int64), ragged).tolist()
     rejected = dict(zip(numbers, bad.values(), strict=True)) | {number: [fault] for number, fault in ragged.items()}
     return Checked(path, clean, rows - len(bad), dict(sorted(rejected.items()))), keys
