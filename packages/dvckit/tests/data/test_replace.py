@@ -4,7 +4,7 @@ import pytest
 
 from dvckit.core.errors import UserError
 from dvckit.data import replace as module
-from dvckit.data.replace import alone, interrupted, replace, restore
+from dvckit.data.replace import adding, interrupted, replace, restore
 from dvckit.doctor.clone import Clone
 from dvckit.doctor.objects import external
 from packages.dvckit.tests.kinds.builder import KINDS, build
@@ -111,7 +111,7 @@ def test_one_that_is_running_is_not_taken_for_killed(root):
     (root / FOLDER).mkdir(parents=True)
     module._old(root / FOLDER).mkdir()
 
-    with alone(root):
+    with adding(root):
         (running,) = external(Clone(root))
     (killed,) = external(Clone(root))
 
@@ -134,9 +134,8 @@ def test_what_is_put_back_twice_is_there_once(root, put, monkeypatch):
 
 def test_of_two_at_a_time_one_is_told(root):
     with (
-        (root / ".dvc/config").open() as _,
-        alone(root),
-        pytest.raises(UserError, match="another `dvckit data add` is"),
-        alone(root),
+        adding(root),
+        pytest.raises(UserError, match="another `dvckit data add` is running here"),
+        adding(root),
     ):
         pass

@@ -8,7 +8,7 @@ import pytest
 from dvckit.core.errors import UserError
 from dvckit.registry.facts import differing, facts, print_facts
 from dvckit.registry.registry import models, promote, register
-from dvckit.registry.tags import model_version, tag_version, versions
+from dvckit.registry.tags import model_version, tag_version, versioning, versions
 from dvckit.repository.programs import git
 from dvckit.repository.revision import Revision
 
@@ -296,6 +296,23 @@ def test_only_a_better_or_an_accepted_equal_version_gets_a_stage(history, tmp_pa
     stages = {version.version: version.stages for version in versions(clone.root, "survival")}
     assert stages == {"v1.2.0": ("prod",), "v1.1.0": (), "v1.0.0": ()}
     assert "v1.2.0" in clone.ok("gto", "show", "survival#prod")
+
+
+def test_of_two_promotions_at_a_time_one_is_told(tiny, tmp_path):
+    """Both would be compared with the same version, and the later would replace the other one unseen."""
+    project = tiny()
+    project.ok("git", "worktree", "add", "--quiet", "--detach", str(tmp_path / "side"))
+    busy = "another `dvckit models` is running here; try again when it has ended"
+
+    with versioning(project.root):
+        for work in (
+            lambda: promote(tmp_path / "side", "v1.0.0", "prod", accept_equal=False),
+            lambda: register(tmp_path / "side", "HEAD", "minor"),
+        ):
+            with pytest.raises(UserError, match=busy):
+                work()
+
+    assert promote(tmp_path / "side", "v1.0.0", "prod", accept_equal=False) == "grades#prod#1"
 
 
 def test_a_wrong_stage_and_an_unknown_version_are_refused(tiny):

@@ -9,7 +9,7 @@ from dvckit.core.errors import UserError
 from dvckit.core.files import ended_by_ctrl_c, unfinished
 from dvckit.core.layout import PARAMS, TEST, TRAIN
 from dvckit.core.params import read_values
-from dvckit.data.replace import EXTERNAL, alone, replace, restore
+from dvckit.data.replace import EXTERNAL, adding, replace, restore
 from dvckit.project import Project
 from dvckit.repository.programs import dvc
 from dvckit.tables.dialect import named
@@ -100,7 +100,7 @@ def add(root: Path, project: Project, paths: list[Path], name: str | None) -> li
     if not re.fullmatch(NAME, name):
         raise UserError(f"{name!r} cannot be the name of a folder here; give one of letters, digits, . _ - with --name")
     folder = EXTERNAL / name
-    with alone(root):
+    with adding(root):
         restore(root, folder)
         _check_folder(root, folder)
         replace(root, folder, {f"{table}.csv": path for table, path in files.items()})

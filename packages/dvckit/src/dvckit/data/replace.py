@@ -4,14 +4,14 @@
 has come between, and `restore` gives back what was there.
 """
 
-import fcntl
 import shutil
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 from dvckit.core.errors import UserError
 from dvckit.core.files import scratch_folder
+from dvckit.repository.alone import alone
 from dvckit.repository.programs import dvc
 
 EXTERNAL = Path("data/external")
@@ -83,23 +83,15 @@ def _forget(whole: Path) -> None:
     shutil.rmtree(done)
 
 
+def adding(root: Path) -> AbstractContextManager[None]:
+    """Let no other process replace a folder here; UserError where one does."""
+    return alone(root / ".dvc/tmp/data-add.lock", "data add")
+
+
 def is_running(root: Path) -> bool:
     """Whether a process replaces a folder here."""
     try:
-        with alone(root):
+        with adding(root):
             return False
     except UserError:
         return True
-
-
-@contextmanager
-def alone(root: Path) -> Iterator[None]:
-    """Let no other process replace a folder here; UserError where one does."""
-    lock = root / ".dvc/tmp/data-add.lock"
-    lock.parent.mkdir(parents=True, exist_ok=True)
-    with lock.open("a") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise UserError("another `dvckit data add` is running here; try again when it has ended") from None
-        yield

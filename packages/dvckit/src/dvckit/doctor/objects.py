@@ -12,7 +12,7 @@ from pathlib import Path
 
 from dvckit.core.files import write_bytes
 from dvckit.core.layout import RAW
-from dvckit.data.replace import alone, interrupted, is_running, restore
+from dvckit.data.replace import adding, interrupted, is_running, restore
 from dvckit.doctor.clone import ADVICE, OK, WRONG, Clone, Finding, paths, some
 from dvckit.repository.locks import MD5, Output
 from dvckit.repository.objects import file_md5, file_md5s, folder_object, is_intact, object_path, output_md5
@@ -121,7 +121,7 @@ def external(clone: Clone) -> Iterator[Finding]:
 
 
 def _restore(root: Path, folder: Path) -> str:
-    with alone(root):
+    with adding(root):
         restore(root, folder)
     return f"{folder} is as before `dvckit data add`, which did not end"
 

@@ -9,7 +9,7 @@ from dvckit.core.errors import UserError
 from dvckit.core.grid import Grid, terminal
 from dvckit.core.layout import PARAMS
 from dvckit.registry.facts import check_line_ends, differing, required
-from dvckit.registry.tags import STAGE, Bump, Version, assign, model_version, tag_version, versions
+from dvckit.registry.tags import STAGE, Bump, Version, assign, model_version, tag_version, versioning, versions
 from dvckit.repository.locks import fresh_stages, paths_of
 from dvckit.repository.objects import STORAGE
 from dvckit.repository.packages import UV_LOCK
@@ -53,12 +53,13 @@ def register(root: Path, rev: str | None, bump: Bump) -> str:
     """
     revision = Revision(root, rev or "HEAD")
     name = revision.model.name
-    if rev is None:
-        _refuse_dirty(root)
-    _refuse_incomplete(revision)
-    _refuse_missing(revision)
-    message = git(root, "log", "--max-count=1", "--format=%s", str(revision.commit)).strip()
-    return tag_version(revision, name, bump, message)
+    with versioning(root):
+        if rev is None:
+            _refuse_dirty(root)
+        _refuse_incomplete(revision)
+        _refuse_missing(revision)
+        message = git(root, "log", "--max-count=1", "--format=%s", str(revision.commit)).strip()
+        return tag_version(revision, name, bump, message)
 
 
 def _refuse_dirty(root: Path) -> None:
@@ -117,10 +118,11 @@ def promote(root: Path, selector: str, stage: str, *, accept_equal: bool) -> str
     if not STAGE.fullmatch(stage):
         raise UserError(f"{stage!r} is not a stage: use small letters, digits and hyphens, such as staging or prod")
     version = model_version(root, selector)
-    for current in versions(root, version.name):
-        if stage in current.stages:
-            _refuse_no_better(version, current, stage, accept_equal=accept_equal)
-    return assign(version, stage)
+    with versioning(root):  # so that what is compared with is what is replaced
+        for current in versions(root, version.name):
+            if stage in current.stages:
+                _refuse_no_better(version, current, stage, accept_equal=accept_equal)
+        return assign(version, stage)
 
 
 def _refuse_no_better(new: Version, old: Version, stage: str, *, accept_equal: bool) -> None:

@@ -8,6 +8,7 @@ last is in it; `model@v1.2.3!` takes a version back, `model#prod!#2` a stage, `m
 import difflib
 import re
 import time
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
@@ -15,6 +16,7 @@ from typing import Any, Literal, NamedTuple
 import semver
 
 from dvckit.core.errors import UserError
+from dvckit.repository.alone import alone
 from dvckit.repository.programs import Variables, git, readable
 from dvckit.repository.revision import Revision, resolve
 
@@ -160,6 +162,12 @@ def assign(version: Version, stage: str) -> str:
     revision, name = version.revision, version.name
     last = max((int(event.kind["counter"] or 0) for event in _events(revision.root, name)), default=0)
     return _tag(revision, name, f"{in_tag(name)}#{stage}#{last + 1}", f"{version.version} to {stage}")
+
+
+def versioning(root: Path) -> AbstractContextManager[None]:
+    """Let no other process register or promote a version, also from another worktree; UserError where one does."""
+    folder = Path(git(root, "rev-parse", "--path-format=absolute", "--git-common-dir").rstrip("\n"))
+    return alone(folder / "dvckit-models.lock", "models")
 
 
 def _tag(revision: Revision, name: str, tag: str, message: str) -> str:

@@ -5,12 +5,11 @@ reproduce, push, see that the remote has everything, and last, in one step of gi
 command completes whatever a failure, Ctrl-C or a kill has left.
 """
 
-import fcntl
 import json
 import re
 import signal
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from pathlib import Path
 
 import psutil
@@ -22,6 +21,7 @@ from dvckit.doctor.clone import OK, WRONG, Clone, Finding, some
 from dvckit.doctor.doctor import fix, look
 from dvckit.registry.facts import check_line_ends
 from dvckit.registry.tags import Bump
+from dvckit.repository.alone import alone
 from dvckit.repository.locks import MD5, paths_of
 from dvckit.repository.objects import STORAGE
 from dvckit.repository.programs import dvc, git, in_repository, names_in, tracked
@@ -54,19 +54,10 @@ def snapshot(root: Path, message: str, say: Say, bump: Bump | None = None) -> No
         _commit_and_tag(index, message, say, bump)
 
 
-@contextmanager
-def _alone(root: Path) -> Iterator[None]:
-    """Hold a lock, which the system takes back from a process that ends in whatever way."""
-    folder = root / ".dvc/tmp"
-    if not folder.parent.is_dir():
+def _alone(root: Path) -> AbstractContextManager[None]:
+    if not (root / ".dvc").is_dir():
         raise UserError(f"{root} has no folder .dvc; run `dvc init`, or `git restore .dvc` where it was")
-    folder.mkdir(exist_ok=True)
-    with (folder / "snapshot.lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise UserError("another snapshot is being made here; wait for its end") from None
-        yield
+    return alone(root / ".dvc/tmp/snapshot.lock", "snapshot")
 
 
 @contextmanager
