@@ -5,6 +5,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from dvckit.core.screen import in_line, show_visibly
+
 
 class UserError(Exception):
     """A mistake that the user can correct; the message says what is wrong and what to do."""
@@ -13,12 +15,13 @@ class UserError(Exception):
 @contextmanager
 def answered() -> Iterator[None]:
     """End the process with one sentence on stderr and no traceback if the user or the machine caused the failure."""
+    show_visibly()
     try:
         yield
     except UserError as error:
         sys.exit(f"error: {error}")
     except OSError as error:
-        sys.exit(f"error: {error.filename}: {error.strerror}" if error.filename else f"error: {error}")
+        sys.exit(f"error: {in_line(error.filename)}: {error.strerror}" if error.filename else f"error: {error}")
 
 
 def undo(path: Path) -> str:

@@ -9,7 +9,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from dvckit.core.errors import UserError
-from dvckit.core.grid import Grid, terminal
+from dvckit.core.grid import Grid, Terminal
 from dvckit.core.layout import DATA_QUALITY, DIAGNOSTICS, EVALUATION, METRICS, PARAMS, TEST, TRAIN
 from dvckit.core.mappings import leaves
 from dvckit.registry.tags import Version
@@ -200,8 +200,8 @@ def scores(version: dict[str, Any]) -> Iterator[tuple[str, str, float, Any, Any]
 
 def print_facts(version: dict[str, Any]) -> None:
     """Print what `facts` returns for the terminal."""
-    console = terminal(WIDE)
-    console.print("\n".join(_sentences(version)), soft_wrap=True)
+    console = Terminal(WIDE)
+    console.lines(_sentences(version), soft_wrap=True)
     pipeline = [
         (stage, kind, path, md5)
         for stage, about in version["pipeline"].items()
