@@ -5,11 +5,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from dvckit.core.addresses import without_secrets
 from dvckit.core.screen import in_line, show_visibly
 
 
 class UserError(Exception):
     """A mistake that the user can correct; the message says what is wrong and what to do."""
+
+    def __str__(self) -> str:
+        return without_secrets(super().__str__())  # an address may be in it, or a library's own words with one
 
 
 @contextmanager
@@ -30,5 +34,5 @@ def undo(path: Path) -> str:
 
 
 def one_line(error: object) -> str:
-    """Return an error's message on one line."""
-    return " ".join(str(error).split())
+    """Return an error's message on one line, without secrets."""
+    return without_secrets(" ".join(str(error).split()))
