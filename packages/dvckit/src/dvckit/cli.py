@@ -1,7 +1,6 @@
 """The `dvckit` command: what DVC lacks. Each command imports what it needs when it runs."""
 
 import sys
-from io import TextIOWrapper
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -10,6 +9,7 @@ import typer
 from dvckit.core.arithmetic import pin_arithmetic
 from dvckit.core.embedded import ensure_located
 from dvckit.core.errors import UserError, answered
+from dvckit.core.screen import say
 from dvckit.repository import programs
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
@@ -48,14 +48,10 @@ def find_root() -> Path:
     return root
 
 
-def _say(line: str) -> None:
-    print(line, flush=True)
-
-
 def _print_json(content: Any) -> None:
     import json
 
-    print(json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False))
+    print(json.dumps(content, indent=2, allow_nan=False))  # in ASCII, which any terminal can show
 
 
 def _project() -> Any:
@@ -96,7 +92,7 @@ def verify() -> None:
     """Reproduce HEAD in an empty clone and compare every output with dvc.lock, to the byte."""
     from dvckit.verify import verify as reproduces
 
-    if not reproduces(find_root(), _say):
+    if not reproduces(find_root(), say):
         raise typer.Exit(1)
 
 
@@ -112,7 +108,7 @@ def snapshot(
     """Make a version: reproduce, push, check that the remote has everything, commit, and tag what really changed."""
     from dvckit.snapshot.snapshot import snapshot as make
 
-    make(find_root(), message, _say, bump)
+    make(find_root(), message, say, bump)
 
 
 @app.command()
@@ -267,7 +263,7 @@ def doctor(
     """Report what is right and wrong in this clone, with the command that fixes it. Exit code 1 where something is wrong."""
     from dvckit.doctor.doctor import doctor as is_healthy
 
-    if not is_healthy(programs.find_root(), _say, fix_first=fix):
+    if not is_healthy(programs.find_root(), say, fix_first=fix):
         raise typer.Exit(1)
 
 
@@ -353,7 +349,7 @@ def new(  # noqa: PLR0917
         reject_unlabelled=reject_unlabelled,
         keep=tuple(keep or ()),
     )
-    make(folder, csv, options, _say, predict=predict, name=name, library=library)
+    make(folder, csv, options, say, predict=predict, name=name, library=library)
 
 
 @app.command()
@@ -368,7 +364,7 @@ def upgrade(
     """
     from dvckit.new.upgrade import upgrade as change_library
 
-    change_library(find_root(), source, _say)
+    change_library(find_root(), source, say)
 
 
 @app.command("dictionary", hidden=True)
@@ -396,7 +392,7 @@ def data_check(paths: _Paths, *, as_json: _Json = False) -> None:
         if verdict.report:
             print_quality(verdict.report)
         for name, checked in verdict.checked.items():
-            print(f"{name}: {checked.path}, {checked.rows} rows, {len(checked.rejected)} of them bad")
+            say(f"{name}: {checked.path}, {checked.rows} rows, {len(checked.rejected)} of them bad")
         for problem in verdict.problems:
             print(f"error: {problem}", file=sys.stderr)
     if verdict.problems:
@@ -411,7 +407,8 @@ def data_add(
     """Check CSV files, copy them to data/external/NAME and put them under DVC; nothing is copied where one is bad."""
     from dvckit.data.add import add
 
-    print("\n".join(add(find_root(), _project(), paths, name)))
+    for line in add(find_root(), _project(), paths, name):
+        say(line)
 
 
 @data.command("diff")
@@ -509,7 +506,7 @@ def publish_mlflow(
     from dvckit.publish.mlflow import publish as mirror
 
     root = find_root()
-    mirror(root, collect(root, revisions or [], all_experiments=all_experiments, with_data=with_data), uri, _say)
+    mirror(root, collect(root, revisions or [], all_experiments=all_experiments, with_data=with_data), uri, say)
 
 
 @publish.command("clearml")
@@ -521,15 +518,12 @@ def publish_clearml(
     from dvckit.publish.mirror import collect
 
     root = find_root()
-    mirror(root, collect(root, revisions or [], all_experiments=all_experiments, with_data=with_data), _say)
+    mirror(root, collect(root, revisions or [], all_experiments=all_experiments, with_data=with_data), say)
 
 
 def main() -> None:
     """Run the command."""
     pin_arithmetic()
-    for stream in (sys.stdout, sys.stderr):  # names of files and tags may be of any bytes
-        if isinstance(stream, TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")
     with answered():
         try:
             app()

@@ -14,6 +14,7 @@ from ruamel.yaml.util import load_yaml_guess_indent
 from dvckit.core.errors import UserError
 from dvckit.core.files import write_bytes
 from dvckit.core.grid import first
+from dvckit.core.screen import say
 from dvckit.repository.pipelines import outs_of
 from dvckit.repository.programs import git
 from dvckit.repository.revision import Revision
@@ -101,7 +102,7 @@ def _choose(what: str, flag: str, given: str | None, kinds: list[str], outputs: 
     if not sys.stdin.isatty():
         raise UserError(f"which output is {what}? Name it with {flag} PATH: {first(choices)}")
     for number, choice in enumerate(choices, 1):
-        print(f"{number:3}  {choice}")
+        say(f"{number:3}  {choice}")
     answer = 0
     while not 1 <= answer <= len(choices):
         answer = typer.prompt(f"Which output is {what}? (1 to {len(choices)})", type=int)

@@ -5,7 +5,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from dvckit.core.errors import UserError
-from dvckit.core.grid import Grid, terminal
+from dvckit.core.grid import Grid, Terminal
 from dvckit.core.layout import METRICS, REPORT
 from dvckit.core.numbers import digits, places
 from dvckit.project import load, project_of
@@ -31,8 +31,8 @@ def print_summary(root: Path) -> None:
         over_folds = f"{digits(folds[name])}{spread}" if name in folds else ""
         of_rules = [digits(score) if name == headline else "" for score in baselines.values()]
         rows.append([name, digits(value), over_folds, *of_rules])
-    console = terminal()
+    console = Terminal()
     Grid("", header, rows, numeric=header[1:]).print(console)
     there = (root / REPORT).is_file()
     report = root / REPORT if there else f"not in this clone yet; run `dvc pull {REPORT}`, or `dvc repro -P` to make it"
-    console.print(f"report: {report}", soft_wrap=True)
+    console.lines([f"report: {report}"], soft_wrap=True)

@@ -6,6 +6,7 @@ from contextlib import suppress
 from pathlib import PurePosixPath
 from typing import Any
 
+from dvckit.core.addresses import address
 from dvckit.core.grid import first
 from dvckit.core.layout import DATA_QUALITY
 from dvckit.repository.locks import paths_of
@@ -67,7 +68,7 @@ def _read(revision: Revision) -> dict[str, str]:
     """Return the md5 of the files and folders that stages read and no stage writes."""
     outs = revision.md5s
     deps = [dep for stage in reversed(revision.stages.values()) for dep in stage.get("deps", ())]
-    return {dep["path"]: dep.get("md5", "") for dep in deps if dep["path"] not in outs}
+    return {address(dep["path"]): dep.get("md5", "") for dep in deps if dep["path"] not in outs}
 
 
 def _is_data(path: str) -> bool:

@@ -7,9 +7,10 @@ from typing import Any
 
 from dvckit.compare.compare import BETTER, INDISTINGUISHABLE, WORSE, Candidate, Comparison, MetricTest
 from dvckit.compare.evidence import ENOUGH
+from dvckit.core import markdown
 from dvckit.core.errors import UserError
 from dvckit.core.files import write_bytes
-from dvckit.core.grid import Grid, first, terminal
+from dvckit.core.grid import Grid, Terminal, first
 from dvckit.tasks.significance import SIGNIFICANT
 
 HEADER = ("metric", "reference", "here", "difference", "95 % interval", "p", "verdict")
@@ -107,22 +108,22 @@ def _grid(comparison: Comparison) -> Grid:
 
 def render_md(comparison: Comparison) -> str:
     """Return the result as Markdown."""
-    bullets = [f"- {sentence}" for sentence in sentences(comparison)]
-    lines = [f"## {title(comparison)}", "", *bullets, "", *_grid(comparison).markdown()]
+    lines = [f"## {markdown.text(title(comparison))}", "", *map(markdown.bullet, sentences(comparison)), ""]
+    lines += _grid(comparison).markdown()
     for heading, changes in _what_changed(comparison).items():
-        lines += ["", f"### What changed: {heading}", "", *(f"- {change}" for change in changes)]
+        lines += ["", f"### What changed: {markdown.text(heading)}", "", *map(markdown.bullet, changes)]
     return "\n".join(lines) + "\n"
 
 
 def print_comparison(comparison: Comparison) -> None:
     """Print the result for the terminal."""
-    console = terminal()
-    console.print("\n".join(sentences(comparison)))
+    console = Terminal()
+    console.lines(sentences(comparison))
     for one in comparison.candidates:
-        console.print(f"\n{one.revision}")
+        console.lines(["", str(one.revision)])
         Grid("", HEADER, [_cells(test) for test in one.tests]).print(console)
     for heading, changes in _what_changed(comparison).items():
-        console.print("\n  ".join([f"\nwhat changed: {heading}", *changes]))
+        console.lines(["", f"what changed: {heading}", *(f"  {change}" for change in changes)])
 
 
 def write_page(path: Path, comparison: Comparison) -> None:

@@ -5,20 +5,27 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from dvckit.core.addresses import without_secrets
+from dvckit.core.screen import in_line, show_visibly
+
 
 class UserError(Exception):
     """A mistake that the user can correct; the message says what is wrong and what to do."""
+
+    def __str__(self) -> str:
+        return without_secrets(super().__str__())  # an address may be in it, or a library's own words with one
 
 
 @contextmanager
 def answered() -> Iterator[None]:
     """End the process with one sentence on stderr and no traceback if the user or the machine caused the failure."""
+    show_visibly()
     try:
         yield
     except UserError as error:
         sys.exit(f"error: {error}")
     except OSError as error:
-        sys.exit(f"error: {error.filename}: {error.strerror}" if error.filename else f"error: {error}")
+        sys.exit(f"error: {in_line(error.filename)}: {error.strerror}" if error.filename else f"error: {error}")
 
 
 def undo(path: Path) -> str:
@@ -27,5 +34,5 @@ def undo(path: Path) -> str:
 
 
 def one_line(error: object) -> str:
-    """Return an error's message on one line."""
-    return " ".join(str(error).split())
+    """Return an error's message on one line, without secrets."""
+    return without_secrets(" ".join(str(error).split()))

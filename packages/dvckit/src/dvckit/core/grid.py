@@ -1,10 +1,14 @@
 """A table of text, for the terminal, as Markdown, and as rows of a page."""
 
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
+
+from dvckit.core import markdown
+from dvckit.core.screen import in_line, visible
 
 SHOWN = 20  # items of a long list; the JSON form of a command has all of them
 
@@ -19,31 +23,39 @@ class Grid(NamedTuple):
 
     def print(self, console: Console) -> None:
         """Print it without lines, wrapped at the width of the terminal."""
-        table = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False, title=self.title or None, title_justify="left")
+        table = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False, title=in_line(self.title) or None)
+        table.title_justify = "left"
         for name in self.header:
-            table.add_column(name, justify="right" if name in self.numeric else "left", overflow="fold")
+            table.add_column(in_line(name), justify="right" if name in self.numeric else "left", overflow="fold")
         for row in self.rows:
-            table.add_row(*row)
+            table.add_row(*map(in_line, row))
         console.print(table)
 
     def markdown(self) -> list[str]:
         """Return it as lines of Markdown, with its title."""
-        title = [f"{self.title}:", ""] if self.title else []
+        title = [f"{markdown.line(self.title)}:", ""] if self.title else []
         rule = ["---:" if name in self.numeric else "---" for name in self.header]
-        return [*title, *map(_markdown_row, [self.header, rule, *self.rows])]
+        header, *rows = ([markdown.text(cell) for cell in cells] for cells in (self.header, *self.rows))
+        return [*title, *(f"| {' | '.join(cells)} |" for cells in (header, rule, *rows))]
 
 
-def _markdown_row(cells: Sequence[str]) -> str:
-    return "| " + " | ".join(" ".join(cell.replace("|", "\\|").split()) for cell in cells) + " |"
+class Terminal(Console):
+    """A console that prints visible text, and prints it as it is: a name or a cell may look like markup."""
 
+    def __init__(self, width: int | None = None) -> None:
+        super().__init__(markup=False, emoji=False, highlight=False, width=width)
 
-def terminal(width: int | None = None) -> Console:
-    """Return a console that prints text unchanged: a name or a cell may look like markup."""
-    return Console(markup=False, emoji=False, highlight=False, width=width)
+    def render_str(self, text: str, **options: Any) -> Text:
+        """Make text visible before it is laid out."""
+        return super().render_str(visible(text), **options)
+
+    def lines(self, lines: Iterable[str], *, soft_wrap: bool = False) -> None:
+        """Print lines, each of which stays one whatever is in it."""
+        self.print("\n".join(map(in_line, lines)), soft_wrap=soft_wrap)
 
 
 def first(items: Iterable[object], most: int = SHOWN) -> str:
     """Join items; of many, only the first."""
     listed = list(items)
     more = f" and {len(listed) - most} more" if len(listed) > most else ""
-    return ", ".join(map(str, listed[:most])) + more
+    return ", ".join(map(in_line, listed[:most])) + more

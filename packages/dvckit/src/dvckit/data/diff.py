@@ -9,8 +9,9 @@ import numpy as np
 import pandas as pd
 from pandas.api.types import is_float_dtype, is_numeric_dtype
 
+from dvckit.core import markdown
 from dvckit.core.errors import UserError
-from dvckit.core.grid import SHOWN, Grid, first, terminal
+from dvckit.core.grid import SHOWN, Grid, Terminal, first
 from dvckit.repository.objects import output_md5
 from dvckit.repository.revision import Revision
 from dvckit.tables.load import TABLES
@@ -298,9 +299,9 @@ def _text(value: Any) -> str:
 
 def render_md(diff: dict[str, Any]) -> str:
     """Return the result of `data_diff` as Markdown, at most 20 of each kind of change."""
-    lines = [f"## Data: {diff['compared']}"]
+    lines = [f"## Data: {markdown.text(diff['compared'])}"]
     for name, table in diff["tables"].items():
-        lines += ["", f"### {name}", "", *(f"- {sentence}" for sentence in _sentences(table))]
+        lines += ["", f"### {markdown.text(name)}", "", *map(markdown.bullet, _sentences(table))]
         for grid in _grids(table):
             lines += ["", *grid.markdown()]
     return "\n".join(lines) + "\n"
@@ -308,10 +309,10 @@ def render_md(diff: dict[str, Any]) -> str:
 
 def print_diff(diff: dict[str, Any]) -> None:
     """Print the result of `data_diff` for the terminal, at most 20 of each kind of change."""
-    console = terminal()
-    console.print(f"data: {diff['compared']}")
+    console = Terminal()
+    console.lines([f"data: {diff['compared']}"])
     for name, table in diff["tables"].items():
         summary, *details = _sentences(table)
-        console.print("\n  ".join([f"{name}: {summary}", *details]))
+        console.lines([f"{name}: {summary}", *(f"  {detail}" for detail in details)])
         for grid in _grids(table):
             grid.print(console)

@@ -49,6 +49,7 @@ CHECKS = [
     Check("outputs elsewhere", objects.elsewhere),
     Check("secrets in .dvc/config", secrets.config),
     Check("secrets in files", secrets.files),
+    Check("clones of killed runs", secrets.clones, fixes=True),
     Check("credentials", remotes.credentials),
     Check("committed objects", remotes.committed, fixes=True),
     Check("the default remote", remotes.default, fixes=True),

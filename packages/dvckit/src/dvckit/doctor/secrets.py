@@ -1,26 +1,48 @@
-"""Secrets where everybody who has the repository can read them: in .dvc/config, and in files that git tracks."""
+"""Secrets where everybody who has the repository can read them: in .dvc/config, and in files that git tracks.
 
+kingfisher looks for them, offline, by its own rules and those of secrets.toml. Here are the names of files that are
+secrets whatever is in them, and what DVC's options mean.
+"""
+
+import json
+import os
 import re
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
 from contextlib import suppress
-from pathlib import PurePath
+from importlib.metadata import version
+from pathlib import Path, PurePath
 
+from dvckit.core.addresses import address
 from dvckit.core.errors import UserError
-from dvckit.doctor.clone import OK, WRONG, Clone, Finding
-from dvckit.repository.objects import STORAGE
-from dvckit.repository.programs import git, names_in
+from dvckit.core.scratch import abandoned, remove_abandoned
+from dvckit.doctor.clone import ADVICE, FIX, OK, WRONG, Clone, Finding
+from dvckit.repository.objects import STORAGE, md5_of
+from dvckit.repository.programs import environment, start
+from dvckit.repository.remotes import CLONES
 
-NAMES = ("kaggle.json", "id_rsa", "id_ed25519", "id_ecdsa", ".netrc", ".env", "*.p12", "*.pfx", ".dvc/config.local")
-# For `git grep -E`: private keys, keys of AWS and GitHub, Google's credentials.
-PATTERNS = (
-    "-----BEGIN ([A-Z]+ )*PRIVATE KEY-----",
-    "(AKIA|ASIA)[0-9A-Z]{16}",
-    "gh[pousr]_[A-Za-z0-9]{36}",
-    '"(client_secret|refresh_token|private_key)" *: *"[^"]{10}',
-)
+NAMES = (
+    ".dvc/config.local", ".env", ".env.*", "*.env", ".netrc", "_netrc", ".pgpass", ".git-credentials", ".htpasswd", ".s3cfg",
+    ".dockercfg", ".docker/config.json", ".aws/credentials", "kaggle.json", "clearml.conf", "rclone.conf",
+    "application_default_credentials.json", "id_rsa", "id_dsa", "id_ecdsa", "id_ed25519", "*.ppk", "*.p12", "*.pfx", "*.jks",
+    "*.keystore", "*.kdbx",
+)  # fmt: skip
+SAMPLES = ("*.example", "*.sample", "*.template", "*.dist", "example.env", "sample.env")  # no secrets yet
+RULES = Path(__file__).with_name("secrets.toml")
+OPTIONS = (
+    "--no-validate", "--no-update-check", "--no-extract-archives", "--turbo", "--git-history", "none", "--format", "jsonl",
+    "--max-file-size", "10",
+)  # fmt: skip
+FOUND = 200  # kingfisher's exit code
+MANY = 5_000  # files for one command line
+LONGEST = 600.0  # seconds
 _SECTION = re.compile(r"""^\s*\[(?:['"]?remote "(?P<remote>[^"]*)")?""")
-# Options of a remote whose value is a secret, of every kind that DVC knows.
+# Options of a remote whose value is a secret, of every kind that DVC knows, and those whose value is an address.
 _OPTION = re.compile(r"^\s*(?P<name>password|passphrase|connection_string|\w*(token|secret)|\w+_key)\s*=\s*\S")
-_URL = re.compile(r"^\s*url\s*=\s*\w+://[^/@\s]+:[^/@\s]+@")
+_URL = re.compile(r"""^\s*(?P<name>url|endpointurl|proxy)\s*=\s*['"]?(?P<url>[^'"\s]+)""")
 
 
 def config(clone: Clone) -> list[Finding]:
@@ -34,7 +56,7 @@ def config(clone: Clone) -> list[Finding]:
             name = option["name"]
             command = f"dvc remote modify --unset {remote} {name} && {modify} {name} NEW_SECRET"
             wrong.append(Finding(WRONG, f".dvc/config, which git shares, holds {name} of {remote}; revoke it", command))
-        elif _URL.match(line):
+        elif (option := _URL.match(line)) and address(option["url"]) != option["url"]:
             what = f".dvc/config, which git shares, holds a password in the URL of {remote}"
             wrong.append(Finding(WRONG, what, f"dvc remote modify {remote} url URL && {modify} password NEW_SECRET"))
     return wrong or [Finding(OK, "no secret in .dvc/config")]
@@ -42,11 +64,87 @@ def config(clone: Clone) -> list[Finding]:
 
 def files(clone: Clone) -> list[Finding]:
     """Look for secrets in files that git tracks, by name and, as they are on disk, by content."""
-    names = {name for name in clone.tracked() if any(PurePath(name).match(pattern) for pattern in NAMES)}
-    where = ("--", ".", f":!{STORAGE}")
-    with suppress(UserError):  # git ends with 1 where there is none
-        output = git(clone.root, "grep", "-I", "-l", "-z", "-E", "-e", "|".join(PATTERNS), *where)
-        names.update(names_in(output))
-    what = "git tracks {}, which holds a secret; revoke it: what was committed stays in the history"
-    wrong = [Finding(WRONG, what.format(name), f"git rm --cached {name}") for name in sorted(names)]
-    return wrong or [Finding(OK, "no secret in the files that git tracks")]
+    tracked = clone.tracked("--", ".", f":!{STORAGE}")
+    secret = dict(_by_name(tracked))
+    try:
+        secret |= dict(_scan(clone, [name for name in tracked if _is_scanned(clone.root / name)]))
+    except UserError as error:
+        unknown = [Finding(ADVICE, f"files were not searched for secrets: {error}", "dvckit doctor")]
+    else:
+        unknown = []
+    what = "git tracks {}, which holds a secret ({}); revoke it: what was committed stays in the history"
+    wrong = [Finding(WRONG, what.format(*one), f"git rm --cached {one[0]}") for one in sorted(secret.items())]
+    return [*wrong, *unknown] or [Finding(OK, "no secret in the files that git tracks")]
+
+
+def _by_name(names: list[str]) -> Iterator[tuple[str, str]]:
+    for name in names:
+        if _matches(name, NAMES) and not _matches(name, SAMPLES):
+            yield name, "by its name"
+
+
+def _matches(name: str, patterns: tuple[str, ...]) -> bool:
+    return any(PurePath(name).match(pattern) for pattern in patterns)
+
+
+def _is_scanned(path: Path) -> bool:
+    return path.is_file() and not path.is_symlink()
+
+
+def _scan(clone: Clone, names: list[str]) -> Iterator[tuple[str, str]]:
+    """Yield name and kind of what holds a secret; UserError where kingfisher cannot say."""
+    rules = ["--rules-path", str(RULES), "--rule-cache-dir", str(_compiled(clone.until))]
+    for begin in range(0, len(names), MANY):
+        paths = [f"./{name}" for name in names[begin : begin + MANY]]
+        with tempfile.TemporaryDirectory(prefix="dvckit-") as folder:
+            report = Path(folder, "report")
+            command = ["kingfisher", "scan", *OPTIONS, *rules, "--output", str(report), *paths]
+            start(command, clone.root, _left(clone.until), codes=(0, FOUND))
+            yield from _found(report)
+
+
+def _found(report: Path) -> Iterator[tuple[str, str]]:
+    for line in report.read_text(encoding="utf-8", errors="surrogateescape").splitlines():
+        with suppress(KeyError):  # a summary
+            found = json.loads(line)
+            place, rule = found["finding"], found["rule"]["id"].partition(".")[2]
+            yield PurePath(place["path"]).as_posix(), f"{rule} in line {place['line']}"
+
+
+def _compiled(until: float) -> Path:
+    """Return the folder with the compiled rules, seconds of work that is done once for an environment.
+
+    UserError where there is no time for it; it then goes on by itself.
+    """
+    made_of = md5_of(version("kingfisher-bin").encode() + RULES.read_bytes())
+    folder = Path(sys.prefix, "share/dvckit/rules", made_of)
+    if folder.exists() or not os.access(sys.prefix, os.W_OK):
+        return folder
+    command = ["kingfisher", "rules", "compile-cache", "--rules-path", str(RULES), "--rule-cache-dir", str(folder)]
+    quiet = subprocess.DEVNULL
+    process = subprocess.Popen(
+        command, env=environment(), stdin=quiet, stdout=quiet, stderr=quiet, start_new_session=True
+    )
+    try:
+        process.wait(_left(until))
+    except subprocess.TimeoutExpired:
+        process.returncode = 0  # or Python warns of it
+        raise UserError("the rules are being compiled, which is done once; repeat this in a minute") from None
+    return folder
+
+
+def _left(until: float) -> float:
+    return max(0.1, min(until - time.monotonic(), LONGEST))
+
+
+def clones(_: Clone) -> list[Finding]:
+    """Look for temporary clones that killed runs have left, with what only the local configuration may have."""
+    if not (left := abandoned(*CLONES)):
+        return []
+    what = f"killed runs have left {len(left)} clones with passwords of remotes in {CLONES[0]}"
+    return [Finding(WRONG, what, FIX, _remove_clones)]
+
+
+def _remove_clones() -> str:
+    remove_abandoned(*CLONES)
+    return "removed the clones of killed runs"

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from dvckit.core.screen import say
 from dvckit.tables.schema import Schema
 from dvckit.tasks.base import Task
 from dvckit.tasks.uncertainty import Floats
@@ -101,5 +102,5 @@ def report(**checks: Iterator[str]) -> dict[str, Any]:
     findings = {name: list(sentences) for name, sentences in checks.items()}
     for name, sentences in findings.items():
         for sentence in sentences:
-            print(f"leak check {name}: {sentence}")
+            say(f"leak check {name}: {sentence}")
     return {name: {"ok": not sentences, "found": sentences} for name, sentences in findings.items()}

@@ -8,7 +8,7 @@ from textwrap import wrap
 import typer
 
 from dvckit.core.errors import UserError
-from dvckit.core.grid import terminal
+from dvckit.core.grid import Terminal
 from dvckit.new.columns import Examined, examine, table
 from dvckit.new.options import Options, Question
 
@@ -42,7 +42,7 @@ def _answer(most: int) -> int:
 
 def _show(examined: Examined) -> None:
     if examined.columns:
-        table(examined).print(terminal())
+        table(examined).print(Terminal())
 
 
 def _opening(examined: Examined) -> str:

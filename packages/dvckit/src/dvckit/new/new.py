@@ -30,6 +30,13 @@ from dvckit.repository.programs import git
 
 EXTERNAL = "data/external"
 EMBEDDED = 20_000_000  # bytes of data up to which the remote is a folder in git
+OTHER_REMOTE = (
+    "then push:",
+    "  dvc remote add --default NAME URL",
+    "  git commit --all --message 'A remote'",
+    "  dvc push",
+    "  dvckit snapshot --message 'First results'",
+)
 LONG, VERY_LONG = 10_000, 100_000  # rows from which on first results would take minutes with what is usual for fewer
 DRAWN = 5_000  # rows of a tree of a long table
 SLICES, SLICED = 3, range(2, 9)  # categories with so many values, of which the report shows the first ones
@@ -208,12 +215,11 @@ def _run(root: Path, examined: Examined, say: Say) -> None:
     else:
         git(root, "add", "--all")
         git(root, "commit", "--quiet", "--message", "First results")
-        say(
-            f"the data have more than {EMBEDDED // 1_000_000} MB, too much for a remote in git; set another one,\nthen push:\n"
-            "  dvc remote add --default NAME URL\n  git commit --all --message 'A remote'\n  dvc push\n"
-            "  dvckit snapshot --message 'First results'"
-        )
-    say(program("dvckit", "summary").rstrip())
+        say(f"the data have more than {EMBEDDED // 1_000_000} MB, too much for a remote in git; set another one,")
+        for line in OTHER_REMOTE:
+            say(line)
+    for line in program("dvckit", "summary").rstrip().split("\n"):
+        say(line)
     say(f"the project is {root}; its README.md says what to do next")
 
 

@@ -116,7 +116,8 @@ def _change(changes: Changes, answers: Answers, source: str, say: Say) -> str:
     changes.sync()
     libraries = answers.library, library.name if library.name.startswith(f"{VENDOR}/") else UV_LOCK
     for diff in _renew(changes, old, _rendered(changes.root), libraries):
-        say(diff)
+        for line in diff.split("\n"):
+            say(line)
     changes.keep(LIBRARIES.name)
     _program(changes.root, "-m", "dvckit.cli", "libraries", why="the new library cannot write libraries.json")
     return library.name

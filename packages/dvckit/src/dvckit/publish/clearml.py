@@ -17,6 +17,7 @@ from typing import Any
 
 import pandas as pd
 
+from dvckit.core.addresses import address
 from dvckit.core.errors import UserError
 from dvckit.core.files import write_bytes
 from dvckit.publish.mirror import Mirror
@@ -69,7 +70,7 @@ def _send(sessions: dict[Path, Mirror], say: Callable[[str], None]) -> None:
                 say(f"{mirror}: {_import(session, mirror)}")
     except (UserError, LoginError, SendError, ValueError) as error:
         reason = str(error).splitlines()[0]
-        where = "" if isinstance(error, UserError) else f"the ClearML server {server}: "
+        where = "" if isinstance(error, UserError) else f"the ClearML server {address(server)}: "
         raise UserError(f"{where}{reason}; the sessions are in {SESSIONS}/") from None
 
 

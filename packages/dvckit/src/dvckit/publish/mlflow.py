@@ -16,11 +16,12 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 
+from dvckit.core.addresses import address
 from dvckit.core.errors import UserError
 from dvckit.core.grid import first
 from dvckit.project import project_of
 from dvckit.publish.mirror import Mirror
-from dvckit.publish.server import answering, without_password
+from dvckit.publish.server import answering
 from dvckit.repository.programs import git
 from dvckit.repository.revision import as_table
 
@@ -62,7 +63,7 @@ def publish(root: Path, mirrors: Sequence[Mirror], uri: str | None, say: Callabl
     UserError where the server, the database or a file of a revision is out of reach.
     """
     uri = uri or os.environ.get("MLFLOW_TRACKING_URI") or _address(root / DATABASE)
-    shown, servers = without_password(uri), [uri] if uri.startswith("http") else []
+    shown, servers = address(uri), [uri] if uri.startswith("http") else []
     unchecked = os.environ.get("MLFLOW_TRACKING_INSECURE_TLS", "").lower() in ("true", "1")
     certificate = os.environ.get("MLFLOW_TRACKING_SERVER_CERT_PATH") or not unchecked
     for noisy in ("alembic", "mlflow"):

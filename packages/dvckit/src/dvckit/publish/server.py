@@ -1,12 +1,12 @@
 """Whether a tracker's server answers. Where it does not, the trackers' clients try for minutes, or for ever."""
 
-import re
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import requests
 
+from dvckit.core.addresses import address
 from dvckit.core.errors import UserError
 
 ANSWER = 10  # seconds that a server has for an answer
@@ -62,12 +62,7 @@ def check(tracker: str, server: str, *, verify: bool | str = True) -> None:
     except requests.RequestException as error:
         reason = _first_cause(error)
     if reason:
-        raise UserError(f"the {tracker} server {without_password(server)} is out of reach ({reason})")
-
-
-def without_password(url: str) -> str:
-    """Return a URL without the user's name and password."""
-    return re.sub("//[^/]*@", "//", url)
+        raise UserError(f"the {tracker} server {address(server)} is out of reach ({reason})")
 
 
 def _first_cause(error: BaseException) -> str:

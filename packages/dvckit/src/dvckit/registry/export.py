@@ -15,6 +15,7 @@ from ruamel.yaml import YAML
 
 from dvckit.core.errors import UserError
 from dvckit.core.files import scratch_folder
+from dvckit.core.screen import visible
 from dvckit.registry.facts import facts, scores
 from dvckit.registry.tags import model_version
 from dvckit.reports.templates import render
@@ -78,7 +79,7 @@ def model_card(version: dict[str, Any], task: str | None, file: str, intended_us
     return render(
         "registry/model_card.md.jinja",
         **version,
-        front_matter=stream.getvalue(),
+        front_matter=visible(stream.getvalue()),
         rows={name: table["rows"] for name, table in _tables(version).items()},
         intended_use=intended_use,
         scores=scores(version),

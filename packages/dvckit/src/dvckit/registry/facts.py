@@ -8,8 +8,9 @@ from collections.abc import Iterator
 from pathlib import PurePosixPath
 from typing import Any
 
+from dvckit.core.addresses import address
 from dvckit.core.errors import UserError
-from dvckit.core.grid import Grid, terminal
+from dvckit.core.grid import Grid, Terminal
 from dvckit.core.layout import DATA_QUALITY, DIAGNOSTICS, EVALUATION, METRICS, PARAMS, TEST, TRAIN
 from dvckit.core.mappings import leaves
 from dvckit.registry.tags import Version
@@ -151,7 +152,7 @@ def _in_words(revision: Revision, source: dict[str, Any]) -> str:
         case {"path": path} if source.get("source", "files") == "files":
             origin = f"the user's own files, from the folder {path}"
         case {"source": "web", "mirrors": [mirror, *_]}:
-            origin = f"downloaded from {mirror}, or from another mirror with the same sha256"
+            origin = f"downloaded from {address(mirror)}, or from another mirror with the same sha256"
         case {"source": "kaggle"}:
             origin = "downloaded from Kaggle"
         case _:
@@ -184,7 +185,7 @@ def _files(revision: Revision, results: dict[str, Any]) -> list[dict[str, Any]]:
 def _stage(entry: dict[str, Any]) -> dict[str, Any]:
     return {
         "command": entry["cmd"],
-        "inputs": {dep["path"]: dep.get("md5") for dep in entry.get("deps", ())},
+        "inputs": {address(dep["path"]): dep.get("md5") for dep in entry.get("deps", ())},
         "outputs": {out["path"]: out["md5"] for out in entry.get("outs", ())},
     }
 
@@ -200,8 +201,8 @@ def scores(version: dict[str, Any]) -> Iterator[tuple[str, str, float, Any, Any]
 
 def print_facts(version: dict[str, Any]) -> None:
     """Print what `facts` returns for the terminal."""
-    console = terminal(WIDE)
-    console.print("\n".join(_sentences(version)), soft_wrap=True)
+    console = Terminal(WIDE)
+    console.lines(_sentences(version), soft_wrap=True)
     pipeline = [
         (stage, kind, path, md5)
         for stage, about in version["pipeline"].items()

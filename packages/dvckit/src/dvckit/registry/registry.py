@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from dvckit.core.errors import UserError
-from dvckit.core.grid import Grid, terminal
+from dvckit.core.grid import Grid, Terminal
 from dvckit.core.layout import PARAMS
 from dvckit.registry.facts import check_line_ends, differing, required
 from dvckit.registry.tags import STAGE, Bump, Version, assign, model_version, tag_version, versioning, versions
@@ -151,4 +151,4 @@ def print_models(entries: list[tuple[Version, dict[str, float]]]) -> None:
         + [f"{scores[name]:.4f}" if name in scores else "" for name in names]
         for version, scores in entries
     ]
-    Grid("", ["version", "stages", "registered", "by", *names], rows, numeric=names).print(terminal())
+    Grid("", ["version", "stages", "registered", "by", *names], rows, numeric=names).print(Terminal())

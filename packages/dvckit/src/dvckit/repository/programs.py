@@ -55,10 +55,13 @@ def start(
     timeout: float | None = None,
     variables: Variables | None = None,
     stdin: bytes = b"",
+    *,
+    codes: tuple[int, ...] = (0,),
 ) -> bytes:
     """Run a program in `root` with no terminal and return its stdout; UserError with its last line where it fails.
 
-    `variables` are added to `environment()`, `stdin` is its standard input, `timeout` is in seconds.
+    `variables` are added to `environment()`, `stdin` is its standard input, `timeout` is in seconds, `codes` are no
+    failures.
     """
     words = command[2:] if command[0] == sys.executable else [word for word in command if word not in OPTIONS]
     shown = " ".join(words[:2])
@@ -79,7 +82,7 @@ def start(
         ) from None
     except subprocess.TimeoutExpired:
         raise UserError(f"`{shown}` gave no answer within {timeout:.0f} s") from None
-    if process.returncode:
+    if process.returncode not in codes:
         raise _failure(shown, process.returncode, (process.stderr or process.stdout).decode(errors="backslashreplace"))
     return process.stdout
 

@@ -20,13 +20,16 @@ from threading import Thread
 from typing import Any
 from urllib.parse import urlsplit
 
+from dvckit.core.addresses import address
 from dvckit.core.errors import UserError, one_line
+from dvckit.core.scratch import private_folder
 from dvckit.repository import dvc_internals
 from dvckit.repository.objects import STORAGE, is_intact, is_legacy, legacy_path, object_path
 from dvckit.repository.programs import dvc, git, run
 
 ANSWER = 5.0  # seconds that a remote has to answer
 CONNECT = 4.0  # seconds that its address has
+CLONES = (Path(tempfile.gettempdir()), "dvckit-clone-")  # temporary ones, with what only the local config has
 DOWNLOAD = 300.0  # seconds that an object has
 # What to ask for where any answer will do; DVC takes WebDAV's refusal of one object alone for its absence.
 NOTHING = ("d41d8cd98f00b204e9800998ecf8427e", "0" * 32)
@@ -140,7 +143,7 @@ def _unreadable(file: Path) -> str:
 
 def named(name: str, remote: Mapping[str, Any]) -> str:
     """Return what a sentence calls a remote: its name, and where it is, without a password."""
-    return f"remote {name} ({re.sub(r'(?<=//)[^/@]*:[^/@]*@', '', remote['url'])})"
+    return f"remote {name} ({address(remote['url'])})"
 
 
 def ask(root: Path, name: str, remote: Mapping[str, Any], md5s: Iterable[str]) -> set[str]:
@@ -219,8 +222,8 @@ def cloned(root: Path, commit: str) -> Iterator[Path]:
     ours = read_config(root)
     remotes = {name: remote for name, remote in ours["remote"].items() if Path(remote.get("url", "")) != root / STORAGE}
     top, prefix = (git(root, "rev-parse", option).rstrip("\n") for option in ("--show-toplevel", "--show-prefix"))
-    with tempfile.TemporaryDirectory(prefix="dvckit-clone-") as folder:
-        clone = Path(folder) / "clone"
+    with private_folder(*CLONES) as folder:
+        clone = folder / "clone"
         # no hook of the user's, which would work on the clone as if it were theirs
         plain = ("-c", "core.hooksPath=/dev/null", "-c", "clone.rejectShallow=false")
         git(root, *plain, "clone", "--quiet", "--no-checkout", "--", top, str(clone))
@@ -229,7 +232,7 @@ def cloned(root: Path, commit: str) -> Iterator[Path]:
             raise UserError(f"commit {commit} has no DVC project in {prefix or 'its root'}; run `dvc init` and commit")
         sections = {f'remote "{name}"': remote for name, remote in remotes.items()}
         sections["core"] = {key: value for key, value in ours["core"].items() if key == "remote"}
-        sections["cache"] = {"dir": str(Path(folder) / "cache")}
+        sections["cache"] = {"dir": str(folder / "cache")}
         dvc_internals.write_local_config(clone / prefix / ".dvc", sections)
         yield clone / prefix
 
@@ -244,14 +247,14 @@ def missing_in_remote(root: Path) -> list[str]:
 
 def _unreachable(remote: Mapping[str, Any]) -> str:
     """Return why no connection to a remote can be made, or nothing."""
-    address = urlsplit(remote.get("endpointurl") or remote["url"])
-    port = remote.get("port") or address.port or PORTS.get(address.scheme)
-    if not port or not address.hostname:
+    place = urlsplit(remote.get("endpointurl") or remote["url"])
+    port = remote.get("port") or place.port or PORTS.get(place.scheme)
+    if not port or not place.hostname:
         return ""
     try:
-        socket.create_connection((address.hostname, int(port)), CONNECT).close()
+        socket.create_connection((place.hostname, int(port)), CONNECT).close()
     except OSError as error:
-        return f"{address.hostname}:{port} cannot be reached ({error.strerror or error})"
+        return f"{place.hostname}:{port} cannot be reached ({error.strerror or error})"
     return ""
 
 

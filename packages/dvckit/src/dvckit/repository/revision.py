@@ -18,6 +18,7 @@ from io import BytesIO
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
+from dvckit.core.addresses import address
 from dvckit.core.errors import UserError, one_line
 from dvckit.core.layout import INTERIM, TEST, TRAIN
 from dvckit.core.mappings import leaves
@@ -319,14 +320,13 @@ class Revision:
 
     @property
     def repository(self) -> str | None:
-        """Where the code is fetched from, without a password or token; None without a remote or for a local one."""
+        """Where the code is fetched from, without secrets; None without a remote or for a local one."""
         url = git(
             self.root, "ls-remote", "--get-url", "origin"
         ).strip()  # `origin` itself where there is no such remote
         if url.startswith("file:") or not re.match(r"[\w.-]+@[\w.-]+:|\w+://", url):
             return None
-        secret, rest = (":[^/]*@", "@") if url.startswith("ssh:") else ("//[^/]*@", "//")
-        return re.sub(secret, rest, url, count=1)
+        return address(url)
 
     @cached_property
     def packages(self) -> PackageLock:

@@ -1,17 +1,15 @@
 """What all trials of a sweep share, made once: git's tree, copies of the project, the stages, and the outs at hand."""
 
-import fcntl
 import os
 import re
-import shutil
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from functools import cached_property
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
+from dvckit.core import scratch
 from dvckit.core.errors import UserError, one_line
 from dvckit.repository.dvc_internals import DvcException, LockError, Repo, dict_sha256, load_yaml
 from dvckit.repository.locks import LOCK
@@ -189,20 +187,5 @@ def private_folder(root: Path) -> Iterator[Path]:
     """Give an empty folder inside .dvc/tmp, and remove it at the end, with those that killed sweeps have left."""
     parent = root / ".dvc/tmp/sweep"
     parent.mkdir(parents=True, exist_ok=True)
-    _remove_left(parent)
-    try:
-        with (
-            TemporaryDirectory(prefix="running-", dir=parent, ignore_cleanup_errors=True) as name,
-            Path(name, "lock").open("a") as lock,
-        ):
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            yield Path(name)
-    finally:
-        _remove_left(parent)  # a worker that outlived its sweep may have written while its folder was removed
-
-
-def _remove_left(parent: Path) -> None:
-    for left in parent.glob("running-*"):
-        with suppress(OSError), (left / "lock").open("a") as lock:  # another sweep may hold it, or remove it, too
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            shutil.rmtree(left, ignore_errors=True)
+    with scratch.private_folder(parent, "running-") as folder:
+        yield folder

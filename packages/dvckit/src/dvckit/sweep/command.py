@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from dvckit.core.errors import UserError
 from dvckit.core.files import write_bytes, write_json
 from dvckit.core.layout import REPORTS
+from dvckit.core.screen import say
 from dvckit.repository.programs import git
 from dvckit.repository.revision import Revision
 from dvckit.sweep.base import Base, private_folder
@@ -58,11 +59,11 @@ def run(root: Path, options: Options) -> bool:
             for configuration in grid(axes):
                 name = base.name(configuration)
                 note = f"  ({STATES['done']})" if name in existing else ""
-                print(f"{name}  {' '.join(configuration)}{note}")
+                say(f"{name}  {' '.join(configuration)}{note}")
             return True
         search = _search(base, axes, aim, options)
         if included := base.included():
-            print(f"uncommitted changes are included, as with `dvc exp run`: {', '.join(included)}")
+            say(f"uncommitted changes are included, as with `dvc exp run`: {', '.join(included)}")
         with (
             _runner(base, options.scheduler) as runner,
             Sweep(base, recorder, runner, options.jobs or runner.most, keep=keep) as sweep,
@@ -93,7 +94,8 @@ def _drive(sweep: Sweep, aim: Aim, axes: list[Axis], search: "Search | None", st
 
     lines = verdict(aim, seen, sweep.keep_best(aim, seen), start)
     write_bytes(root / folder / PAGE, page(aim, seen, lines).encode())
-    print("\n".join([*lines, f"all trials:  {folder / PAGE}"]))
+    for line in [*lines, f"all trials:  {folder / PAGE}"]:
+        say(line)
     if stopped:
         raise stopped
     return any(outcome.scores for outcome in seen)

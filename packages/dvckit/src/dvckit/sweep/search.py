@@ -22,6 +22,7 @@ from optuna import distributions
 from optuna.trial import TrialState
 from sqlalchemy.exc import SQLAlchemyError
 
+from dvckit.core.addresses import address
 from dvckit.core.errors import UserError, one_line
 from dvckit.repository.dvc_internals import dict_sha256
 from dvckit.sweep.configurations import Axis, Configuration
@@ -69,7 +70,7 @@ class Search:
         try:
             yield
         except (SQLAlchemyError, optuna.exceptions.OptunaError, ImportError) as error:
-            raise UserError(f"--storage {self.storage}: {one_line(error)}") from None
+            raise UserError(f"--storage {address(self.storage)}: {one_line(error)}") from None
 
     def trials(self) -> Iterator[Trial]:
         """Yield the trials: those done before, those that an interrupted search has left open, and new ones."""

@@ -10,7 +10,8 @@ from rich.live import Live
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
 
-from dvckit.core.grid import terminal
+from dvckit.core.grid import Terminal
+from dvckit.core.screen import say
 from dvckit.sweep.trial import Aim, Outcome
 
 if TYPE_CHECKING:
@@ -103,7 +104,7 @@ class Watch:
     """Shows how far a sweep is: on a terminal a table of the best so far and a bar, else a line for each trial."""
 
     def __init__(self, aim: Aim, total: int) -> None:
-        self.aim, self.total, self.console = aim, total, terminal()
+        self.aim, self.total, self.console = aim, total, Terminal()
         self.seen: list[Outcome] = []
         self.best: list[Outcome] = []
         self.progress = Progress(
@@ -121,9 +122,9 @@ class Watch:
         self.best = self.aim.ranked([*self.best, outcome])[:SHOWN]
         self.progress.advance(self.task)
         if not self.console.is_terminal:
-            print(f"[{len(self.seen)}/{self.total}] {line(self.aim, outcome)}", flush=True)
+            say(f"[{len(self.seen)}/{self.total}] {line(self.aim, outcome)}")
         elif outcome.state == "failed":
-            self.console.print(line(self.aim, outcome))
+            self.console.lines([line(self.aim, outcome)])
 
     def __rich__(self) -> Group:
         table = Table("best so far", self.aim.metric, "configuration", caption=counts(self.seen))

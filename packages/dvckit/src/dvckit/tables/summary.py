@@ -2,12 +2,12 @@
 
 from typing import Any
 
-from dvckit.core.grid import Grid, terminal
+from dvckit.core.grid import Grid, Terminal
 
 
 def print_quality(report: dict[str, Any]) -> None:
     """Print a table for each table of the source, then the findings of the checks."""
-    console = terminal()
+    console = Terminal()
     header = ["column", "type", "missing", "distinct", "values"]
     for name, about in report.items():
         if name == "checks":
@@ -19,7 +19,7 @@ def print_quality(report: dict[str, Any]) -> None:
         title = f"{name}: {about['rows']['read']} rows, {about['rows']['rejected']} of them bad"
         Grid(title, header, rows, numeric=("missing", "distinct")).print(console)
     for check, result in report["checks"].items():
-        console.print(f"{check}: {'; '.join(result['found']) or 'ok'}", soft_wrap=True)
+        console.lines([f"{check}: {'; '.join(result['found']) or 'ok'}"], soft_wrap=True)
 
 
 def described(profile: dict[str, Any]) -> str:

@@ -1,0 +1,53 @@
+"""Folders that a process needs while it runs, and those that killed ones have left."""
+
+import fcntl
+import os
+import shutil
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from tempfile import mkdtemp
+
+LOCK = "lock"  # held by the process that the folder belongs to
+
+
+@contextmanager
+def private_folder(parent: Path, prefix: str) -> Iterator[Path]:
+    """Give an empty folder that only this user can read, and remove it at the end, with those that are abandoned."""
+    remove_abandoned(parent, prefix)
+    folder = Path(mkdtemp(prefix=prefix, dir=parent))
+    try:
+        with (folder / "new").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            (folder / "new").rename(folder / LOCK)  # nobody finds it before it is held
+            yield folder
+    finally:
+        for _ in range(2):  # a child that is about to end may write while its folder is removed
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def abandoned(parent: Path, prefix: str) -> list[Path]:
+    """Return such folders of this user whose processes were killed."""
+    return [folder for folder in parent.glob(f"{prefix}*") if _is_own(folder) and _is_free(folder / LOCK)]
+
+
+def remove_abandoned(parent: Path, prefix: str) -> None:
+    """Remove them."""
+    for folder in abandoned(parent, prefix):
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _is_own(folder: Path) -> bool:
+    """Whether it is no link: where all users write, another's link could lead anywhere."""
+    with suppress(OSError):
+        about = folder.lstat()
+        return stat.S_ISDIR(about.st_mode) and about.st_uid == os.getuid()
+    return False
+
+
+def _is_free(lock: Path) -> bool:
+    with suppress(OSError), lock.open("r+") as file:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        return True
+    return False
