@@ -20,6 +20,7 @@ from dvckit.repository.revision import Revision
 
 OK, ADVICE, WRONG, FIXED = "ok", "advice", "WRONG", "fixed"
 FIX = "dvckit doctor --fix"
+ANSWER = 4.0  # seconds that a remote and the disk of a store have to answer where the time is limited
 
 
 class Finding(NamedTuple):
@@ -43,6 +44,7 @@ class Clone(Revision):
     def __init__(self, root: Path, until: float = float("inf"), name: str | None = None) -> None:
         super().__init__(root, name)
         self.until = until  # of time.monotonic(): when hashing ends, done or not
+        self.patience = None if until == float("inf") else ANSWER
 
     @cached_property
     def config(self) -> Mapping[str, Any]:
