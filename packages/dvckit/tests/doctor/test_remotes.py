@@ -1,6 +1,7 @@
 import importlib.util
 import json
 import os
+import re
 import shutil
 import socket
 import sys
@@ -93,7 +94,7 @@ def test_a_server_that_never_answers_is_named_in_time(toy, scheme, port):
     line = timed(toy)
 
     assert line.startswith("WRONG   remote far (")
-    assert "): no answer within 4 s; run `dvc status --cloud --verbose -r far`" in line
+    assert re.search(r"\): no answer within [3-6] s; run `dvc status --cloud --verbose -r far`", line)
 
 
 def test_a_drive_without_credentials_is_reported_before_dvc_waits(toy):

@@ -59,7 +59,9 @@ def _parts(path: Path, until: float) -> Iterator[bytes]:
     """
 
     def bounded(action: Callable[[], _Value]) -> _Value:
-        return within(action, min(PATIENCE, until - time.monotonic()))
+        if time.monotonic() > until:
+            raise NoAnswerError("the time is up")
+        return within(action, min(PATIENCE, max(1.0, until - time.monotonic())))
 
     def opened() -> BinaryIO:  # without a buffer, which a read that hangs would keep locked
         return path.open("rb", buffering=0)

@@ -121,10 +121,6 @@ def named(name: str, remote: Mapping[str, Any]) -> str:
     return f"remote {name} ({re.sub(r'(?<=//)[^/@]*:[^/@]*@', '', remote['url'])})"
 
 
-class NoTimeError(UserError):
-    """A remote gets on, and would need more time to say what it has."""
-
-
 def ask(
     root: Path,
     name: str,
@@ -136,18 +132,17 @@ def ask(
 ) -> set[str]:
     """Return which of these objects a remote behind a network has.
 
-    UserError, with the remote's name and in plain words, where it cannot be used or does not get on within `patience`;
-    NoTimeError where it still answers at `until`, of time.monotonic().
+    UserError, with the remote's name and in plain words, where it cannot be used, does not get on within `patience`, or
+    has not told all at `until`, of time.monotonic().
     """
     for problem, command in problems(name, remote):
         raise UserError(f"remote {name}: {problem}; run `{command}`")
-    began = time.monotonic()
+    objects, began = {*md5s, NOBODYS}, time.monotonic()
 
     def check() -> None:
         if time.monotonic() > until:
-            raise NoTimeError(f"no answer within {until - began:.0f} s")
+            raise NoAnswerError(f"no answer within {until - began:.0f} s")
 
-    objects = {*md5s, NOBODYS}
     answer = _sent(root, name, remote, "ask", stdin="\n".join(objects), limits=Limits(check, patience))
     present = set(answer.split())
     if NOBODYS in present:
@@ -173,9 +168,9 @@ def _sent(
         return courier(root, task, str(root), name, *words, stdin=stdin, limits=limits)
     except UserError as error:
         connection.join(0.1)
-        reached = re.search(r"HTTP \d{3}", str(error))
-        reason = plain_words(str(error)) if reached or not any(reasons) else reasons[0]
-        raise type(error)(f"{named(name, remote)}: {reason}") from None
+        if any(reasons) and not re.search(r"HTTP \d{3}", str(error)):
+            raise UserError(f"{named(name, remote)}: {reasons[0]}") from None
+        raise type(error)(f"{named(name, remote)}: {plain_words(str(error))}") from None
 
 
 def read_config(root: Path) -> dict[str, Any]:
