@@ -12,9 +12,10 @@ from dvckit.core.grid import first
 from dvckit.repository.locks import Output, is_old, parse
 from dvckit.repository.objects import output_md5
 from dvckit.repository.packages import UV_LOCK
+from dvckit.repository.patience import NoAnswerError
 from dvckit.repository.pipelines import outs_of
 from dvckit.repository.programs import dvc, git
-from dvckit.repository.remotes import cloned, missing_in_remote
+from dvckit.repository.remotes import cloned, missing_in_remote, use_remote
 from dvckit.repository.revision import Revision
 
 Say = Callable[[str], None]
@@ -71,7 +72,7 @@ def _missing(promised: Revision, kept: list[str], say: Say) -> list[str]:
     DVC itself would wait for such a remote, some for ever.
     """
     try:
-        missing = missing_in_remote(promised.root)
+        missing = missing_in_remote(promised.root, promised.all_md5s)
     except UserError as error:
         if kept:
             raise UserError(f"{first(kept)} cannot be pulled: {error}") from None
@@ -86,7 +87,9 @@ def _missing(promised: Revision, kept: list[str], say: Say) -> list[str]:
 def _fetch(promised: Revision, sources: list[str]) -> None:
     """Pull what .dvc files and frozen stages name; UserError with what of it is nowhere."""
     try:
-        dvc(promised.root, "pull", *sources)
+        use_remote(promised.root, "pull", *sources)
+    except NoAnswerError:
+        raise
     except UserError:
         outputs = [output for output in [*promised.added, *promised.outputs] if output.stage in sources]
         if not (lost := [output.path for output in outputs if not (promised.root / output.path).exists()]):

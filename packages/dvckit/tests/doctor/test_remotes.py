@@ -1,6 +1,7 @@
 import importlib.util
 import json
 import os
+import re
 import shutil
 import socket
 import sys
@@ -16,8 +17,8 @@ from dvckit.core.embedded import ensure_located
 from dvckit.doctor.clone import Clone
 from dvckit.doctor.doctor import fix
 from dvckit.doctor.remotes import config, credentials, default
+from dvckit.repository.meanings import plain_words
 from dvckit.repository.objects import object_path
-from dvckit.repository.remotes import plain_words
 from dvckit.repository.revision import Revision
 
 FEATURES = "data/features/train.parquet"
@@ -93,7 +94,7 @@ def test_a_server_that_never_answers_is_named_in_time(toy, scheme, port):
     line = timed(toy)
 
     assert line.startswith("WRONG   remote far (")
-    assert "): no answer within 5 s; run `dvc status --cloud --verbose -r far`" in line
+    assert re.search(r"\): no answer within [3-6] s; run `dvc status --cloud --verbose -r far`", line)
 
 
 def test_a_drive_without_credentials_is_reported_before_dvc_waits(toy):

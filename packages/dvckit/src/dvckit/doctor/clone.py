@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from functools import cached_property
@@ -13,6 +14,7 @@ from dvckit.core.errors import UserError
 from dvckit.core.grid import first
 from dvckit.repository.locks import MD5, Output, in_project, outputs_of
 from dvckit.repository.objects import STORAGE, object_path
+from dvckit.repository.patience import PATIENCE
 from dvckit.repository.pipelines import outs_of
 from dvckit.repository.programs import tracked
 from dvckit.repository.remotes import read_config
@@ -43,6 +45,7 @@ class Clone(Revision):
     def __init__(self, root: Path, until: float = float("inf"), name: str | None = None) -> None:
         super().__init__(root, name)
         self.until = until  # of time.monotonic(): when hashing ends, done or not
+        self.patience = min(PATIENCE, (until - time.monotonic()) / 2)
 
     @cached_property
     def config(self) -> Mapping[str, Any]:

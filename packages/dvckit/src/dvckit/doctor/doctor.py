@@ -8,6 +8,8 @@ from pathlib import Path
 from threading import Thread
 from typing import NamedTuple
 
+import psutil
+
 from dvckit.core.errors import UserError, one_line
 from dvckit.doctor import environment, locks, objects, order, remotes, secrets
 from dvckit.doctor.clone import ADVICE, FIX, FIXED, WRONG, Clone, Finding
@@ -103,8 +105,18 @@ def look(root: Path, seconds: float) -> list[Finding]:
         thread.start()
     for thread in threads:
         thread.join(max(0.0, clone.until + 0.5 - time.monotonic()))
-    late = {check: [Finding(WRONG, f"{check.part}: no answer within {seconds:.0f} s")] for check in CHECKS}
+    what = f"could not be checked: no answer within {seconds:.0f} s"
+    late = {check: [Finding(WRONG, f"{check.part} {what}")] for check in CHECKS}
+    _end_programs(threads)
     return [finding for findings in (late | results).values() for finding in findings]
+
+
+def _end_programs(threads: Iterable[Thread]) -> None:
+    """Kill the programs that checks still wait for."""
+    if any(thread.is_alive() for thread in threads):
+        for process in psutil.Process().children(recursive=True):
+            with suppress(psutil.Error):
+                process.kill()
 
 
 def _load(clone: Clone) -> None:

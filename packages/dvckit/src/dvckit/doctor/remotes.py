@@ -8,11 +8,11 @@ from typing import Any
 from dvckit.core.embedded import is_located, locate
 from dvckit.core.errors import UserError
 from dvckit.doctor.clone import ADVICE, FIX, OK, WRONG, Clone, Finding, paths
-from dvckit.repository import dvc_internals
 from dvckit.repository.locks import Output
+from dvckit.repository.meanings import OTHER
 from dvckit.repository.objects import STORAGE, has, object_path
 from dvckit.repository.programs import git
-from dvckit.repository.remotes import ask, named, problems, read_config
+from dvckit.repository.remotes import ask, folder_fault, named, problems, read_config, send
 
 STRAY = Path("/.dvc/storage")  # where DVC takes the url in .dvc/config to be when it reads another revision
 OTHER_URL = "dvc remote modify {} url URL"
@@ -105,12 +105,13 @@ def default(clone: Clone) -> list[Finding]:
 
 
 def _folder(clone: Clone, name: str, remote: Mapping[str, Any]) -> list[Finding]:
-    folder = Path(remote["url"])
+    folder, embedded = Path(remote["url"]), remote["url"] == str(clone.root / STORAGE)
     where = f"remote {name} ({remote['url'].replace(f'{clone.root}/', '')})"
-    missing = [output for md5, output in clone.pushable.items() if not has(folder, md5)]
-    if missing and not folder.is_dir():
-        command = f"git checkout HEAD -- {STORAGE}" if folder == clone.root / STORAGE else OTHER_URL.format(name)
-        return [Finding(WRONG, f"{where}: the folder does not exist", command)]
+    fault = folder_fault(folder, clone.patience)
+    missing = [] if fault else [output for md5, output in clone.pushable.items() if not has(folder, md5)]
+    if fault and clone.pushable:
+        command = f"git checkout HEAD -- {STORAGE}" if embedded else OTHER_URL.format(name)
+        return [Finding(WRONG, f"{where}: {fault}", command)]
     return _contents(clone, where, missing)
 
 
@@ -119,9 +120,10 @@ def _server(clone: Clone, name: str, remote: Mapping[str, Any]) -> list[Finding]
     if any(problems(name, remote)):
         return []  # reported with the credentials; DVC could wait for ever
     try:
-        present = ask(clone.root, name, remote, clone.pushable)
+        present = ask(clone.root, name, remote, clone.pushable, until=clone.until - 1, patience=clone.patience)
     except UserError as error:
-        command = OTHER_URL if "cannot be reached" in str(error) else "dvc status --cloud --verbose -r {}"
+        is_other = "cannot be reached" in str(error) or OTHER in str(error)
+        command = OTHER_URL if is_other else "dvc status --cloud --verbose -r {}"
         return [Finding(WRONG, str(error), command.format(name))]
     missing = [output for md5, output in clone.pushable.items() if md5 not in present]
     if missing and not present and remote["url"].startswith("http"):  # which is read only: another remote has filled it
@@ -156,15 +158,9 @@ def _is_committed(clone: Clone) -> bool:
 
 
 def _push(clone: Clone, outputs: list[Output]) -> str:
-    """Push what the default remote lacks and the cache has.
-
-    Object by object: DVC takes a folder's files for there when the folder's list is, and believes a killed push done.
-    """
-    (name, remote), repo = clone.default_remote, dvc_internals.Repo(clone.root)
-    hashes = {dvc_internals.HashInfo("md5", output.md5) for output in outputs}
-    result = dvc_internals.transfer(repo.cache.local, repo.cloud.get_remote_odb(name), hashes)
-    if result.failed:
-        raise UserError(f"{len(result.failed)} of {len(hashes)} objects could not be pushed to remote {name}")
+    """Push what the default remote lacks and the cache has."""
+    name, remote = clone.default_remote
+    send(clone.root, name, remote, [output.md5 for output in outputs])
     if remote["url"] == str(clone.root / STORAGE):
         return f"copied to {STORAGE} what it lacked ({paths(outputs)}); commit it"
     return f"pushed to remote {name} what it lacked ({paths(outputs)})"

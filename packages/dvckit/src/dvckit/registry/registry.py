@@ -92,7 +92,7 @@ def _refuse_incomplete(revision: Revision) -> None:
 def _refuse_missing(revision: Revision) -> None:
     """Ask the default remote in a clone of the commit: of the embedded one, only what is committed reaches others."""
     with cloned(revision.root, str(revision.commit)) as clone:
-        missing = [*missing_in_remote(clone), *_lists_lost(Revision(clone))]
+        missing = [*missing_in_remote(clone, revision.all_md5s), *_lists_lost(Revision(clone))]
     if missing:
         raise UserError(
             f"the default remote {revision.default_remote[0]} does not have {', '.join(missing)} of {revision.name}; "
@@ -105,7 +105,9 @@ def _lists_lost(clone: Revision) -> Iterator[str]:
     for path in clone.all_md5s:
         try:
             clone.members(path)
-        except UserError:
+        except UserError as error:
+            if "run `dvc push`" not in str(error):
+                raise
             yield path
 
 

@@ -13,6 +13,7 @@ from dvckit.core.errors import UserError, one_line
 TRIED_ON = ("3.67.1",)
 
 _NAMES = {
+    "dvc.cli": ["main"],
     "dvc.config": ["Config", "ConfigError"],
     "dvc.dependency": ["ParamsDependency"],
     "dvc.exceptions": ["DvcException", "InvalidArgumentError"],

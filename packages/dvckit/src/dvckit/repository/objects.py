@@ -4,15 +4,21 @@ import hashlib
 import json
 import os
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from functools import partial
 from io import BytesIO
 from pathlib import Path
+from typing import BinaryIO, TypeVar
 
 from dvckit.repository import dvc_internals
+from dvckit.repository.patience import PATIENCE, NoAnswerError, within
 
 STORAGE = ".dvc/storage"  # the embedded remote
-PART = 1 << 20  # bytes that are hashed between two looks at the clock
+PART = 1 << 20  # bytes that are read between two looks at the clock
+
+_Value = TypeVar("_Value")
 
 
 def object_path(store: Path, md5: str) -> Path:
@@ -28,6 +34,43 @@ def legacy_path(store: Path, md5: str) -> Path:
 def has(store: Path, md5: str) -> bool:
     """Whether a store has the object with this md5, whichever DVC has written it."""
     return object_path(store, md5).is_file() or legacy_path(store, md5).is_file()
+
+
+def answers(folder: Path, seconds: float | None = None) -> bool:
+    """Whether the disk of a folder says if it is there: a dead mount does not."""
+    try:
+        within(folder.exists, seconds)
+    except (NoAnswerError, OSError) as error:
+        return isinstance(error, OSError)
+    return True
+
+
+def read_object(path: Path) -> bytes | None:
+    """Return a file of a store; None where there is no such file, or its disk does not answer."""
+    with suppress(OSError, NoAnswerError):
+        return b"".join(_parts(path, float("inf")))
+    return None
+
+
+def _parts(path: Path, until: float) -> Iterator[bytes]:
+    """Yield a file in parts; OSError where it is something else, such as a pipe, which would wait for a writer.
+
+    NoAnswerError where its disk does not answer, or at `until`.
+    """
+
+    def bounded(action: Callable[[], _Value]) -> _Value:
+        if time.monotonic() > until:
+            raise NoAnswerError("the time is up")
+        return within(action, min(PATIENCE, max(1.0, until - time.monotonic())))
+
+    def opened() -> BinaryIO:  # without a buffer, which a read that hangs would keep locked
+        return path.open("rb", buffering=0)
+
+    if not bounded(path.is_file):
+        raise FileNotFoundError(path)
+    with bounded(opened) as file:
+        while part := bounded(partial(file.read, PART)):
+            yield part
 
 
 def is_legacy(content: bytes | None, md5: str) -> bool:
@@ -57,15 +100,14 @@ def file_md5(path: Path, until: float = float("inf"), *, legacy: bool = False) -
     """
     digest = hashlib.md5()  # noqa: S324 - DVC's
     try:
-        with path.open("rb") as file:
-            if legacy:
-                return str(dvc_internals.fobj_md5(file, name="md5-dos2unix"))
-            while part := file.read(PART):
-                if time.monotonic() > until:
-                    return None
-                digest.update(part)
+        if legacy:
+            return legacy_md5(b"".join(_parts(path, until)))
+        for part in _parts(path, until):
+            digest.update(part)
     except OSError:
         return "unreadable"
+    except NoAnswerError:
+        return None
     return digest.hexdigest()
 
 

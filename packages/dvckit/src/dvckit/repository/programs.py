@@ -52,16 +52,14 @@ def _unpinned() -> dict[str, str]:
 def start(
     command: list[str],
     root: Path,
-    timeout: float | None = None,
     variables: Variables | None = None,
     stdin: bytes = b"",
     *,
     codes: tuple[int, ...] = (0,),
 ) -> bytes:
-    """Run a program in `root` with no terminal and return its stdout; UserError with its last line where it fails.
+    """Run a program in `root` and return its stdout; UserError with its last line where it fails.
 
-    `variables` are added to `environment()`, `stdin` is its standard input, `timeout` is in seconds, `codes` are no
-    failures.
+    `variables` are added to `environment()`, `stdin` is its standard input, `codes` are no failures.
     """
     words = command[2:] if command[0] == sys.executable else [word for word in command if word not in OPTIONS]
     shown = " ".join(words[:2])
@@ -73,21 +71,18 @@ def start(
             input=stdin,
             capture_output=True,
             check=False,
-            timeout=timeout,
-            start_new_session=timeout is not None,  # or a question for a password goes past stdin, to the terminal
         )
     except FileNotFoundError as error:  # the program, or the folder to start it in
         raise UserError(
             f"{command[0]} is not installed" if error.filename == command[0] else f"{root} is gone"
         ) from None
-    except subprocess.TimeoutExpired:
-        raise UserError(f"`{shown}` gave no answer within {timeout:.0f} s") from None
     if process.returncode not in codes:
-        raise _failure(shown, process.returncode, (process.stderr or process.stdout).decode(errors="backslashreplace"))
+        raise failure(shown, process.returncode, (process.stderr or process.stdout).decode(errors="backslashreplace"))
     return process.stdout
 
 
-def _failure(shown: str, code: int, text: str) -> UserError:
+def failure(shown: str, code: int, text: str) -> UserError:
+    """Return what a program that failed has said of it."""
     lines = text.strip().splitlines()
     if code == 1 and not lines:
         return NotThereError(f"`{shown}` found nothing")
@@ -102,11 +97,9 @@ def _reasons(lines: list[str]) -> list[str]:
     return [lines[number].strip() for number in whys if lines[number].strip()] or lines[-1:]
 
 
-def run(
-    command: list[str], root: Path, timeout: float | None = None, variables: Variables | None = None, stdin: str = ""
-) -> str:
+def run(command: list[str], root: Path, variables: Variables | None = None, stdin: str = "") -> str:
     """Do the same with text; bytes that are not UTF-8, such as those of an old file name, pass through unchanged."""
-    return start(command, root, timeout, variables, _bytes(stdin)).decode(errors="surrogateescape")
+    return start(command, root, variables, _bytes(stdin)).decode(errors="surrogateescape")
 
 
 def _bytes(text: str) -> bytes:
@@ -122,7 +115,7 @@ def git(
     root: Path, *arguments: str, index: Path | None = None, stdin: str = "", variables: Variables | None = None
 ) -> str:
     """Run git in `root`, where asked for with an index of its own."""
-    return run(["git", *OPTIONS, *arguments], root, None, _for_git(index, variables), stdin)
+    return run(["git", *OPTIONS, *arguments], root, _for_git(index, variables), stdin)
 
 
 def _for_git(index: Path | None = None, variables: Variables | None = None) -> Variables:
@@ -130,21 +123,15 @@ def _for_git(index: Path | None = None, variables: Variables | None = None) -> V
     return {"LC_ALL": "C", "LANGUAGE": "", **own, **(variables or {})}  # its messages are read here
 
 
-def dvc(root: Path, *arguments: str, timeout: float | None = None) -> str:
+def dvc(root: Path, *arguments: str) -> str:
     """Run DVC in `root`, the one of this interpreter's environment."""
-    return run([sys.executable, "-m", "dvc", *arguments], root, timeout)
-
-
-def show_dvc(root: Path, *arguments: str) -> int:
-    """Run DVC in `root` before the user's eyes; return its exit code."""
-    command = [sys.executable, "-m", "dvc", *arguments]
-    return subprocess.run(command, cwd=root, env=environment(), stdin=subprocess.DEVNULL, check=False).returncode
+    return run([sys.executable, "-m", "dvc", *arguments], root)
 
 
 def git_files(root: Path, files: Iterable[tuple[str, str]]) -> list[bytes | None]:
     """Return files, each named by commit and path from `root`, by one process; None for what is not there."""
     names = _bytes("".join(f"{commit}:./{path}\n" for commit, path in files))
-    listing = BytesIO(start(["git", "cat-file", "--batch"], root, None, _for_git(), names))
+    listing = BytesIO(start(["git", "cat-file", "--batch"], root, _for_git(), names))
     contents: list[bytes | None] = []
     while head := listing.readline():
         *_, kind, size = head.split()  # or "NAME missing"

@@ -1,7 +1,7 @@
 """One remote: whether it can be used, and what it has.
 
-A remote that asks for a password, or opens a browser, would wait for ever where nobody sits: DVC is started without a
-terminal and for a few seconds only, and what a remote lacks by its options is told before DVC is started at all.
+A remote that asks for a password, or opens a browser, would wait for ever where nobody sits: it is asked by a courier
+without a terminal, which is ended when it does not get on, and what a remote lacks by its options is told before.
 """
 
 import importlib.util
@@ -9,7 +9,6 @@ import json
 import os
 import re
 import socket
-import sys
 import tempfile
 import time
 from collections.abc import Iterable, Iterator, Mapping
@@ -24,35 +23,19 @@ from dvckit.core.addresses import address
 from dvckit.core.errors import UserError, one_line
 from dvckit.core.scratch import private_folder
 from dvckit.repository import dvc_internals
-from dvckit.repository.objects import STORAGE, is_intact, is_legacy, legacy_path, object_path
-from dvckit.repository.programs import dvc, git, run
+from dvckit.repository.meanings import OTHER, plain_words
+from dvckit.repository.objects import STORAGE, is_intact, is_legacy
+from dvckit.repository.patience import USUAL, Limits, NoAnswerError, courier, within
+from dvckit.repository.programs import git
 
-ANSWER = 5.0  # seconds that a remote has to answer
-CONNECT = 4.0  # seconds that its address has
 CLONES = (Path(tempfile.gettempdir()), "dvckit-clone-")  # temporary ones, with what only the local config has
-DOWNLOAD = 300.0  # seconds that an object has
+CONNECT = 4.0  # seconds that a remote's address has
+GONE = "the folder does not exist"
+NOBODYS = "0" * 32  # an object that no remote has
 # What to ask for where any answer will do; DVC takes WebDAV's refusal of one object alone for its absence.
-NOTHING = ("d41d8cd98f00b204e9800998ecf8427e", "0" * 32)
+NOTHING = ("d41d8cd98f00b204e9800998ecf8427e", NOBODYS)
 GDRIVE = "GDRIVE_CREDENTIALS_DATA"
 PORTS = {"ssh": 22, "http": 80, "https": 443, "webdav": 80, "webdavs": 443}
-
-# What failures of remotes mean; the first that fits. The text is DVC's or the server's.
-MEANING = {
-    r"app (is|has been) blocked|access_denied|admin_policy_enforced": "Google refuses DVC's own app: make an OAuth client "
-    "of your own and set gdrive_client_id and gdrive_client_secret with `dvc remote modify --local`",
-    r"do not have storage quota|storageQuotaExceeded": "a service account has no storage of its own: let the remote's url "
-    "be a folder in a shared drive of which the account is a member",
-    r"invalid_grant|expired or revoked|invalid_client|Failed to authenticate GDrive": "Google refuses the "
-    "credentials (expired, revoked, or of another client): make new ones at a terminal with `dvc pull -r`",
-    r"cannotDownloadAbusiveFile|acknowledgeAbuse": "Google calls a file harmful: set gdrive_acknowledge_abuse to true",
-    r"NoCredentials|Unable to locate credentials": "there are no credentials",
-    r"InvalidAccessKeyId|SignatureDoesNotMatch|AccessDenied|\b40[13]\b|Forbidden|Unauthorized": "the credentials are refused",
-    r"NoSuchBucket|bucket does not exist": "there is no such bucket",
-    r"PermissionDenied|Permission denied": "access is denied",
-    r"[Hh]ost key": "the server's key is not known: connect once with `ssh`, and compare the key",
-    r"gave no answer": f"no answer within {ANSWER:.0f} s",
-    r"Connect call failed|Connection refused|Could not connect": "the connection is refused",
-}
 
 EXTRAS = ("s3", "gs", "azure", "gdrive", "ssh", "webdav")  # the kinds of remotes that need a library
 # One of these gives the credentials: an option, a variable of the environment, or a file of the home folder.
@@ -70,11 +53,6 @@ CREDENTIALS = {
         "AZURE_STORAGE_CONNECTION_STRING", "AZURE_STORAGE_KEY", "AZURE_STORAGE_SAS_TOKEN", "AZURE_CLIENT_SECRET",
     ),
 }  # fmt: skip
-
-
-def plain_words(message: str) -> str:
-    """Return what a failure of a remote means, in plain words; the message itself where it is not known."""
-    return next((meaning for pattern, meaning in MEANING.items() if re.search(pattern, message)), one_line(message))
 
 
 def problems(name: str, remote: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
@@ -146,32 +124,56 @@ def named(name: str, remote: Mapping[str, Any]) -> str:
     return f"remote {name} ({address(remote['url'])})"
 
 
-def ask(root: Path, name: str, remote: Mapping[str, Any], md5s: Iterable[str]) -> set[str]:
+def ask(
+    root: Path,
+    name: str,
+    remote: Mapping[str, Any],
+    md5s: Iterable[str],
+    *,
+    until: float = float("inf"),
+    patience: float | None = None,
+) -> set[str]:
     """Return which of these objects a remote behind a network has.
 
-    UserError, with the remote's name and in plain words, where it cannot be used or gives no answer within ANSWER.
+    UserError, with the remote's name and in plain words, where it cannot be used, does not get on within `patience`, or
+    has not told all at `until`, of time.monotonic().
     """
     for problem, command in problems(name, remote):
         raise UserError(f"remote {name}: {problem}; run `{command}`")
-    objects, present, failure = set(md5s), set[str](), ""
+    objects, began = {*md5s, NOBODYS}, time.monotonic()
+
+    def check() -> None:
+        if time.monotonic() > until:
+            raise NoAnswerError(f"no answer within {until - began:.0f} s")
+
+    answer = _sent(root, name, remote, "ask", stdin="\n".join(objects), limits=Limits(check, patience))
+    present = set(answer.split())
+    if NOBODYS in present:
+        raise UserError(f"{named(name, remote)}: {OTHER}: it has every object, whatever its name")
+    return present
+
+
+def _sent(
+    root: Path,
+    name: str,
+    remote: Mapping[str, Any],
+    task: str,
+    *words: str,
+    stdin: str = "",
+    limits: Limits = USUAL,
+) -> str:
+    """Send a courier to a remote and return what it brings; UserError with the remote's name, in plain words."""
     # nothing limits the time in which a host's name is looked up: this thread may be left behind
     reasons: list[str] = []
     connection = Thread(target=lambda: reasons.append(_unreachable(remote)), daemon=True)
     connection.start()
-    until = time.monotonic() + ANSWER
     try:
-        # by the code that runs now, not by that of the commit in `root`
-        program = [sys.executable, "-m", __name__, str(root), name]
-        present = set(run(program, root, ANSWER, {"PYTHONSAFEPATH": "1"}, "\n".join(objects)).split())
+        return courier(root, task, str(root), name, *words, stdin=stdin, limits=limits)
     except UserError as error:
-        failure = plain_words(str(error))
-    if objects - present:  # DVC takes a dead HTTP server for an empty one
-        connection.join(max(0.0, until - time.monotonic()))
-        if any(reasons):
-            raise UserError(f"{named(name, remote)}: {reasons[0]}")
-    if failure:
-        raise UserError(f"{named(name, remote)}: {failure}")
-    return present
+        connection.join(0.1)
+        if any(reasons) and not re.search(r"HTTP \d{3}", str(error)):
+            raise UserError(f"{named(name, remote)}: {reasons[0]}") from None
+        raise type(error)(f"{named(name, remote)}: {plain_words(str(error))}") from None
 
 
 def read_config(root: Path) -> dict[str, Any]:
@@ -195,22 +197,40 @@ def check_remote(root: Path) -> None:
     url = remote.get("url", "")
     if "://" in url:
         ask(root, name, remote, NOTHING)
-    elif not Path(url).is_dir() and not Path(url).is_relative_to(root):  # DVC makes the one in the project
-        raise UserError(f"{named(name, remote)}: the folder does not exist")
+        return
+    fault = folder_fault(Path(url))
+    if fault and not (fault == GONE and Path(url).is_relative_to(root)):  # DVC makes the one in the project
+        raise UserError(f"{named(name, remote)}: {fault}")
 
 
-def download(root: Path, name: str, md5: str) -> bytes:
-    """Return an object of a remote, by a process that can be ended if it hangs; UserError with DVC's words."""
+def folder_fault(folder: Path, patience: float | None = None) -> str:
+    """Return why a folder cannot be used as a remote, or nothing; looking at one on a dead mount takes for ever."""
+    try:
+        if not within(folder.is_dir, patience):
+            return "it is not a folder" if folder.exists() else GONE
+        within(lambda: next(folder.iterdir(), None), patience)
+    except NoAnswerError as error:
+        return f"{error}; is its disk there?"
+    except OSError as error:
+        return f"it cannot be read ({error.strerror})"
+    return ""
+
+
+def download(root: Path, name: str, md5: str, most: float = float("inf")) -> bytes:
+    """Return an object of a remote, of at most `most` bytes; UserError, with the remote's name, where there is none."""
+    remote = read_config(root)["remote"][name]
     with tempfile.TemporaryDirectory(prefix="dvckit-object-") as folder:
         target = Path(folder) / "object"
-        try:
-            dvc(root, "get-url", f"remote://{name}/{object_path(Path(), md5)}", str(target), timeout=DOWNLOAD)
-        except UserError:  # DVC 1 and 2 kept it in another place
-            dvc(root, "get-url", f"remote://{name}/{legacy_path(Path(), md5)}", str(target), timeout=DOWNLOAD)
+
+        def check() -> None:
+            if target.exists() and target.stat().st_size > most:
+                raise UserError(f"{OTHER}: it sends more than the {most} bytes of the object")
+
+        _sent(root, name, remote, "get", md5, str(target), limits=Limits(check))
         content = target.read_bytes()
-        if not (is_intact(content, md5) or is_legacy(content, md5)):
-            raise UserError("what it has is damaged")
-        return content
+    if not (is_intact(content, md5) or is_legacy(content, md5)):
+        raise UserError(f"{named(name, remote)}: what it has is damaged")
+    return content
 
 
 @contextmanager
@@ -237,12 +257,34 @@ def cloned(root: Path, commit: str) -> Iterator[Path]:
         yield clone / prefix
 
 
-def missing_in_remote(root: Path) -> list[str]:
-    """Return the outputs that DVC keeps and whose objects the default remote does not have; UserError as `check_remote`."""
+def send(root: Path, name: str, remote: Mapping[str, Any], md5s: Iterable[str]) -> None:
+    """Push objects from the cache to a remote; UserError, with its name, where one of them could not be."""
+    _sent(root, name, remote, "push", stdin="\n".join(md5s))
+
+
+def missing_in_remote(root: Path, md5s: Mapping[str, str]) -> list[str]:
+    """Return the outputs that DVC keeps and whose objects the default remote does not have; UserError as `check_remote`.
+
+    `md5s` are those of outputs by path: DVC takes every failure of a web server for the absence of an object.
+    """
     check_remote(root)
-    states: dict[str, str] = json.loads(dvc(root, "status", "--cloud", "--json", timeout=120))
+    name, remote = default_remote(read_config(root))
+    states: dict[str, str] = json.loads(use_remote(root, "status", "--cloud", "--json"))
     # "new": in the cache alone; "missing": in neither; "deleted": in the remote alone
-    return sorted(path for path, state in states.items() if state in {"new", "missing"})
+    missing = {path for path, state in states.items() if state in {"new", "missing"}}
+    if "://" in remote.get("url", "") and (objects := {md5s[path] for path in missing if path in md5s}):
+        present = ask(root, name, remote, objects)
+        missing = {path for path in missing if md5s.get(path) not in present}
+    return sorted(missing)
+
+
+def use_remote(root: Path, *words: str) -> str:
+    """Run a command of DVC's that uses the default remote; UserError, with the remote's name, where it fails."""
+    name, remote = default_remote(read_config(root))
+    try:
+        return courier(root, "dvc", *words)
+    except NoAnswerError as error:
+        raise UserError(f"{named(name, remote)}: {error}" if name else str(error)) from None
 
 
 def _unreachable(remote: Mapping[str, Any]) -> str:
@@ -256,21 +298,3 @@ def _unreachable(remote: Mapping[str, Any]) -> str:
     except OSError as error:
         return f"{place.hostname}:{port} cannot be reached ({error.strerror or error})"
     return ""
-
-
-def main() -> None:
-    """Print which of the objects that stdin names a remote has, a line for each: in a process that can be ended."""
-    root, name = sys.argv[1:]
-    try:
-        cloud, objects = dvc_internals.Repo(root).cloud, sys.stdin.read().split()
-        present = set(cloud.get_remote_odb(name).oids_exist(objects))
-        if others := [md5 for md5 in objects if md5 not in present]:  # DVC 1 and 2 kept them in another place
-            present.update(cloud.get_remote_odb(name, hash_name="md5-dos2unix").oids_exist(others))
-        print("\n".join(present))
-    except Exception as error:  # noqa: BLE001 - whatever a remote's library raises
-        causes = [error, error.__cause__, error.__context__]
-        sys.exit("ERROR: " + ": ".join(dict.fromkeys(one_line(cause) for cause in causes if cause)))
-
-
-if __name__ == "__main__":
-    main()

@@ -24,16 +24,18 @@ from dvckit.core.layout import INTERIM, TEST, TRAIN
 from dvckit.core.mappings import leaves
 from dvckit.repository import dvc_internals, locks
 from dvckit.repository.locks import Output, Stages
-from dvckit.repository.objects import STORAGE, is_intact, is_legacy, legacy_path, object_path
+from dvckit.repository.meanings import ABSENT
+from dvckit.repository.objects import STORAGE, answers, is_intact, is_legacy, legacy_path, object_path, read_object
 from dvckit.repository.packages import UV_LOCK, PackageLock
 from dvckit.repository.pipelines import Pipeline, expanded, read_pipeline
 from dvckit.repository.programs import NotThereError, git, git_files, names_in, tracked
-from dvckit.repository.remotes import check_remote, default_remote, download, read_config
+from dvckit.repository.remotes import check_remote, default_remote, download, named, read_config
 
 if TYPE_CHECKING:
     import pandas as pd
 
 WORKSPACE = "workspace"
+LINE = 5000  # bytes at most that the list of a folder has for each file
 SPARSE = "S"  # as `git ls-files -t` marks what a sparse checkout leaves out
 # An experiment: refs/exps/ab/cdef…/NAME, where abcdef… is the commit that it was run on.
 NAMED = ("refs/heads", "refs/tags", "refs/remotes", "refs/exps/*/*/*")
@@ -57,6 +59,8 @@ class Model(NamedTuple):
 
 class Revision:
     """A commit, named by its hash, a tag, a branch or a DVC experiment; or the workspace: the files on disk."""
+
+    patience: float | None = None  # seconds that the disk of a store has to answer; by default those that all have
 
     def __init__(self, root: Path, name: str | None = None, commit: str | None = None) -> None:
         """Look up a revision in the project at `root`; None and "workspace" are the workspace. UserError if unknown.
@@ -278,7 +282,7 @@ class Revision:
         if not md5.endswith(".dir"):
             return {}
         if path not in self._read_members:
-            listed = self._listed.get(path) or json.loads(self.stored(md5) or self._fetch(md5, f"{path} {self.where}"))
+            listed = self._listed.get(path) or json.loads(self.stored(md5) or self._fetch(md5, path))
             self._read_members[path] = {item["relpath"]: item["md5"] for item in listed}
         return self._read_members[path]
 
@@ -348,7 +352,7 @@ class Revision:
         content = self.committed(path)
         if content is None:
             content = self.stored(md5)
-            return self._fetch(md5, shown) if content is None else content
+            return self._fetch(md5, path) if content is None else content
         if not (is_intact(content, md5) or is_legacy(content, md5)):
             raise UserError(f"{shown} is not the file that dvc.lock names; run `dvc repro -P` and commit both")
         return content
@@ -369,9 +373,24 @@ class Revision:
         """The name of the default remote and its options."""
         return default_remote(self.config)
 
-    @property
+    @cached_property
     def stores(self) -> dict[str, Path]:
-        """The folders of this machine that hold objects, by what a line calls them; the cache comes first."""
+        """The folders of this machine that hold objects and answer, by what a line calls them; the cache comes first.
+
+        UserError where the disk of the cache does not answer.
+        """
+        folders = {name: folder for name, folder in self._folders.items() if name not in self.deaf}
+        if "cache" not in folders:
+            raise UserError(f"the cache {self._folders['cache']} does not answer; is its disk there?")
+        return folders
+
+    @cached_property
+    def deaf(self) -> list[str]:
+        """Those that do not answer: a look at a dead mount takes for ever."""
+        return [name for name, folder in self._folders.items() if not answers(folder, self.patience)]
+
+    @property
+    def _folders(self) -> dict[str, Path]:
         cache, embedded = self.config["cache"].get("dir") or self.root / ".dvc/cache", self.root / STORAGE
         urls = {f"remote {name}": remote.get("url", "://") for name, remote in self.config["remote"].items()}
         folders = {name: Path(url) for name, url in urls.items() if "://" not in url and Path(url) != embedded}
@@ -397,8 +416,7 @@ class Revision:
     def places(self, md5: str) -> Iterator[bytes | None]:
         """Yield an object as each place on this machine has it, damaged or not: the stores, and .dvc/storage in git."""
         for store in self.stores.values():
-            with suppress(OSError):
-                yield object_path(store, md5).read_bytes()
+            yield read_object(object_path(store, md5))
         if (committed := object_path(Path(STORAGE), md5).as_posix()) in self._names:
             yield self.committed(committed)
 
@@ -410,9 +428,8 @@ class Revision:
     def _stored_by_old(self, md5: str) -> bytes | None:
         """Return an object that DVC 1 or 2 has written."""
         for store in self.stores.values():
-            with suppress(OSError):
-                if is_legacy(content := legacy_path(store, md5).read_bytes(), md5):
-                    return content
+            if is_legacy(content := read_object(legacy_path(store, md5)), md5):
+                return content
         return None
 
     @cached_property
@@ -424,17 +441,36 @@ class Revision:
             return str(error)
         return ""
 
-    def _fetch(self, md5: str, shown: str) -> bytes:
-        """Return an object of the default remote; UserError, which says where `shown` is not, if that has none."""
-        places, (name, remote) = ", ".join(self.stores), self.default_remote
+    def _fetch(self, md5: str, path: str) -> bytes:
+        """Return an object of the default remote; UserError, which says where it is not, if that has none."""
+        name, remote = self.default_remote
+        places = ", ".join([*self.stores, *(f"{name} (no answer)" for name in self.deaf)])
+        nowhere, url = f"{path} {self.where} is in none of: the {places}", remote.get("url", "")
         if self._remote_problem:
-            raise UserError(f"{shown} is in none of: the {places}; {self._remote_problem}")
-        if "://" in remote.get("url", ""):
+            raise UserError(f"{nowhere}; {self._remote_problem}")
+        if "://" in url:
             try:
-                return download(self.root, name, md5)
+                return download(self.root, name, md5, self._most(md5, path))
             except UserError as error:
-                places += f", remote {name} ({error})"
-        raise UserError(f"{shown} is in none of: the {places}; run `dvc push` where it was made")
+                if ABSENT not in str(error):
+                    raise UserError(f"{nowhere}; {error}") from None
+        elif url and os.path.lexists(object_path(Path(url), md5)):
+            raise UserError(f"{nowhere}; {named(name, remote)}: what it has is damaged")
+        raise UserError(
+            f"{nowhere}{f', {named(name, remote)}' if '://' in url else ''}; run `dvc push` where it was made"
+        )
+
+    def _most(self, md5: str, path: str) -> float:
+        """Return how many bytes an object of an output may have, by what the lock says of the output or its folder."""
+        for out in (
+            out for stage in (*self.stages.values(), *self.dvc_files.values()) for out in stage.get("outs") or ()
+        ):
+            size, files = (str(out.get(key)) for key in ("size", "nfiles"))
+            if md5.endswith(".dir") and out["path"] == path and files.isdigit():
+                return int(files) * LINE
+            if PurePosixPath(path).is_relative_to(out["path"]) and not md5.endswith(".dir") and size.isdigit():
+                return int(size)
+        return float("inf")
 
     def check_present(self, path: Path) -> None:
         """Raise a UserError for an output, or data under `dvc add`, that the workspace does not have."""

@@ -25,6 +25,7 @@ from dvckit.repository.alone import alone
 from dvckit.repository.locks import MD5, paths_of
 from dvckit.repository.objects import STORAGE
 from dvckit.repository.programs import dvc, git, in_repository, names_in, tracked
+from dvckit.repository.remotes import use_remote
 from dvckit.repository.revision import Revision
 from dvckit.snapshot.bumps import tags_due
 from dvckit.snapshot.commits import Index, check_branch, commit, copied_index, publish, tag_object
@@ -148,7 +149,7 @@ def _push(root: Path) -> None:
     """Push, also what DVC wrongly believes to be pushed, as after a kill; UserError where the remote lacks something."""
     if not Revision(root).default_remote[0]:
         return  # git keeps everything
-    dvc(root, "push")
+    use_remote(root, "push")
     for finding in _object_problems(root):
         if finding.fix:
             finding.fix()
