@@ -8,7 +8,7 @@ import pandas as pd
 
 from dvckit.core.errors import UserError
 from dvckit.core.files import ended_by_ctrl_c, unfinished, write_table
-from dvckit.models.stored import parse, versions
+from dvckit.models.stored import answers, parse, versions
 from dvckit.project import Project, project_of
 from dvckit.repository.revision import Revision
 from dvckit.tables.validation import check_source, refusal, table_in
@@ -27,15 +27,14 @@ def predict(revision: Revision, source: Path, target: Path) -> int:
         raise UserError(f"{target} is the input itself; name another file for the predictions")
     project, stored = project_of(revision), revision.model
     shown = stored.path if revision.commit is None else f"{stored.path} at {revision.name}"
-    schema, task = project.features, project.task
+    schema = project.features
     model, card = parse(revision.read(stored.path), revision.read(stored.card), shown, schema, project.trusted_types)
     if card.get("libraries") != versions():
         print(f"note: {shown} was trained with other versions of libraries: {card.get('libraries')}", file=sys.stderr)
     features = project.features_of(_read(source, project), revision.params)
-    predictions = task.predict(model, features[list(schema.inputs)])
-    answers = pd.DataFrame(task.answer(schema.target, predictions)).round(DIGITS)
-    answers.insert(0, schema.key, features[schema.key].to_numpy())
-    write_table(target, answers)
+    table = answers(model, schema, project.task, features[list(schema.inputs)], shown).round(DIGITS)
+    table.insert(0, schema.key, features[schema.key].to_numpy())
+    write_table(target, table)
     return len(features)
 
 

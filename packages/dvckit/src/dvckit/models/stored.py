@@ -14,32 +14,28 @@ import json
 import zipfile
 from collections.abc import Iterable
 from pathlib import Path
+from textwrap import shorten
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import skops
 import skops.io
 from sklearn.pipeline import Pipeline
 from skops.io._utils import SaveContext, get_state
-from skops.io.exceptions import UntrustedTypesFoundException
 
 from dvckit.core.errors import UserError, one_line
+from dvckit.models.archive import HostileError, most, repack, unpack
+from dvckit.models.nodes import UntrustedError, check_nodes
 from dvckit.tables.schema import Schema
+from dvckit.tasks.base import Task
 
-# In addition to the types that skops trusts. A type listed neither here nor by the project is never constructed.
-TRUSTED = (
-    "numpy.dtype",
-    "sklearn.neural_network._stochastic_optimizers.AdamOptimizer",
-    "sklearn.tree._tree.Tree",
-    "sklearn.utils._bunch.Bunch",
-)
 ADDRESS = "_stop_words_id"  # where scikit-learn's text vectorizers note an address in memory, to save a check
 LIBRARIES = ("numpy", "pandas", "pyarrow", "scikit-learn", "skops")
 SCHEMA = "schema.json"
 GZIP_HEAD, GZIP_TAIL = 10, 8  # bytes around the compressed data (RFC 1952)
-MOST_PACKED = 200  # maximum ratio of a model to its archive; a forest has about 5
 
 
 def dump(model: Pipeline) -> bytes:
@@ -159,19 +155,22 @@ def parse(
             f"{shown} was trained on other columns than this code makes: {', '.join(differing) or 'their order'}; "
             "check out the revision that it comes from, or run `dvc repro`"
         )
-    return _unpack(content, shown, {*TRUSTED, *trusted}), card
+    return _unpack(content, shown, trusted), card
 
 
-def _unpack(content: bytes, shown: str, trusted: set[str]) -> Pipeline:
+def _unpack(content: bytes, shown: str, trusted: Iterable[str]) -> Pipeline:
+    """Return the pipeline in an archive whose every member, node and value was checked before skops reads it."""
     try:
-        _refuse_bomb(content)
-        model = skops.io.loads(content, trusted=sorted(trusted))
-    except UntrustedTypesFoundException:
-        strange = sorted(set(skops.io.get_untrusted_types(data=content)) - trusted)
+        members = unpack(content)
+        types = check_nodes(members, trusted, most(content))
+        model = skops.io.loads(repack(members), trusted=sorted(types))
+    except UntrustedError as error:
         raise UserError(
-            f"{shown} holds the types {', '.join(strange)}, which are not trusted; nothing was run. "
+            f"{shown} holds the types {error}, which are not trusted; nothing was run. "
             "A pipeline that needs them names them in the project's list of trusted types"
         ) from None
+    except HostileError as error:
+        raise UserError(f"{shown} is not a skops file of a model that is safe to load: {error}") from None
     except Exception as error:  # noqa: BLE001 - skops raises whatever a wrong archive leads it to
         raise UserError(f"{shown} is not a skops file of a model ({type(error).__name__}: {one_line(error)})") from None
     if not isinstance(model, Pipeline):
@@ -179,8 +178,17 @@ def _unpack(content: bytes, shown: str, trusted: set[str]) -> Pipeline:
     return model
 
 
-def _refuse_bomb(content: bytes) -> None:
-    with zipfile.ZipFile(io.BytesIO(content)) as archive:
-        size = sum(member.file_size for member in archive.infolist())
-    if size > MOST_PACKED * len(content):
-        raise ValueError(f"it would unpack to {size} bytes, {size // len(content)} times its size")
+def answers(model: Pipeline, schema: Schema, task: Task, rows: pd.DataFrame, shown: str) -> pd.DataFrame:
+    """Return a stored model's label and predictions for each row of features; UserError where it has none.
+
+    What is in a file may be of the right types and yet not fit together.
+    """
+    try:
+        predictions = task.predict(model, rows)
+        table = pd.DataFrame(task.answer(schema.target, predictions), index=rows.index)
+    except Exception as error:  # noqa: BLE001 - whatever a model that does not fit together leads scikit-learn to
+        reason = shorten(f"{type(error).__name__}: {error}", 100)
+        raise UserError(f"{shown} cannot predict these rows ({reason}); run `dvc repro`") from None
+    if not np.isfinite(predictions).all():
+        raise UserError(f"{shown} predicts what is no number; run `dvc repro`")
+    return table

@@ -22,9 +22,8 @@ class LoadedModel:
 
     def predict(self, model_input: pd.DataFrame, params: dict[str, Any] | None = None) -> pd.DataFrame:  # noqa: ARG002 - MLflow's
         """Return label and predictions for each row of features, in their order."""
-        task = self.project.task
-        predictions = task.predict(self.pipeline, model_input)
-        return pd.DataFrame(task.answer(self.project.features.target, predictions), index=model_input.index)
+        project = self.project
+        return stored.answers(self.pipeline, project.features, project.task, model_input, "the model")
 
 
 def _load_pyfunc(folder: str) -> LoadedModel:
