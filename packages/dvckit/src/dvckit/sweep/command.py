@@ -11,7 +11,7 @@ from dvckit.core.files import write_bytes, write_json
 from dvckit.core.layout import REPORTS
 from dvckit.repository.programs import git
 from dvckit.repository.revision import Revision
-from dvckit.sweep.base import Base, private_folder
+from dvckit.sweep.base import Base, alone, private_folder
 from dvckit.sweep.configurations import Axis, count, files_of, grid, parse_axes
 from dvckit.sweep.record import Recorder
 from dvckit.sweep.summary import STATES, Watch, verdict
@@ -63,7 +63,9 @@ def run(root: Path, options: Options) -> bool:
         search = _search(base, axes, aim, options)
         if included := base.included():
             print(f"uncommitted changes are included, as with `dvc exp run`: {', '.join(included)}")
+        same = [base.name(()), [axis.written for axis in axes], aim.metric, options.trials is None, options.seed]
         with (
+            alone(root, same),
             _runner(base, options.scheduler) as runner,
             Sweep(base, recorder, runner, options.jobs or runner.most, keep=keep) as sweep,
         ):
