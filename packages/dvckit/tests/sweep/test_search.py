@@ -1,13 +1,19 @@
 """The search: what a trial must reach, and that a break changes nothing."""
 
+import random
+import re
+import sqlite3
+from contextlib import closing
+from functools import partial
 from types import SimpleNamespace
 
 import pytest
 from optuna.trial import TrialState
 
+from dvckit.core.errors import UserError
 from dvckit.sweep.command import STUDIES, Options, _search
 from dvckit.sweep.configurations import parse_axes
-from dvckit.sweep.search import STARTUP, Search
+from dvckit.sweep.search import CURE, OTHER, STARTUP, Search
 from dvckit.sweep.trial import Aim, BelowThreshold, Outcome, Trial, Watcher
 
 
@@ -105,3 +111,110 @@ def test_the_studies_are_in_the_project_whatever_its_path(tmp_path):
     _search(base, parse_axes(texts), Aim("cv.roc_auc"), options)
 
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == [root / STUDIES]
+
+
+def tell_all(search):
+    for trial in search.trials():
+        search.tell(whole(trial, 0.8, 0.8))
+
+
+def answer(search):
+    """What a search says that cannot be done; nothing where it can be."""
+    try:
+        tell_all(search(3))
+    except UserError as error:
+        return str(error)
+    return ""
+
+
+CURED = re.compile(rf"--storage sqlite:///.*/studies\.db: .{{1,200}}; if it is damaged, remove it: {CURE}")
+
+
+def damages(content):
+    """A study's file as a kill, a disk or a stranger may leave it."""
+    draws = random.Random(1912)
+    yield content.replace(b'"log": false', b'"log": fals}')
+    yield content.replace(b"IntDistribution", b"IntDistributiox")
+    yield content.replace(b"COMPLETE", b"COMPLETX")
+    yield bytes(len(content))
+    yield b"\xff\x00 no database"
+    for _ in range(8):
+        yield content[: draws.randrange(1, len(content))]
+        place = draws.randrange(len(content))
+        yield content[:place] + draws.randbytes(300) + content[place + 300 :]
+        yield content[:place] + bytes(4096) + content[place + 4096 :]
+
+
+@pytest.mark.filterwarnings("ignore::ResourceWarning")  # of connections to what is no database
+def test_a_damaged_study_is_one_sentence_or_the_same_search(search, tmp_path):
+    tell_all(search(2))
+    studies = tmp_path / "studies.db"
+    content, sentences = studies.read_bytes(), []
+
+    for damaged in damages(content):
+        studies.write_bytes(damaged)
+        sentences.append(answer(search))
+
+    assert len([text for text in sentences if text]) > 15
+    assert all(CURED.fullmatch(text) for text in sentences if text)
+
+
+def execute(search, tmp_path, *statements):
+    tell_all(search(2))
+    with closing(sqlite3.connect(tmp_path / "studies.db")) as database, database:
+        for statement in statements:
+            database.execute(statement)
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE alembic_version SET version_num = 'v9.9.9.z'",
+        "UPDATE version_info SET schema_version = 1, library_version = '0.1.0'",
+        "UPDATE version_info SET library_version = 'no version'",
+        "DROP TABLE trials",
+        "ALTER TABLE trial_params RENAME COLUMN distribution_json TO other",
+        "UPDATE trial_params SET distribution_json = 'null'",
+        "UPDATE trial_params SET distribution_json = '{\"name\": 5}'",
+        "UPDATE trials SET state = 'LOST'",
+        "UPDATE trials SET number = 7",
+    ],
+)
+def test_a_study_of_another_version_or_with_other_content_is_one_sentence(search, tmp_path, statement):
+    execute(search, tmp_path, statement)
+
+    text = answer(search)
+
+    assert text in {"", OTHER} or CURED.fullmatch(text)
+
+
+def test_a_study_that_another_program_holds_is_not_to_be_removed(search, tmp_path, monkeypatch):
+    tell_all(search(2))
+    monkeypatch.setattr(sqlite3, "connect", partial(sqlite3.connect, timeout=0.1))
+    with closing(sqlite3.connect(tmp_path / "studies.db", isolation_level=None)) as other:
+        other.execute("BEGIN EXCLUSIVE")
+
+        with pytest.raises(UserError, match=r"studies\.db: database is locked$"):
+            tell_all(search(3))
+
+
+def test_one_of_two_equal_searches_on_one_database_is_told(search):
+    one, other = search(4), search(4)
+    trials, others = one.trials(), other.trials()
+    first, same = next(trials), next(others)
+    one.tell(whole(first, 0.8, 0.8))
+
+    with pytest.raises(UserError, match="the same search is running elsewhere"):
+        other.tell(whole(same, 0.8, 0.8))
+
+    next(trials)
+    assert len(one.study.trials) == 2
+
+
+def test_a_killed_trial_is_not_recorded(search):
+    (trial, *_) = (killed := search(2)).trials()
+
+    with pytest.raises(UserError, match="the same command goes on from there"):
+        killed.tell(trial.killed("its worker was killed"))
+
+    assert [trial.state for trial in search(2).study.trials] == [TrialState.RUNNING] * 2

@@ -1,5 +1,6 @@
 """What all trials of a sweep share, made once: git's tree, copies of the project, the stages, and the outs at hand."""
 
+import fcntl
 import os
 import re
 import sys
@@ -19,7 +20,7 @@ from dvckit.repository.revision import Revision
 from dvckit.sweep.configurations import Configuration, Values, apply
 from dvckit.sweep.copies import Origin, untracked
 from dvckit.sweep.exp_run import Anything
-from dvckit.sweep.pipeline import Entry, Pipeline, Stage, plan, resolve
+from dvckit.sweep.pipeline import Entry, Pipeline, Stage, check_within, plan, resolve
 from dvckit.sweep.stages import File, Start
 from dvckit.sweep.worker import Worker
 
@@ -54,6 +55,8 @@ class Base:
         self.changed = names_in(git(root, "diff", "--name-only", "--relative", "-z", self.head, self.tree))
         self.project = _project(root)
         self.copy = self.origin.copy(folder / "base")
+        for file in files:
+            check_within(folder / "base", (self.copy / here / file).resolve(), file)
         # what dvc.yaml refers to, as in ${dataset.path}
         texts = [path.read_text(encoding="utf-8") for path in self.copy.rglob("dvc.yaml")]
         self._references = {name for text in texts for name in re.findall(r"\$\{\s*([\w.-]+)", text)}
@@ -131,7 +134,7 @@ class Base:
     def _file(self, path: str, entry: Entry) -> File | None:
         """Return the out that dvc.lock describes, if its content is in the cache or in git."""
         cached, own = object_path(self.cache, entry.get("md5", "")), self.copy / path
-        if cached.is_file() and cached.stat().st_size == entry["size"]:
+        if cached.is_file() and cached.stat().st_size == entry.get("size"):
             return File(entry, cached)
         return File(entry, own) if file_md5(own) == entry.get("md5") else None
 
@@ -183,9 +186,22 @@ def _write_tree(root: Path, index: Path, stages: list[Any]) -> str:
 
 
 @contextmanager
+def alone(root: Path, what: object) -> Iterator[None]:
+    """Hold a byte of a file that stands for a sweep; UserError where an equal one, of another process, holds it."""
+    with (root / ".dvc/tmp/sweep/lock").open("a") as lock:
+        try:
+            fcntl.lockf(lock, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, int(dict_sha256(what)[:12], 16))
+        except BlockingIOError:
+            raise UserError("the same sweep is already running here; repeat the command when that has ended") from None
+        yield
+
+
+@contextmanager
 def private_folder(root: Path) -> Iterator[Path]:
     """Give an empty folder inside .dvc/tmp, and remove it at the end, with those that killed sweeps have left."""
     parent = root / ".dvc/tmp/sweep"
     parent.mkdir(parents=True, exist_ok=True)
+    for path in (parent, *parent.iterdir()):
+        check_within(root, path.resolve(), str(path.relative_to(root)))
     with scratch.private_folder(parent, "running-") as folder:
         yield folder

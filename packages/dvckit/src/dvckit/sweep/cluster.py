@@ -34,6 +34,7 @@ class Shipment(NamedTuple):
 
     name: str
     content: bytes
+    place: Path  # of the copy, which is as deep as the project, in the tar file
     start: Start  # its files are in the tar file
 
 
@@ -45,11 +46,14 @@ def pack(base: Base) -> Shipment:
         )
     content, files = io.BytesIO(), {}
     with tarfile.open(fileobj=content, mode="w") as archive:
-        archive.add(base.origin.copy(base.folder / "packed"), "copy")
+        copy = base.origin.copy(packed := base.folder / "packed")
+        archive.add(packed, "copy")
         for number, (path, file) in enumerate(base.start.files.items()):
             files[path] = file._replace(source=Path(f"out-{number}"))
             archive.add(file.source, files[path].source)
-    return Shipment(token_hex(8), content.getvalue(), base.start._replace(files=files))
+    return Shipment(
+        token_hex(8), content.getvalue(), "copy" / copy.relative_to(packed), base.start._replace(files=files)
+    )
 
 
 def unpack(shipment: Shipment, folder: Path) -> Worker:
@@ -57,7 +61,7 @@ def unpack(shipment: Shipment, folder: Path) -> Worker:
     with tarfile.open(fileobj=io.BytesIO(shipment.content)) as archive:
         archive.extractall(folder)  # noqa: S202 - packed above; Python 3.11.2 has no filter
     files = {path: file._replace(source=folder / file.source) for path, file in shipment.start.files.items()}
-    return Worker(folder / "copy", folder, shipment.start._replace(files=files))
+    return Worker(folder / shipment.place, folder, shipment.start._replace(files=files))
 
 
 def run(shipment: Shipment, trial: Trial) -> Answer:

@@ -12,7 +12,7 @@ from dvckit.core.layout import REPORTS
 from dvckit.core.screen import say
 from dvckit.repository.programs import git
 from dvckit.repository.revision import Revision
-from dvckit.sweep.base import Base, private_folder
+from dvckit.sweep.base import Base, alone, private_folder
 from dvckit.sweep.configurations import Axis, count, files_of, grid, parse_axes
 from dvckit.sweep.record import Recorder
 from dvckit.sweep.summary import STATES, Watch, verdict
@@ -64,7 +64,9 @@ def run(root: Path, options: Options) -> bool:
         search = _search(base, axes, aim, options)
         if included := base.included():
             say(f"uncommitted changes are included, as with `dvc exp run`: {', '.join(included)}")
+        same = [base.name(()), [axis.written for axis in axes], aim.metric, options.trials is None, options.seed]
         with (
+            alone(root, same),
             _runner(base, options.scheduler) as runner,
             Sweep(base, recorder, runner, options.jobs or runner.most, keep=keep) as sweep,
         ):

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from dvckit.repository.dvc_internals import write_local_config
 from dvckit.repository.programs import git
-from dvckit.sweep.pipeline import link
+from dvckit.sweep.pipeline import check_within, link
 
 # what git keeps beside its objects, and a clone of ours needs, too
 SUBMODULE = "160000"  # git's mode for it
@@ -45,7 +45,9 @@ class Origin(NamedTuple):
     def _configured(self, folder: Path, place: Path, *, no_scm: bool) -> Path:
         copy = place / self.root.resolve().relative_to(self.top)
         users, own = self.root / ".dvc/config.local", copy / ".dvc"
+        check_within(folder, own / users.name, ".dvc")
         own.mkdir(exist_ok=True)
+        (own / users.name).unlink(missing_ok=True)  # git may have a link there
         if users.is_file():
             shutil.copyfile(users, own / users.name)
         core = {"no_scm": no_scm, "site_cache_dir": str(folder / "site")}
@@ -86,12 +88,14 @@ class Untracked(NamedTuple):
     links: dict[str, str]
     copies: list[str]
 
-    def put(self, top: Path, place: Path) -> None:
-        """Put them into a clone."""
-        link(place, self.links)
+    def put(self, top: Path, folder: Path) -> None:
+        """Put them into the clone in a folder."""
+        place = folder / top.relative_to("/")
+        link(place, self.links, folder)
         for path in self.copies:
             source, target = top / path, place / path
             if not target.exists():
+                check_within(folder, target, path)
                 target.parent.mkdir(parents=True, exist_ok=True)
                 (shutil.copytree if source.is_dir() else shutil.copy2)(source, target)
 

@@ -3,6 +3,7 @@
 DVC runs in the worker's process, which saves its start.
 """
 
+import errno
 import os
 import shutil
 from pathlib import Path
@@ -12,7 +13,11 @@ from dvckit.core.errors import UserError, one_line
 from dvckit.repository import dvc_internals
 from dvckit.sweep.copies import Origin, Untracked
 from dvckit.sweep.pipeline import link
-from dvckit.sweep.trial import Experiment, Outcome, Trial
+from dvckit.sweep.trial import FROM_OUTSIDE, Experiment, Outcome, Trial
+
+# how a stage ends that somebody, or the machine, killed, itself or in a shell
+KILLED = tuple(f" exited with {code}" for signal in FROM_OUTSIDE for code in (-signal, 128 + signal))
+OF_MACHINE = tuple(map(os.strerror, (errno.EDQUOT, errno.EIO, errno.EMFILE, errno.ENFILE, errno.ENOSPC, errno.EROFS)))
 
 
 class Anything(NamedTuple):
@@ -44,29 +49,30 @@ class Experiments:
                 objects = [out.hash_info.value for out in outs if out.use_cache and out.hash_info.name == "md5"]
                 return Experiment(repo.scm.root_dir, commit, objects)
         except (UserError, dvc_internals.DvcException, OSError) as error:
-            return trial.failed(self._reason(error))
+            return self._outcome(trial, error)
 
     def _clone(self, trial: Trial) -> Path:
         os.chdir(self.folder)
         clone, (origin, untracked, here) = self.folder / "clone", self.start
         shutil.rmtree(clone, ignore_errors=True)
         copy = origin.clone(clone)
-        untracked.put(origin.top, clone / origin.top.relative_to("/"))
+        untracked.put(origin.top, clone)
         for stage in trial.stages:
-            link(copy, stage.links)
+            link(copy, stage.links, clone)
         # what Python imports from the project, such as src, is the clone's
         paths = [path.replace(str(origin.root), str(copy)) for path in self.path.split(os.pathsep)]
         os.environ["PYTHONPATH"] = os.pathsep.join(paths)
         os.chdir(copy / here)
         return copy
 
-    def _reason(self, error: BaseException) -> str:
-        """Return the last line of the stage that failed, or what DVC says."""
-        causes = [error]
-        while causes[-1].__cause__:
-            causes.append(causes[-1].__cause__)
-        reason = one_line(causes[-1]).replace(f"{self.folder}/clone", "")
-        lines = (self.folder / "log").read_text(encoding="utf-8", errors="replace").strip().splitlines()
-        return (
-            f"{reason}: {lines[-1]}" if isinstance(causes[-1], dvc_internals.StageCmdFailedError) and lines else reason
-        )
+    def _outcome(self, trial: Trial, error: BaseException) -> Outcome:
+        """Return what a failure means for this trial, and for others."""
+        while error.__cause__:
+            error = error.__cause__
+        reason = one_line(error).replace(f"{self.folder}/clone", "")
+        if isinstance(error, dvc_internals.StageCmdFailedError):
+            if reason.endswith(KILLED):
+                return trial.killed(reason)
+            lines = (self.folder / "log").read_text(encoding="utf-8", errors="replace").strip().splitlines()
+            reason = ": ".join([reason, *lines[-1:]])
+        return trial.stopped(reason) if any(text in reason for text in OF_MACHINE) else trial.failed(reason)

@@ -54,6 +54,8 @@ def resolve(root: Path, copy: Path, here: Path) -> Pipeline:
     try:
         with dvc_internals.Repo(str(copy)) as repo:
             steps = plan(repo, copy / here)
+            for step in steps:
+                _check_places(root, copy, step)
             for added in (out for stage in steps if stage.is_data_source for out in stage.outs):
                 _link_added(root, copy, added)
             stages = [stage for stage in steps if not stage.is_data_source]
@@ -71,11 +73,26 @@ def plan(repo: Any, folder: Path) -> list[Any]:
     return steps
 
 
+def whole(root: Path, copy: Path) -> Path:
+    """Return the folder that stands for `/` where a copy is as deep as the project."""
+    return Path(*copy.parts[: 1 + len(copy.parts) - len(root.resolve().parts)])
+
+
+def _check_places(root: Path, copy: Path, stage: Any) -> None:
+    """Raise a UserError where a stage writes out of the copy, or reads by more `..` than there are folders above."""
+    within = whole(root, copy)
+    for file in (*stage.deps, *stage.outs):
+        if _is_near(file) and not Path(file.fs_path).is_relative_to(within):
+            raise UserError(f"{file.def_path} has more `..` than there are folders; write its absolute path")
+    for out in (out for out in stage.outs if out.protocol == "local"):
+        check_within(within, Path(out.fs_path), out.def_path)
+
+
 def _link_added(root: Path, copy: Path, added: Any) -> None:
     """Let what `dvc add` tracks lead to the user's own, if that is what the .dvc file names."""
     path = _inside(copy, added)
     own = (root / path).resolve()
-    link(copy, {path: str(own)})
+    link(copy, {path: str(own)}, whole(root, copy))
     if not own.exists() or added.changed_checksum():
         raise UserError(
             f"{path} is missing, or not what {path}.dvc names; run `dvc pull {path}.dvc`, or use it as it is with `dvc add {path}`"
@@ -90,7 +107,7 @@ def _stage(root: Path, copy: Path, here: Path, stage: Any, outs: set[str]) -> St
     mixed = [dep for dep in deps if any(Path(out).is_relative_to(dep.fs_path) for out in outs) and dep not in made]
     leaves = [dep for dep in deps if dep not in made and not (dep in mixed and not dep.exists)]
     links = dict(pair for dep in leaves if _is_near(dep) for pair in _links(root, copy, dep, outs))
-    link(copy, links)
+    link(copy, links, whole(root, copy))
     pipeline = os.path.relpath(stage.path, copy)
     simple = not mixed and all(dep.fs_path in outs for dep in made) and _is_simple(stage, pipeline, here)
     return Stage(
@@ -156,15 +173,22 @@ def _leaves(stage: Any, deps: list[Any]) -> dict[str, Entry]:
     return {entry["path"]: dict(entry) for entry in dvc_internals.to_single_stage_lockfile(stage).get("deps", ())}
 
 
-def link(copy: Path, links: dict[str, str]) -> None:
-    """Let paths in a copy of the project lead to where they really are."""
+def link(copy: Path, links: dict[str, str], within: Path) -> None:
+    """Let paths in a copy of the project lead to where they really are; `within` is the folder that holds all of it."""
     for path, real in links.items():
         place = Path(os.path.normpath(copy / path))
         if place.exists() and place.samefile(real):
             continue  # perhaps through a link of a folder above it, where all is the user's
+        check_within(within, place, path)
         place.parent.mkdir(parents=True, exist_ok=True)
         if place.is_dir() and not place.is_symlink():
             shutil.rmtree(place)
         else:
             place.unlink(missing_ok=True)
         place.symlink_to(real)
+
+
+def check_within(within: Path, place: Path, name: str) -> None:
+    """Raise a UserError unless a path, which may not exist, is in a folder, whatever links are above it."""
+    if not place.parent.resolve().is_relative_to(within.resolve()):
+        raise UserError(f"{name} leads out of the project, and a sweep writes to copies of its own only")

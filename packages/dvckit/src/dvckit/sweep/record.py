@@ -15,6 +15,8 @@ from secrets import token_hex
 from threading import Lock
 from typing import Any, Literal, NamedTuple
 
+from voluptuous import ExactSequence, Invalid, Match, Schema
+
 from dvckit.core.errors import UserError
 from dvckit.core.files import unfinished
 from dvckit.core.layout import EVALUATION, PARAMS
@@ -24,10 +26,12 @@ from dvckit.repository.objects import md5_of, object_path
 from dvckit.repository.programs import git
 from dvckit.repository.revision import Revision
 from dvckit.sweep.base import Base
-from dvckit.sweep.scores import names, read_numbers
+from dvckit.sweep.scores import names, parsed, read_numbers
 from dvckit.sweep.trial import Experiment, Outcome, Result, Trial
 
 READ_ONLY = 0o444  # DVC's mode for what is in its cache
+HASH = Match(r"[0-9a-f]+(\.dir)?\Z")
+SHAPE = Schema(ExactSequence([str, HASH, HASH, HASH, [HASH]]))  # of a line of the journal
 
 
 class Unrecorded(NamedTuple):
@@ -75,7 +79,7 @@ class Recorder:
         named = names(numbers, self.names)
         scores = {named[place]: number for place, number in numbers.items()}
         content = revision.file(EVALUATION.as_posix()) if self.base.project else None
-        evaluation = dict(leaves(json.loads(content or b"{}")))
+        evaluation = dict(leaves(parsed(EVALUATION.name, content or b"{}")))
         return Outcome(trial.name, trial.configuration, state, scores=scores, evaluation=evaluation)
 
     def store(self, trial: Trial, result: Result | Experiment) -> Unrecorded:
@@ -112,6 +116,7 @@ class Recorder:
         paths = [path for path in result.files if path not in result.cached]
         for path in {*paths, *(out.path for stage in trial.stages for out in stage.outs if out.metric)}:
             (self.copy / path).parent.mkdir(parents=True, exist_ok=True)
+            (self.copy / path).unlink(missing_ok=True)  # git may have a link there
             (self.copy / path).write_bytes(result.files[path])
         return paths
 
@@ -164,11 +169,8 @@ class Recorder:
 
     def finished(self) -> dict[str, Unrecorded]:
         """Return the results in the journal on HEAD that git and the cache still have, by name."""
-        lines = self.journal.read_text(encoding="utf-8").splitlines() if self.journal.is_file() else []
-        results: list[Unrecorded] = []
-        for line in lines:
-            with suppress(ValueError, TypeError):  # where a kill has cut it
-                results.append(Unrecorded(*json.loads(line)))
+        lines = self.journal.read_bytes().splitlines() if self.journal.is_file() else []
+        results = [result for line in lines if (result := _read(line))]
         trees = "".join(f"{result.tree}\n" for result in results)
         kinds = git(self.root, "cat-file", "--batch-check=%(objecttype)", stdin=trees).splitlines()
         return {
@@ -178,6 +180,14 @@ class Recorder:
             and kind == "tree"
             and all(object_path(self.cache, md5).is_file() for md5 in result.objects)
         }
+
+
+def _read(line: bytes) -> Unrecorded | None:
+    """Return the result in a line of the journal; None where a kill has cut it, or it is damaged."""
+    try:
+        return Unrecorded(*SHAPE(json.loads(line)))
+    except (ValueError, RecursionError, Invalid):
+        return None
 
 
 def _identity(root: Path, *, dirty: bool) -> list[str]:

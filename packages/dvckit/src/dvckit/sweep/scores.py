@@ -2,8 +2,9 @@
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
-from math import isnan
 from pathlib import PurePosixPath
+from sys import float_info
+from typing import Any
 
 from dvckit.core.mappings import leaves
 from dvckit.repository.dvc_internals import PARSERS, ParseError
@@ -17,8 +18,8 @@ def read_numbers(revision: Revision, paths: Iterable[str]) -> dict[Place, float]
     return {
         (path, key or path): float(value)
         for path in paths
-        for key, value in leaves(_parsed(path, _content(revision, path)))
-        if isinstance(value, int | float) and not isnan(value)
+        for key, value in leaves(parsed(path, _content(revision, path)))
+        if isinstance(value, int | float) and abs(value) <= float_info.max
     }
 
 
@@ -39,8 +40,9 @@ def _content(revision: Revision, path: str) -> bytes:
     return content or b""
 
 
-def _parsed(path: str, content: bytes) -> object:
+def parsed(path: str, content: bytes) -> Any:
+    """Return what a file holds in the format of its name; None where it cannot be read."""
     try:
         return PARSERS[PurePosixPath(path).suffix.lower()](content.decode(), path)
-    except (ParseError, UnicodeDecodeError):
+    except (ParseError, ValueError, RecursionError):
         return None

@@ -20,7 +20,6 @@ from typing import Any
 import optuna
 from optuna import distributions
 from optuna.trial import TrialState
-from sqlalchemy.exc import SQLAlchemyError
 
 from dvckit.core.addresses import address
 from dvckit.core.errors import UserError, one_line
@@ -29,6 +28,9 @@ from dvckit.sweep.configurations import Axis, Configuration
 from dvckit.sweep.trial import Aim, Outcome, Trial
 
 STARTUP = 5  # trials that are run whole, before any is pruned
+OTHER = "the same search is running elsewhere, on the same database; repeat the command when that has ended"
+CURE = "the same command then starts again, and runs no trial again that is an experiment"
+OF_DISK = tuple(f"SQLITE_{name}" for name in ("BUSY", "CANTOPEN", "FULL", "IOERR", "LOCKED", "PERM", "READONLY"))
 THRESHOLD = "threshold"  # the attribute of a trial that holds what it must reach after each fold
 
 
@@ -66,11 +68,21 @@ class Search:
 
     @contextmanager
     def _answered(self) -> Iterator[None]:
-        """Turn what the database refuses into UserError."""
+        """Turn what the database refuses, or holds damaged, into UserError."""
         try:
             yield
-        except (SQLAlchemyError, optuna.exceptions.OptunaError, ImportError) as error:
-            raise UserError(f"--storage {address(self.storage)}: {one_line(error)}") from None
+        except (UserError, MemoryError):
+            raise
+        except Exception as error:  # noqa: BLE001 - Optuna decodes what is in the database, and of garbage anything comes
+            raise UserError(f"--storage {address(self.storage)}: {self._reason(error)}") from None
+
+    def _reason(self, error: BaseException) -> str:
+        """Return what the database itself says, and where a file may be damaged what to do."""
+        while error.__cause__:
+            error = error.__cause__
+        of_disk = getattr(error, "sqlite_errorname", "").startswith(OF_DISK)
+        cure = f"; if it is damaged, remove it: {CURE}" if self.storage.startswith("sqlite:///") and not of_disk else ""
+        return f"{one_line(error) or type(error).__name__}{cure}"
 
     def trials(self) -> Iterator[Trial]:
         """Yield the trials: those done before, those that an interrupted search has left open, and new ones."""
@@ -88,6 +100,8 @@ class Search:
             return Trial(self._configuration(stored.params), pruned=pruned)
         # of a trial that was left open Optuna gives the handle by its private number alone
         trial = optuna.Trial(self.study, stored._trial_id) if stored else self.study.ask()  # noqa: SLF001
+        if trial.number != number:
+            raise UserError(OTHER)
         for key, drawn_from in self.distributions.items():
             seed = random.Random(f"{self.seed} {number} {key}").getrandbits(32)  # noqa: S311
             self.study.sampler = optuna.samplers.TPESampler(seed=seed)
@@ -114,9 +128,13 @@ class Search:
         trial = self._waiting.popleft()
         if trial is None:
             return
+        if outcome.state == "killed":  # recorded, it would make another search of this one
+            raise UserError(f"{outcome.name}: {outcome.reason}; the same command goes on from there")
         scores = outcome.evaluation.get(f"folds.{self.aim.fold_metric}", ())
         means = outcome.means or [total / fold for fold, total in enumerate(accumulate(scores), 1)]
         with self._answered(), warnings.catch_warnings():
+            if self.study.get_trials(deepcopy=False)[trial.number].state.is_finished():
+                raise UserError(OTHER)
             warnings.simplefilter("ignore")  # Optuna's, about folds that were reported before a break
             for fold, mean in enumerate(means, 1):
                 trial.report(mean, fold)

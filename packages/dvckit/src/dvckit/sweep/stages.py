@@ -44,15 +44,15 @@ class Start(NamedTuple):
 
     def trials(self, folder: Path) -> "Trials":
         """Return what runs trials in the current folder, a copy of the project."""
-        return Trials(self, folder / "memory")
+        return Trials(self, folder)
 
 
 class Trials:
     """The trials of one worker, whose current folder is a copy of the project."""
 
-    def __init__(self, start: Start, memory: Path) -> None:
-        """Start from the current folder; `memory` is a folder for what runs of stages wrote."""
-        self.start, self.memory = start, memory
+    def __init__(self, start: Start, folder: Path) -> None:
+        """Start from the current folder, in `folder`, which also gets what runs of stages wrote."""
+        self.start, self.folder, self.memory = start, folder, folder / "memory"
         self.originals: dict[str, bytes] = {}  # the files of parameters that a trial has changed, as they were
         self.lock = parse_yaml_for_update(Path(LOCK).read_text(encoding="utf-8") if Path(LOCK).exists() else "", LOCK)
         self.runs: OrderedDict[str, dict[str, File]] = OrderedDict()
@@ -69,7 +69,9 @@ class Trials:
             return trial.failed(str(error))
         except OSError as error:
             reason = f"{error.filename}: {error.strerror}" if error.filename else str(error)
-            return trial.failed(reason)._replace(state="stopped", reason=reason)
+            return trial.stopped(reason)
+        except MemoryError:
+            return trial.killed("there was not enough memory")
         except Exception as error:  # noqa: BLE001 - a model may refuse its parameters with anything
             return trial.failed(f"{type(error).__name__}: {one_line(error)}")
 
@@ -110,7 +112,7 @@ class Trials:
         return self.runs[key]
 
     def _run(self, stage: Stage, files: dict[str, File]) -> None:
-        link(Path.cwd(), stage.links)
+        link(Path.cwd(), stage.links, self.folder)
         for path in stage.deps.values():
             if path in files and self.places.get(path) != files[path].source:
                 self.places[path] = files[path].source

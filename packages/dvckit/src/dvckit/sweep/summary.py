@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from dvckit.tasks.significance import Difference
 
 SHOWN = 5  # of the best, while the sweep runs
-STATES = {"new": "new", "done": "already done", "pruned": "pruned", "failed": "failed"}
+STATES = {"new": "new", "done": "already done", "pruned": "pruned", "failed": "failed", "killed": "killed"}
 FOLD_BY_FOLD = "fold by fold (corrected t test)"
 BY_INTERVALS = "by both intervals where folds hold other rows"
 
@@ -95,7 +95,11 @@ def counts(outcomes: list[Outcome]) -> str:
     """Return how many trials came to what; a search may draw one configuration again."""
     distinct = {outcome.name: outcome.state for outcome in outcomes}
     states = Counter[str](distinct.values())
-    words = [f"{states[state]} {word}" for state, word in STATES.items() if states[state] or state != "pruned"]
+    words = [
+        f"{states[state]} {word}"
+        for state, word in STATES.items()
+        if states[state] or state not in {"pruned", "killed"}
+    ]
     again = len(outcomes) - len(distinct)
     return ", ".join([*words, *([f"{again} drawn again"] if again else [])])
 
@@ -123,7 +127,7 @@ class Watch:
         self.progress.advance(self.task)
         if not self.console.is_terminal:
             say(f"[{len(self.seen)}/{self.total}] {line(self.aim, outcome)}")
-        elif outcome.state == "failed":
+        elif outcome.state in {"failed", "killed"}:
             self.console.lines([line(self.aim, outcome)])
 
     def __rich__(self) -> Group:

@@ -1,6 +1,7 @@
 """A trial of a sweep: what is to be run, what came of it, and the metric that decides."""
 
 from collections.abc import Iterable, Sequence
+from signal import Signals
 from statistics import fmean
 from typing import Any, Literal, NamedTuple
 
@@ -9,6 +10,8 @@ from dvckit.sweep.pipeline import Entry, Stage
 from dvckit.tasks import is_minimised
 
 ROUNDED = 1e-6  # by how much means may differ that are made of stored scores and of those in memory
+
+FROM_OUTSIDE = {Signals.SIGHUP, Signals.SIGINT, Signals.SIGKILL, Signals.SIGTERM}  # no stage sends them to itself
 
 
 class Result(NamedTuple):
@@ -30,13 +33,13 @@ class Experiment(NamedTuple):
 class Outcome(NamedTuple):
     """What came of a trial; `scores` by the names of metrics, `evaluation` as in reports/evaluation.json by dotted key.
 
-    `means`: of a pruned trial its mean score after each fold that was run. After a trial that a machine error has
-    stopped, no other would give a result.
+    `means`: of a pruned trial its mean score after each fold that was run. `killed`: it might give a result another
+    time. After a trial that a machine error has stopped, no other would give a result.
     """
 
     name: str
     configuration: Configuration
-    state: Literal["new", "done", "pruned", "failed", "stopped"]
+    state: Literal["new", "done", "pruned", "failed", "killed", "stopped"]
     reason: str = ""
     scores: dict[str, float] = {}  # noqa: RUF012 - nobody writes to it
     evaluation: dict[str, Any] = {}  # noqa: RUF012
@@ -89,6 +92,14 @@ class Trial(NamedTuple):
     def failed(self, reason: str) -> Outcome:
         """Return the outcome of a trial that gave no result."""
         return Outcome(self.name, self.configuration, "failed", f"failed: {reason}")
+
+    def stopped(self, reason: str) -> Outcome:
+        """Return the outcome of a trial after which no other would give a result."""
+        return Outcome(self.name, self.configuration, "stopped", reason)
+
+    def killed(self, reason: str) -> Outcome:
+        """Return the outcome of a trial that the machine, or somebody, ended."""
+        return Outcome(self.name, self.configuration, "killed", reason)
 
     def pruned_after(self, means: tuple[float, ...]) -> Outcome:
         """Return the outcome of a trial that was ended below the threshold."""

@@ -14,15 +14,18 @@ from collections.abc import Callable
 from contextlib import suppress
 from multiprocessing.connection import Connection, Pipe
 from pathlib import Path
+from signal import Signals
 from threading import Lock, get_ident
 
 from dvckit.core.arithmetic import ARITHMETIC
 from dvckit.repository.programs import environment
 from dvckit.sweep.exp_run import Anything
 from dvckit.sweep.stages import Start
-from dvckit.sweep.trial import Experiment, Outcome, Result, Trial
+from dvckit.sweep.trial import FROM_OUTSIDE, Experiment, Outcome, Result, Trial
 
 Answer = Result | Experiment | Outcome
+
+ATTEMPTS = 3  # at a trial whose worker is killed
 
 
 class Worker:
@@ -30,7 +33,7 @@ class Worker:
 
     def __init__(self, place: Path, folder: Path, start: Start | Anything) -> None:
         """Start it in a copy of the project, or in the folder of its own, where DVC will run."""
-        self.log = folder / "log"
+        self.log, self.ready = folder / "log", False
         self.connection, theirs = Pipe()
         variables = (
             _simple(place, start) if isinstance(start, Start) else {**environment(), "DVC_EXP_AUTO_PUSH": "false"}
@@ -52,14 +55,25 @@ class Worker:
     def run(self, trial: Trial) -> Answer:
         """Return what the trial wrote, or why it wrote nothing."""
         try:
+            if not self.ready:
+                self.ready = self.connection.recv()
             self.connection.send(trial)
             answer: Answer = self.connection.recv()
         except (EOFError, OSError):
-            code = self.process.wait()
-            self.end()
-            last = self.log.read_text(encoding="utf-8", errors="replace").strip().splitlines() or ["no output"]
-            return trial.failed(f"the worker ended with code {code}: {last[-1]}")
+            return self._ended(trial)
         return answer
+
+    def _ended(self, trial: Trial) -> Outcome:
+        """Return the outcome of a trial whose worker is no more."""
+        code = self.process.wait()
+        self.end()
+        if -code in FROM_OUTSIDE:
+            return trial.killed(f"its worker was killed ({Signals(-code).name}); if memory ran out, use fewer with -j")
+        last = self.log.read_text(encoding="utf-8", errors="replace").strip().splitlines() or ["no output"]
+        how = f"ended with {Signals(-code).name}" if code < 0 else f"ended with code {code}"
+        if self.ready:
+            return trial.failed(f"the worker {how}: {last[-1]}")
+        return trial.stopped(f"no worker can start; it {how}: {last[-1]}")
 
     def end(self) -> None:
         """Kill it, and the programs that its stages have started."""
@@ -86,14 +100,23 @@ class Workers:
 
     def run(self, trial: Trial) -> Answer:
         """Return what the trial wrote, or why it wrote nothing."""
-        with self._lock:
-            if self._ended:
-                return trial.failed("the sweep is ending")
-            worker = self._workers.get(get_ident())
-            if worker is None or worker.process.poll() is not None:
-                self._started += 1
-                worker = self._workers[get_ident()] = self._start(self.folder / str(self._started))
-        return worker.run(trial)
+        for _ in range(ATTEMPTS):
+            with self._lock:
+                if self._ended:
+                    return trial.failed("the sweep is ending")
+                worker = self._worker()
+            answer = worker.run(trial)
+            if not (isinstance(answer, Outcome) and answer.state == "killed"):
+                break
+        return answer
+
+    def _worker(self) -> Worker:
+        """Return the worker of this thread."""
+        worker = self._workers.get(get_ident())
+        if worker is None or worker.process.poll() is not None:
+            self._started += 1
+            worker = self._workers[get_ident()] = self._start(self.folder / str(self._started))
+        return worker
 
     def end(self) -> None:
         """Kill them all, whatever they do."""
@@ -108,6 +131,7 @@ def main() -> None:
     connection = Connection(int(sys.argv[1]))
     trials = connection.recv().trials(Path(sys.argv[2]))
     with suppress(EOFError, OSError):
+        connection.send(True)  # noqa: FBT003 - it is ready
         while True:
             connection.send(trials.run(connection.recv()))
 
