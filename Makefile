@@ -3,8 +3,10 @@
 UV_VERSION := 0.13.8
 # A uv of our own, where the machine has none. It stands outside the clone, so that the next clone needs no network.
 UV_HOME := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/dvckit/uv-$(UV_VERSION)
-UV := $(or $(shell command -v uv),$(UV_HOME)/bin/uv)
+UV := $(if $(shell uv --version 2>/dev/null),$(shell command -v uv),$(UV_HOME)/bin/uv)
 RUN := "$(UV)" run --locked --quiet
+SYNC := "$(UV)" sync --locked --quiet --inexact
+MEND := $(RUN) --no-sync python -I -m dvckit.doctor.installed "$(UV)"
 
 .DEFAULT_GOAL := help
 .PHONY: help reproduce test verify faults system image check bench docs hooks env dev uv
@@ -57,24 +59,29 @@ docs: dev ## write what derives from the schema, and build the documentation int
 hooks: env ## let git run `dvc checkout`, `dvc status` and `dvc push` at its own checkout, commit and push, and merge dvc.lock
 	@$(RUN) dvckit hooks
 
+# A killed set-up leaves half an environment, or packages without some of their files, dvckit among them; uv sees none of it.
 # As every command of dvckit, the last line also lets DVC find the embedded remote from every revision.
 env: uv
 	@command -v git >/dev/null || { echo "error: git is not installed; install it (Debian: apt install git)" >&2; exit 1; }
 	@git rev-parse --git-dir >/dev/null || { echo "error: $(CURDIR) is not a git clone of yours; get it with git clone" >&2; exit 1; }
-	@"$(UV)" sync --locked --quiet --inexact
+	@test ! -e .venv || .venv/bin/python -c 'import sys; sys.exit(sys.prefix == sys.base_prefix)' 2>/dev/null || rm -rf .venv
+	@$(SYNC)
+	@$(MEND) 2>/dev/null || { rm -rf .venv/lib/python*/site-packages/dvckit-*.dist-info; $(SYNC) && $(MEND); }
 	@$(RUN) dvckit libraries
 
 dev: env
 	@"$(UV)" sync --locked --quiet --group dev
 
+# It is put in its place as a whole: what a kill leaves of it is no uv.
 uv:
-	@test -x "$(UV)" || { \
+	@"$(UV)" --version >/dev/null 2>&1 || { \
 		for python in python3.11 python3 python ""; do \
 			"$$python" -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' 2>/dev/null && break; \
 		done; \
 		test -n "$$python" || { echo "error: there is neither uv nor Python 3.11 on PATH; install one of them" >&2; exit 1; }; \
-		"$$python" -m venv "$(UV_HOME)" && \
-		"$(UV_HOME)/bin/pip" install --quiet --disable-pip-version-check uv==$(UV_VERSION); }
+		new="$(UV_HOME)/$$$$"; "$$python" -m venv "$$new" && \
+		"$$new/bin/pip" install --quiet --disable-pip-version-check uv==$(UV_VERSION) && \
+		mkdir -p "$(UV_HOME)/bin" && rm -rf "$(UV_HOME)/bin/uv" && mv "$$new/bin/uv" "$(UV_HOME)/bin/uv" && rm -rf "$$new"; }
 
 .DEFAULT:
 	@echo "error: there is no target '$@'; these are:" >&2

@@ -8,6 +8,7 @@ import platform
 import re
 import shutil
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 from packaging.specifiers import SpecifierSet
@@ -15,12 +16,14 @@ from packaging.specifiers import SpecifierSet
 from dvckit.core.errors import UserError
 from dvckit.core.layout import LIBRARIES, PARAMS
 from dvckit.doctor.clone import ADVICE, OK, WRONG, Clone, Finding, some
+from dvckit.doctor.installed import damaged, name_of, site
 from dvckit.repository.libraries import locked, recorded
 from dvckit.repository.locks import in_project, pipeline_of
-from dvckit.repository.packages import UV_LOCK
+from dvckit.repository.packages import UV_LOCK, PackageLock
 from dvckit.repository.programs import git
 
 HOOKS = ("post-checkout", "pre-commit", "pre-push")
+FEW = 4  # packages that a command names
 ROOM = 200 << 20  # bytes under which a run may fill the disk
 
 
@@ -39,19 +42,34 @@ def python(clone: Clone) -> list[Finding]:
     if "dvckit" not in lock.versions:
         return []  # there is none, or we run in another environment than the project's
     version, specifier, present = platform.python_version(), lock.lock.get("requires-python", ""), installed()
+    broken = {name_of(folder): folder for folder in damaged(site())}
     other = [
         f"{name} {present[name]}, not {versions}"
         for name, versions in sorted(lock.versions.items())
-        if name in present and name not in lock.own and present[name] not in versions.split(", ")
+        if name in present and name not in lock.own | broken.keys() and present[name] not in versions.split(", ")
     ]
-    absent = sorted(lock.needed(here=True).keys() - present.keys())
+    absent = sorted(lock.needed(here=True).keys() - present.keys() - broken.keys())
     faults = {
         f"Python is {version}, {UV_LOCK} is for {specifier}": not SpecifierSet(specifier).contains(version),
         f"packages differ from {UV_LOCK}: {some(other)}": other,
         f"packages are not installed: {some(absent)}": absent,
     }
     wrong = [Finding(WRONG, what, "uv sync") for what, is_wrong in faults.items() if is_wrong]
+    if broken:
+        what = f"files of packages are missing or changed, as after a killed `uv sync`: {some(broken)}"
+        wrong.append(Finding(WRONG, what, _reinstall(lock, broken)))
     return wrong or [Finding(OK, f"Python {version}, and the packages are those of {UV_LOCK}")]
+
+
+def _reinstall(lock: PackageLock, broken: dict[str, Path]) -> str:
+    """Return the command that installs packages again; `uv sync` does so with those alone that the project runs with."""
+    ours = lock.needed(here=True).keys() | lock.own
+    named = [f"--reinstall-package {name}" for name in broken if name in ours]
+    others = [
+        folder.name.removesuffix(".dist-info").replace("-", "==") for name, folder in broken.items() if name not in ours
+    ]
+    sync = ["uv sync --inexact " + (" ".join(named) if len(named) <= FEW else "--reinstall")] if named else []
+    return " && ".join(sync + ([f"uv pip install --no-deps --reinstall {' '.join(others)}"] if others else []))
 
 
 def libraries(clone: Clone) -> Iterator[Finding]:
@@ -67,8 +85,8 @@ def libraries(clone: Clone) -> Iterator[Finding]:
 
 def installed() -> dict[str, str]:
     """Return the version of every installed package, under the name that uv.lock gives it."""
-    packages = importlib.metadata.distributions()
-    return {re.sub(r"[-_.]+", "-", package.metadata["Name"]).lower(): package.version for package in packages}
+    found = [(package.metadata["Name"], package.version) for package in importlib.metadata.distributions()]
+    return {re.sub(r"[-_.]+", "-", name).lower(): version for name, version in found if name and version}
 
 
 def params(clone: Clone) -> list[Finding]:
