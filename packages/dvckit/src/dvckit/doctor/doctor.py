@@ -1,6 +1,7 @@
 """`dvckit doctor`: the state of a clone, a line for each thing that is right or wrong, with the command that fixes it."""
 
 import importlib
+import os
 import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
@@ -107,15 +108,15 @@ def look(root: Path, seconds: float) -> list[Finding]:
         thread.join(max(0.0, clone.until + 0.5 - time.monotonic()))
     what = f"could not be checked: no answer within {seconds:.0f} s"
     late = {check: [Finding(WRONG, f"{check.part} {what}")] for check in CHECKS}
-    _end_programs(threads)
+    _end_programs()
     return [finding for findings in (late | results).values() for finding in findings]
 
 
-def _end_programs(threads: Iterable[Thread]) -> None:
-    """Kill the programs that checks still wait for."""
-    if any(thread.is_alive() for thread in threads):
-        for process in psutil.Process().children(recursive=True):
-            with suppress(psutil.Error):
+def _end_programs() -> None:
+    """Kill the programs that checks no longer wait for; those with a session of their own end by themselves."""
+    for process in psutil.Process().children(recursive=True):
+        with suppress(psutil.Error, OSError):
+            if os.getsid(process.pid) == os.getsid(0):
                 process.kill()
 
 

@@ -13,6 +13,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import suppress
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path, PurePath
 
@@ -21,6 +22,7 @@ from dvckit.core.errors import UserError
 from dvckit.core.scratch import abandoned, remove_abandoned
 from dvckit.doctor.clone import ADVICE, FIX, OK, WRONG, Clone, Finding
 from dvckit.repository.objects import STORAGE, md5_of
+from dvckit.repository.patience import within
 from dvckit.repository.programs import environment, start
 from dvckit.repository.remotes import CLONES
 
@@ -99,7 +101,7 @@ def _scan(clone: Clone, names: list[str]) -> Iterator[tuple[str, str]]:
         with tempfile.TemporaryDirectory(prefix="dvckit-") as folder:
             report = Path(folder, "report")
             command = ["kingfisher", "scan", *OPTIONS, *rules, "--output", str(report), *paths]
-            start(command, clone.root, codes=(0, FOUND))  # which `look` ends where it takes too long
+            within(partial(start, command, clone.root, codes=(0, FOUND)), _left(clone.until))
             yield from _found(report)
 
 

@@ -42,14 +42,14 @@ def nothing() -> None:
 def within(action: Callable[[], _Value], seconds: float | None = None) -> _Value:
     """Return what a function returns, by default within PATIENCE; else NoAnswerError, and its thread is left behind.
 
-    Its OSError is raised here.
+    Its OSError or UserError is raised here.
     """
-    results: list[_Value | OSError] = []
+    results: list[_Value | OSError | UserError] = []
 
     def act() -> None:
         try:
             results.append(action())
-        except OSError as error:
+        except (OSError, UserError) as error:
             results.append(error)
 
     seconds = PATIENCE if seconds is None else max(0.0, seconds)
@@ -58,7 +58,7 @@ def within(action: Callable[[], _Value], seconds: float | None = None) -> _Value
     thread.join(seconds)
     if not results:
         raise NoAnswerError(f"no answer within {seconds:.0f} s")
-    if isinstance(results[0], OSError):
+    if isinstance(results[0], OSError | UserError):
         raise results[0]
     return results[0]
 
