@@ -9,7 +9,7 @@ import typer
 from dvckit.core.arithmetic import pin_arithmetic
 from dvckit.core.embedded import ensure_located
 from dvckit.core.errors import UserError, answered
-from dvckit.core.screen import say
+from dvckit.core.screen import say, visible
 from dvckit.repository import programs
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
@@ -125,7 +125,7 @@ def predict(
     from dvckit.predict import predict as write_predictions
 
     rows = write_predictions(Revision(find_root(), rev), source, target)
-    print(f"{target}: {rows} rows", file=sys.stderr if is_device(target) else None)
+    say(f"{target}: {rows} rows", sys.stderr if is_device(target) else None)
 
 
 @app.command()
@@ -207,7 +207,7 @@ def merge_lock(base: Path, ours: Path, theirs: Path, path: str) -> None:
 
     if dropped := merge_files(base, ours, theirs, path):
         # stdout may be what a program reads: `git merge-tree`
-        print(f"{path}: `dvc repro` has to run {', '.join(dropped)}", file=sys.stderr)
+        say(f"{path}: `dvc repro` has to run {', '.join(dropped)}", sys.stderr)
 
 
 @app.command()
@@ -228,12 +228,12 @@ def init(
     if edit is None:
         print("dvc.yaml names the model and the table of its predictions")
         return
-    print(edit.diff, end="")
+    print(visible(edit.diff), end="")
     if not yes and not sys.stdin.isatty():
         raise UserError("nothing was written; pass --yes to write it")
     if yes or typer.confirm("Write this?"):
         write(root, edit)
-        print(f"undo it with: {edit.undo}")
+        say(f"undo it with: {edit.undo}")
 
 
 @app.command()
@@ -394,7 +394,7 @@ def data_check(paths: _Paths, *, as_json: _Json = False) -> None:
         for name, checked in verdict.checked.items():
             say(f"{name}: {checked.path}, {checked.rows} rows, {len(checked.rejected)} of them bad")
         for problem in verdict.problems:
-            print(f"error: {problem}", file=sys.stderr)
+            print(f"error: {visible(problem)}", file=sys.stderr)
     if verdict.problems:
         raise typer.Exit(1)
 
@@ -490,7 +490,7 @@ def models_export(version: _Version, folder: Annotated[Path, typer.Argument(meta
     """Write a version to a folder in DIR: model, sha256, signature, metadata, model card, bill of materials."""
     from dvckit.registry.export import export
 
-    print(export(find_root(), version, folder))
+    say(str(export(find_root(), version, folder)))
 
 
 @publish.command("mlflow")

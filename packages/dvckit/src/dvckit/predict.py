@@ -8,6 +8,7 @@ import pandas as pd
 
 from dvckit.core.errors import UserError
 from dvckit.core.files import ended_by_ctrl_c, unfinished, write_table
+from dvckit.core.screen import say
 from dvckit.models.stored import answers, parse, versions
 from dvckit.project import Project, project_of
 from dvckit.repository.revision import Revision
@@ -30,7 +31,7 @@ def predict(revision: Revision, source: Path, target: Path) -> int:
     schema = project.features
     model, card = parse(revision.read(stored.path), revision.read(stored.card), shown, schema, project.trusted_types)
     if card.get("libraries") != versions():
-        print(f"note: {shown} was trained with other versions of libraries: {card.get('libraries')}", file=sys.stderr)
+        say(f"note: {shown} was trained with other versions of libraries: {card.get('libraries')}", sys.stderr)
     features = project.features_of(_read(source, project), revision.params)
     table = answers(model, schema, project.task, features[list(schema.inputs)], shown).round(DIGITS)
     table.insert(0, schema.key, features[schema.key].to_numpy())

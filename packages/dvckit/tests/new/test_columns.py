@@ -323,6 +323,18 @@ def test_blanks_around_names_and_cells_are_no_part_of_them(examined):
     assert one(found, "z").found.missing == ROWS / 3
 
 
+@pytest.mark.parametrize(
+    "unseen", ["\u00a0", "\u200b", "\ufeff\u2060", "\u3000 ", "\u00ad", "\u180e", "\u2800", "\u3164"]
+)
+def test_cells_of_which_nothing_can_be_seen_are_missing(examined, unseen):
+    found = examined(csv(x=some("1", "2", unseen), z=some("a", unseen, "b")))
+
+    assert found.dialect.missing == (unseen,)
+    assert one(found).kind == "whole number"
+    assert one(found, "z").found.values == ("a", "b")
+    assert one(found, "z").found.missing == ROWS / 3
+
+
 def test_points_that_may_be_of_thousands_are_asked_about(examined):
     assert asked(examined(csv(";", x=some("1.234", "2.345", "999"))), "decimal")
 

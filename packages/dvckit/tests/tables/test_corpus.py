@@ -174,7 +174,28 @@ BROKEN = {
     ),
     "a line break in a name": (cell(4, Clean.Name, "A,\nMr. B"), ["line 5", "Name", "one line"]),
     "a carriage return in a ticket": (raw_cell(4, Clean.Ticket, b'"12\r34"'), ["line 5", "Ticket", "one line"]),
-    "a name of blanks": (cell(4, Clean.Name, "   "), ["line 5", "Name is '   ': must be one line"]),
+    "a name of blanks": (
+        cell(4, Clean.Name, "   "),
+        ["line 5", "Name is '   ': must have a character that can be seen"],
+    ),
+    "a no-break blank for a name": (
+        cell(4, Clean.Name, "\u00a0"),
+        ["line 5", r"Name is '\xa0': must have a character that"],
+    ),
+    "a zero-width blank for a ticket": (
+        cell(4, Clean.Ticket, "\u200b"),
+        ["line 5", r"'\u200b': must have a character that"],
+    ),
+    "a byte order mark for a cabin": (
+        cell(4, Clean.Cabin, "\ufeff"),
+        ["line 5", r"'\ufeff': must have a character that"],
+    ),
+    "invisible signs for a name": (
+        cell(4, Clean.Name, "\u2060\u00ad\u180e\u3164\u2800"),
+        ["line 5", "can be seen, or be empty"],
+    ),
+    "a wide blank for a port": (cell(4, Clean.Embarked, "\u3000"), ["line 5", r"Embarked is '\u3000': must"]),
+    "a no-break blank for an age": (cell(4, Clean.Age, "\u00a0"), ["line 5", r"Age is '\xa0': must be"]),
     "a line separator in a name": (cell(4, Clean.Name, "A, Mr. \u2028B"), ["line 5", "Name", "one line"]),
     "a tab in a cabin": (cell(4, Clean.Cabin, "C1\tC2"), ["line 5", "Cabin", "one line"]),
     "an escape character in a name": (cell(4, Clean.Name, "A, Mr. \x1b[31mB"), ["line 5", "Name", "one line"]),

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from dvckit.core.addresses import without_secrets
-from dvckit.core.screen import in_line, show_visibly
+from dvckit.core.screen import in_line, show_visibly, visible
 
 
 class UserError(Exception):
@@ -23,9 +23,11 @@ def answered() -> Iterator[None]:
     try:
         yield
     except UserError as error:
-        sys.exit(f"error: {error}")
+        sys.exit(f"error: {visible(str(error))}")  # here, too: colorama, which tqdm starts, obeys what it gets
     except OSError as error:
-        sys.exit(f"error: {in_line(error.filename)}: {error.strerror}" if error.filename else f"error: {error}")
+        sys.exit(
+            f"error: {in_line(error.filename)}: {error.strerror}" if error.filename else f"error: {visible(str(error))}"
+        )
 
 
 def undo(path: Path) -> str:

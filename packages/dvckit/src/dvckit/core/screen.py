@@ -24,9 +24,9 @@ def in_line(text: object) -> str:
     return visible(str(text)).replace("\n", r"\n")
 
 
-def say(line: str) -> None:
-    """Print a line at once."""
-    print(in_line(line), flush=True)
+def say(line: str, file: TextIO | None = None) -> None:
+    """Print a line at once, by default to stdout."""
+    print(in_line(line), file=file, flush=True)
 
 
 def _code(sign: str) -> str:

@@ -106,7 +106,7 @@ def _scan(clone: Clone, names: list[str]) -> Iterator[tuple[str, str]]:
 
 
 def _found(report: Path) -> Iterator[tuple[str, str]]:
-    for line in report.read_text(encoding="utf-8", errors="surrogateescape").splitlines():
+    for line in report.read_text(encoding="utf-8", errors="surrogateescape").split("\n")[:-1]:
         with suppress(KeyError):  # a summary
             found = json.loads(line)
             place, rule = found["finding"], found["rule"]["id"].partition(".")[2]

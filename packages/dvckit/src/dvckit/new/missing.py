@@ -12,7 +12,7 @@ from dvckit.new.cells import Cells
 from dvckit.new.dates import is_date
 from dvckit.new.grammar import numbers
 from dvckit.new.options import Choice, Question
-from dvckit.tables.reading import shown
+from dvckit.tables.reading import UNSEEN, shown
 
 MARKERS = ("NA", "N/A", "n/a", "NaN", "nan", "NULL", "null", "None", "?", "-", "--", ".")
 
@@ -33,6 +33,11 @@ def found_markers(columns: list[Cells]) -> dict[str, str]:
 def markers_in(cells: Cells) -> list[str]:
     """Return the markers among the texts of a column."""
     return list(cells.texts.filter(pc.is_in(cells.texts, pa.array(MARKERS))).to_pylist())
+
+
+def unseen_in(cells: Cells) -> list[str]:
+    """Return the texts of a column of which nothing can be seen; they are missing values."""
+    return list(cells.texts.filter(pc.match_substring_regex(cells.texts, UNSEEN)).to_pylist())
 
 
 def is_measured(cells: Cells) -> bool:
@@ -62,11 +67,11 @@ def label_question(target: Cells, missing: Iterable[str]) -> Question | None:
 def about_markers(cells: Cells, missing: dict[str, str]) -> str:
     """Return what is done with the markers in a column, in words; empty if it has none."""
     told = []
-    for token in markers_in(cells):
+    for token in [*markers_in(cells), *unseen_in(cells)]:
         rows = _rows(cells, [token])
         if token in missing:
             by = f", as in {missing[token]}" if missing[token] not in ("", cells.name) else ""
-            told.append(f"'{token}' in {rows} rows is missing{by}")
+            told.append(f"{shown(token)} in {rows} rows is missing{by}")
         else:
             told.append(f"'{token}' in {rows} rows is a value; --missing '{token}' changes that")
     return "; ".join(told)

@@ -9,7 +9,7 @@ from dvckit.core.errors import UserError
 from dvckit.new.cells import Cells, Lines, encoded
 from dvckit.new.decimals import decide
 from dvckit.new.grammar import numbers
-from dvckit.new.missing import about_markers, found_markers, label_question
+from dvckit.new.missing import about_markers, found_markers, label_question, unseen_in
 from dvckit.new.names import place_of
 from dvckit.new.options import Choice, Options, Question
 from dvckit.new.sniffing import Form, sniff
@@ -41,6 +41,7 @@ def load(path: Path, options: Options, predict: Path | None) -> Source:
     other = _to_predict(predict, path, form, place) if predict else []
     cells = _cells(form, other, path, predict)
     missing = found_markers(cells) if options.missing is None else dict.fromkeys(filter(None, options.missing), "")
+    missing |= {text: "" for one in cells for text in unseen_in(one)}
     of_labels = label_question(cells[place], missing) if options.missing is None else None
     markers = [about_markers(one, missing) for one in cells]
     cells = [one.without(tuple(missing)) for one in cells]

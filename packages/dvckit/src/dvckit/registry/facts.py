@@ -40,7 +40,9 @@ def differing(revision: Revision) -> list[str]:
     differ = {path for path, md5 in read | set(outs.items()) if {outs.get(path, md5), in_git.get(path, md5)} != {md5}}
     lost = {path for path, _ in read if path not in outs and path not in in_git and not _is_added(path, files)}
     params = dict(leaves(revision.yaml(PARAMS.as_posix())))
-    return sorted(differ | lost) + sorted(key for key, value in revision.params.items() if params.get(key) != value)
+    return sorted(map(address, differ | lost)) + sorted(
+        key for key, value in revision.params.items() if params.get(key) != value
+    )
 
 
 def check_line_ends(revision: Revision) -> None:

@@ -130,8 +130,11 @@ def dvc(root: Path, *arguments: str) -> str:
 
 def git_files(root: Path, files: Iterable[tuple[str, str]]) -> list[bytes | None]:
     """Return files, each named by commit and path from `root`, by one process; None for what is not there."""
-    names = _bytes("".join(f"{commit}:./{path}\n" for commit, path in files))
-    listing = BytesIO(start(["git", "cat-file", "--batch"], root, _for_git(), names))
+    names = [f"{commit}:./{path}" for commit, path in files]
+    # `-z` is of git 2.38, so only where a name has a line end
+    end, option = ("\0", ["-z"]) if any("\n" in name for name in names) else ("\n", [])
+    lines = _bytes("".join(f"{name}{end}" for name in names))
+    listing = BytesIO(start(["git", "cat-file", "--batch", *option], root, _for_git(), lines))
     contents: list[bytes | None] = []
     while head := listing.readline():
         *_, kind, size = head.split()  # or "NAME missing"

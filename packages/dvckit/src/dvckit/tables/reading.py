@@ -47,6 +47,12 @@ STRANGERS = {
     "JSON; save the table as CSV": (b"{", b"["),
 }
 SEPARATORS = (",", ";", "\t", "|")
+# A text of which nothing can be seen: blanks of any width, control and format characters (U+200B, U+FEFF), and letters
+# and marks that have no shape, such as U+3164. For Arrow.
+UNSEEN = (
+    r"^[\s\pZ\p{Cc}\p{Cf}\x{34F}\x{115F}\x{1160}\x{17B4}\x{17B5}\x{180B}-\x{180F}\x{2800}\x{3164}\x{FE00}-\x{FE0F}\x{FFA0}"
+    r"\x{E0100}-\x{E01EF}]+$"
+)
 
 
 class EncodingError(UserError):

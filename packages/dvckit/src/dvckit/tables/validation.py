@@ -27,6 +27,7 @@ from dvckit.core.progress import progress
 from dvckit.tables.dialect import names_in
 from dvckit.tables.quality import PANDAS, quality
 from dvckit.tables.reading import (
+    UNSEEN,
     check_form,
     header_cells,
     plain_name,
@@ -178,7 +179,10 @@ def _pass(path: Path, clean: Path, schema: Schema, names: list[str], twice: pa.A
 
 
 def type_cells(text: pa.RecordBatch, schema: Schema) -> tuple[pa.RecordBatch, list[Fault]]:
-    """Give each column its type; a cell that should be a number and is not becomes missing, and a fault."""
+    """Give each column its type; a cell that should be a number and is not becomes missing, and a fault.
+
+    A text of which nothing can be seen is a fault, too: it would pass for a value.
+    """
     typed, faults = [], []
     for name in text.schema.names:
         cells, kind = text[name], schema.kind(name)
@@ -191,6 +195,12 @@ def type_cells(text: pa.RecordBatch, schema: Schema) -> tuple[pa.RecordBatch, li
                 rows = np.flatnonzero(pc.fill_null(wrong.take(written.indices), False))  # noqa: FBT003
                 faults += [(int(row), name, f"must be {NOUN[kind].format(dates)}") for row in rows]
             cells = values.take(written.indices)
+        else:
+            unseen = pc.fill_null(pc.match_substring_regex(cells, UNSEEN), False)  # noqa: FBT003
+            faults += [
+                (int(row), name, "must have a character that can be seen, or be empty")
+                for row in np.flatnonzero(unseen)
+            ]
         typed.append(cells)
     return pa.record_batch(typed, names=text.schema.names), faults
 
