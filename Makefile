@@ -17,7 +17,7 @@ help: ## print this help
 # Data under `dvc add` that are not here come from the remote.
 reproduce: env ## set up, run both pipelines, print the scores beside the baselines and where the report is
 	@$(RUN) dvckit check
-	@git -c core.quotePath=false ls-files '*.dvc' | while IFS= read -r file; do test -e "$${file%.dvc}" || $(RUN) dvc pull --quiet "$$file" || exit; done
+	@git -c core.quotePath=false ls-files '*.dvc' | while IFS= read -r file; do test -e "$${file%.dvc}" || $(RUN) dvckit data pull "$$file" || exit; done
 	@$(RUN) dvc repro --all-pipelines
 	@$(RUN) dvckit summary
 

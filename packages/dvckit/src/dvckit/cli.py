@@ -411,6 +411,14 @@ def data_add(
         say(line)
 
 
+@data.command("pull", hidden=True)
+def data_pull(files: Annotated[list[str], typer.Argument(metavar="FILE.dvc…")]) -> None:
+    """Run `dvc pull`, and end it when it no longer gets on; the Makefile and the image call it."""
+    from dvckit.repository.remotes import use_remote
+
+    use_remote(find_root(), "pull", "--quiet", *files)
+
+
 @data.command("diff")
 def data_diff(
     revisions: Annotated[list[str] | None, typer.Argument(metavar="[REV [REV]]", show_default=False)] = None,

@@ -12,10 +12,9 @@ from dvckit.core.grid import first
 from dvckit.repository.locks import Output, is_old, parse
 from dvckit.repository.objects import output_md5
 from dvckit.repository.packages import UV_LOCK
-from dvckit.repository.patience import NoAnswerError
 from dvckit.repository.pipelines import outs_of
 from dvckit.repository.programs import dvc, git
-from dvckit.repository.remotes import cloned, missing_in_remote, use_remote
+from dvckit.repository.remotes import RemoteError, cloned, missing_in_remote, use_remote
 from dvckit.repository.revision import Revision
 
 Say = Callable[[str], None]
@@ -88,7 +87,7 @@ def _fetch(promised: Revision, sources: list[str]) -> None:
     """Pull what .dvc files and frozen stages name; UserError with what of it is nowhere."""
     try:
         use_remote(promised.root, "pull", *sources)
-    except NoAnswerError:
+    except RemoteError:
         raise
     except UserError:
         outputs = [output for output in [*promised.added, *promised.outputs] if output.stage in sources]

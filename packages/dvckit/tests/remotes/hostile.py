@@ -65,6 +65,14 @@ def dripping(handler: StreamRequestHandler, content: bytes | None, seconds: floa
     return b""
 
 
+def dripping_head(handler: StreamRequestHandler, _: bytes | None) -> bytes:
+    """Send the head of an answer byte by byte, without an end."""
+    handler.wfile.write(b"HTTP/1.1 200 OK\r\nX-Long: ")
+    while True:
+        handler.wfile.write(b"x")
+        time.sleep(0.2)
+
+
 def half(_: StreamRequestHandler, content: bytes | None) -> bytes:
     """Close the connection in the middle of the content."""
     content = content or b""
@@ -119,8 +127,12 @@ class _Handler(StreamRequestHandler):
 
     def handle(self) -> None:
         with suppress(OSError):
-            line = self.rfile.readline().split()
-            self.path = line[1].decode() if len(line) > 1 else "/"
+            first = self.rfile.read(1)
+            if not first.isalpha():  # TLS, which begins with 0x16
+                self.wfile.write(head("400 Bad Request"))
+                return
+            _, path, _ = self.rfile.readline().split()
+            self.path = path.decode()
             while self.rfile.readline().strip():
                 pass
             name = "".join(self.path.rsplit("/", 2)[-2:])

@@ -31,6 +31,7 @@ MEANING = {
     r"WRONG_VERSION_NUMBER|RECORD_LAYER_FAILURE|record layer failure": f"{OTHER}: it does not speak TLS, as its url says",
     r"Data after": f"{OTHER}: its answers are longer than it says",
     r"TooManyRedirects": f"{OTHER}: it redirects in a circle",
+    r"multi-?status": f"{OTHER}: it does not speak WebDAV",
     r"[Bb]ad ?status|BadHttp|RemoteProtocolError.*(?i:illegal|invalid)|Expected HTTP/": f"{OTHER}: it does not speak HTTP",
     r"ContentEncoding|content-encoding|DecodingError|Error -3 while decompressing": OTHER,
     r"HTTP (5\d\d)|\((5\d\d)\)": BUSY,
@@ -47,4 +48,4 @@ def plain_words(message: str) -> str:
     for pattern, meaning in MEANING.items():
         if match := re.search(pattern, message):
             return match.expand(meaning) if meaning else message
-    return one_line(message)
+    return re.sub(r"^`[^`]*` failed: (ERROR: )?", "", one_line(message))

@@ -55,6 +55,10 @@ CREDENTIALS = {
 }  # fmt: skip
 
 
+class RemoteError(UserError):
+    """A remote cannot be used; the message names it."""
+
+
 def problems(name: str, remote: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """Yield what keeps a remote from being used, each with the command that fixes it."""
     scheme, modify = urlsplit(remote.get("url", "")).scheme, f"dvc remote modify --local {name}"
@@ -139,7 +143,7 @@ def ask(
     has not told all at `until`, of time.monotonic().
     """
     for problem, command in problems(name, remote):
-        raise UserError(f"remote {name}: {problem}; run `{command}`")
+        raise RemoteError(f"remote {name}: {problem}; run `{command}`")
     objects, began = {*md5s, NOBODYS}, time.monotonic()
 
     def check() -> None:
@@ -149,7 +153,7 @@ def ask(
     answer = _sent(root, name, remote, "ask", stdin="\n".join(objects), limits=Limits(check, patience))
     present = set(answer.split())
     if NOBODYS in present:
-        raise UserError(f"{named(name, remote)}: {OTHER}: it has every object, whatever its name")
+        raise RemoteError(f"{named(name, remote)}: {OTHER}: it has every object, whatever its name")
     return present
 
 
@@ -172,8 +176,8 @@ def _sent(
     except UserError as error:
         connection.join(0.1)
         if any(reasons) and not re.search(r"HTTP \d{3}", str(error)):
-            raise UserError(f"{named(name, remote)}: {reasons[0]}") from None
-        raise type(error)(f"{named(name, remote)}: {plain_words(str(error))}") from None
+            raise RemoteError(f"{named(name, remote)}: {reasons[0]}") from None
+        raise RemoteError(f"{named(name, remote)}: {plain_words(str(error))}") from None
 
 
 def read_config(root: Path) -> dict[str, Any]:
@@ -200,7 +204,7 @@ def check_remote(root: Path) -> None:
         return
     fault = folder_fault(Path(url))
     if fault and not (fault == GONE and Path(url).is_relative_to(root)):  # DVC makes the one in the project
-        raise UserError(f"{named(name, remote)}: {fault}")
+        raise RemoteError(f"{named(name, remote)}: {fault}")
 
 
 def folder_fault(folder: Path, patience: float | None = None) -> str:
@@ -229,7 +233,7 @@ def download(root: Path, name: str, md5: str, most: float = float("inf")) -> byt
         _sent(root, name, remote, "get", md5, str(target), limits=Limits(check))
         content = target.read_bytes()
     if not (is_intact(content, md5) or is_legacy(content, md5)):
-        raise UserError(f"{named(name, remote)}: what it has is damaged")
+        raise RemoteError(f"{named(name, remote)}: what it has is damaged")
     return content
 
 
@@ -279,12 +283,16 @@ def missing_in_remote(root: Path, md5s: Mapping[str, str]) -> list[str]:
 
 
 def use_remote(root: Path, *words: str) -> str:
-    """Run a command of DVC's that uses the default remote; UserError, with the remote's name, where it fails."""
+    """Run a command of DVC's that uses the default remote; UserError, with the remote's name if that is the cause."""
     name, remote = default_remote(read_config(root))
     try:
         return courier(root, "dvc", *words)
     except NoAnswerError as error:
-        raise UserError(f"{named(name, remote)}: {error}" if name else str(error)) from None
+        raise RemoteError(f"{named(name, remote)}: {error}" if remote else str(error)) from None
+    except UserError:
+        if remote:
+            check_remote(root)  # DVC counts what it could not transfer, and does not say why
+        raise
 
 
 def _unreachable(remote: Mapping[str, Any]) -> str:
