@@ -21,9 +21,12 @@ from dvckit.models.structures import CHECKS, TREE, Stored
 
 DEEPEST = 150  # levels of a schema; voting over pipelines has 40
 EMPTY = 2**20  # elements that an array without any would have, were each of its sides at least 1
-WHOLE = 2**63
+WHOLE = 2**128  # above any number that is stored; those of a random generator's state are large
+POOL = 4  # words of a seed's pool, numpy's default: mixing more takes long
 Node = Mapping[str, Any]
 
+NUMBERS = frozenset(f"numpy.{name}" for name in ("bool", "float32", "float64", "int32", "int64", "uint32", "uint64"))
+KEYS = {"builtins.str": str, "builtins.int": int, "builtins.float": float}
 # The types of each kind of node in what the pipelines of this library and of new projects store.
 TYPES: dict[str, frozenset[str]] = {
     "DictNode": frozenset({"builtins.dict", "sklearn.utils._bunch.Bunch"}),
@@ -33,7 +36,7 @@ TYPES: dict[str, frozenset[str]] = {
     "LossNode": frozenset(
         f"sklearn._loss._loss.Cy{name}" for name in ("HalfBinomialLoss", "HalfMultinomialLoss", "HalfSquaredError")
     ),
-    "NdArrayNode": frozenset({"numpy.ndarray", "numpy.float64", "numpy.int64"}),
+    "NdArrayNode": frozenset({"numpy.ndarray"}) | NUMBERS,
     "ObjectNode": frozenset(
         f"sklearn.{name}"
         for name in (
@@ -74,11 +77,9 @@ TYPES: dict[str, frozenset[str]] = {
     "SliceNode": frozenset({"builtins.slice"}),
     "TreeNode": frozenset({TREE}),
     "TupleNode": frozenset({"builtins.tuple"}),
-    "TypeNode": frozenset({"builtins.str", "builtins.int", "builtins.float", "numpy.float64"}),
+    "TypeNode": frozenset(KEYS) | NUMBERS,
 }
-KEYS = {"builtins.str": str, "builtins.int": int, "builtins.float": float}
-
-# What the attributes of these names may be, in objects of any type.
+# What the attributes of these names may be.
 VALUES: dict[str, Callable[[Any], bool]] = {
     "memory": lambda value: value is None,  # a folder, from which a fit would unpickle
     "n_jobs": lambda value: value is None or (type(value) is int and value <= 64),
@@ -259,6 +260,13 @@ class _Reader:
             raise HostileError("a loss holds more than numbers")
         return Stored(_type(node), {})
 
+    def generator(self, node: Node) -> Stored:
+        """Return a random generator: PCG64, numpy's default."""
+        state, seed = (self.value(node["content"][part]) for part in ("bit_generator", "seed_seq"))
+        if state["bit_generator"] != "PCG64" or seed["pool_size"] != POOL:
+            raise HostileError("a random generator is of another kind")
+        return Stored(_type(node), state)
+
 
 def _scalar(_: _Reader, node: Node) -> Any:
     value = json.loads(node["content"])
@@ -301,6 +309,7 @@ READERS: dict[str, Callable[[_Reader, Node], Any]] = {
     "LossNode": _Reader.loss,
     "NdArrayNode": _Reader.array,
     "ObjectNode": _Reader.object,
+    "RandomGeneratorNode": _Reader.generator,
     "RandomStateNode": lambda reader, node: Stored(_type(node), reader.value(node["content"])),
     "SetNode": _Reader.items,
     "SliceNode": _slice,
