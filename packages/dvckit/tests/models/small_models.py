@@ -78,14 +78,14 @@ def kind(labels):
 
 KINDS = {"binary": kind(("no", "yes")), "multiclass": kind((1, 2, 3)), "regression": kind(())}
 CLASSIFIERS = {
-    "forest": RandomForestClassifier(3, max_depth=3, random_state=1),
-    "boosting": GradientBoostingClassifier(n_estimators=3, random_state=1),
+    "forest": RandomForestClassifier(2, max_depth=3, random_state=1),
+    "boosting": GradientBoostingClassifier(n_estimators=2, max_depth=2, random_state=1),
     "linear": LogisticRegression(),
     "network": MLPClassifier(hidden_layer_sizes=(3, 2), tol=1e3, n_iter_no_change=1, random_state=1),
 }
 REGRESSORS = {
-    "forest": RandomForestRegressor(3, max_depth=3, random_state=1),
-    "boosting": GradientBoostingRegressor(n_estimators=3, random_state=1),
+    "forest": RandomForestRegressor(2, max_depth=3, random_state=1),
+    "boosting": GradientBoostingRegressor(n_estimators=2, max_depth=2, random_state=1),
     "linear": Ridge(),
     "network": TransformedTargetRegressor(
         MLPRegressor(hidden_layer_sizes=(3, 2), tol=1e3, n_iter_no_change=1, random_state=1),
@@ -118,7 +118,7 @@ def pipelines():
         )
         yield name, Pipeline([("columns", category), ("model", tree(max_leaf_nodes=4, random_state=0))])
         if name == "binary":
-            yield name, pipeline(HistGradientBoostingClassifier(max_iter=3, max_leaf_nodes=4))
+            yield name, pipeline(HistGradientBoostingClassifier(max_iter=2, max_leaf_nodes=4))
 
 
 def stored():

@@ -8,6 +8,7 @@ import io
 import json
 import operator
 import os
+import random
 import struct
 import zipfile
 
@@ -313,6 +314,9 @@ CASES = {
     "words hashed to two billion columns": (FOREST, attribute(TEXT, n_features=2**31 - 1), VALUE),
     "a version with a terminal's commands": (FOREST, attribute("Pipeline", _sklearn_version="\x1b[2J"), VALUE),
     "a whole number of 4,000 digits": (FOREST, attribute("Pipeline", verbose=10**4000), "number or text is none"),
+    "a list of anything": (FOREST, lambda f: f.set("Pipeline", verbose={"a": [1, [2]]}), "something else than nodes"),
+    "a type of text for a dtype": (FOREST, lambda f: f.set(ENCODER, dtype=node("TypeNode", "builtins", "str")), VALUE),
+    "a number of a node of 4,000 digits": (FOREST, lambda f: f.schema["content"].update(__id__=10**4000), "number of a node is none"),
     "a list where a number is due": (FOREST, attribute("Pipeline", verbose=[[[1]]]), "number or text is none"),
     # what can be called
     "a function of numpy": (FOREST, called("FunctionNode", "numpy", "load"), "numpy.load, which are not trusted"),
@@ -474,8 +478,14 @@ ARCHIVES = {
     "members that overlap": (overlapping, "overlap"),
     "a method that chooses its memory": (lambda m: zipped(m, method=zipfile.ZIP_LZMA), "in another way than deflate"),
     "a million lists in the schema": (
-        lambda _: zipped([("schema.json", b"[" + b"[]," * 10**7 + b"1]")]),
-        "would unpack to",
+        lambda _: zipped([("schema.json", b'{"protocol": 2, "a": [' + b"[]," * 10**6 + b"1]}")]),
+        "something else than nodes",
+    ),
+    "a schema of 5 MB": (
+        lambda _: zipped(
+            [("schema.json", b'{"protocol":"' + b"a" * 5_000_000 + b'"}'), ("a.npy", random.randbytes(150_000))]
+        ),
+        "schema is too large",
     ),
     "60 members of 1 MB": (
         lambda m: zipped([*m, *((f"x{n}.npy", bytes(2**20)) for n in range(60))]),
