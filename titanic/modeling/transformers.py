@@ -92,5 +92,5 @@ def _keys(columns: Any) -> _Keys:
     return keys
 
 
-# What a stored model may hold beyond scikit-learn's own types.
+# What a stored model may hold beyond the types that dvckit knows from the pipelines of a new project.
 TRUSTED = (f"{GroupOutcome.__module__}.{GroupOutcome.__qualname__}",)

@@ -4,7 +4,8 @@ import json
 import pandas as pd
 import pytest
 
-from dvckit.core.layout import PROCESSED
+from dvckit.core.layout import MODEL, MODEL_CARD, PROCESSED
+from packages.dvckit.tests.models.test_hostile import Forged
 
 
 @pytest.fixture
@@ -57,6 +58,21 @@ def refused(project, *command):
     assert "Traceback" not in result.output
     assert not (project.root / "out.csv").exists()
     return result.output
+
+
+def test_a_model_that_would_crash_the_interpreter_is_refused(project):
+    """Whoever writes both files can write the sha256, too."""
+    model, card = (project.root / MODEL, project.root / MODEL_CARD)
+    forged = Forged(model.read_bytes())
+    for tree in forged.nodes("Tree"):
+        forged.edit(tree["content"]["content"]["nodes"], lambda nodes: nodes["left_child"].__setitem__(0, 10**6))
+    model.write_bytes(forged.packed())
+    about = json.loads(card.read_text()) | {"sha256": hashlib.sha256(model.read_bytes()).hexdigest()}
+    card.write_text(json.dumps(about))
+
+    output = refused(project, "data/raw/test.csv", "out.csv")
+
+    assert "error: data/models/model.skops is not a skops file of a model that is safe to load: a node of a tree" in output
 
 
 def test_a_bad_row_is_refused_with_its_reason(project):

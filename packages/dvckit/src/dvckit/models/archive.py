@@ -4,7 +4,9 @@ import io
 import zipfile
 
 MOST_PACKED = 50  # maximum ratio of what is unpacked to its archive; small models have about 10, a forest 5
-ALWAYS = 2**24  # bytes that any archive may unpack to
+MOST_SCHEMA = 20  # that of its schema, which needs many times as much memory as it has bytes; small models have 13
+ALWAYS = 2**22  # bytes that any archive may unpack to
+SCHEMA = "schema.json"
 METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # others need memory that the archive chooses
 
 
@@ -12,9 +14,9 @@ class HostileError(ValueError):
     """Why a file is not loaded, as the end of a sentence."""
 
 
-def most(content: bytes) -> int:
+def most(content: bytes, ratio: int = MOST_PACKED) -> int:
     """Return how many bytes an archive may unpack to, each reference to a member counted."""
-    return max(MOST_PACKED * len(content), ALWAYS)
+    return max(ratio * len(content), ALWAYS)
 
 
 def unpack(content: bytes) -> dict[str, bytes]:
@@ -25,6 +27,8 @@ def unpack(content: bytes) -> dict[str, bytes]:
             raise HostileError("two of its members have the same name")
         if (size := sum(entry.file_size for entry in entries)) > most(content):
             raise HostileError(f"it would unpack to {size} bytes, {size // len(content)} times its size")
+        if any(entry.filename == SCHEMA and entry.file_size > most(content, MOST_SCHEMA) for entry in entries):
+            raise HostileError("its schema is too large for what it describes")
         _refuse_overlaps(entries)
         return {entry.filename: _read(archive, entry) for entry in entries}
 

@@ -9,6 +9,7 @@ import json
 import math
 import re
 from collections.abc import Callable, Iterable, Mapping
+from textwrap import shorten
 from typing import Any
 
 import numpy as np
@@ -16,14 +17,18 @@ from sklearn.ensemble._hist_gradient_boosting.common import PREDICTOR_RECORD_DTY
 from sklearn.tree._tree import NODE_DTYPE
 from skops.io._utils import SaveContext
 
-from dvckit.models.archive import HostileError
+from dvckit.models.archive import SCHEMA, HostileError
 from dvckit.models.structures import CHECKS, TREE, Stored
 
 DEEPEST = 150  # levels of a schema; voting over pipelines has 40
 EMPTY = 2**20  # elements that an array without any would have, were each of its sides at least 1
-WHOLE = 2**63
+LONGEST = 1_000  # characters of the list of types that are refused
+WHOLE = 2**128  # above any number that is stored; those of a random generator's state are large
+POOL = 4  # words of a seed's pool, numpy's default: mixing more takes long
 Node = Mapping[str, Any]
 
+NUMBERS = frozenset(f"numpy.{name}" for name in ("bool", "float32", "float64", "int32", "int64", "uint32", "uint64"))
+KEYS = {"builtins.str": str, "builtins.int": int, "builtins.float": float}
 # The types of each kind of node in what the pipelines of this library and of new projects store.
 TYPES: dict[str, frozenset[str]] = {
     "DictNode": frozenset({"builtins.dict", "sklearn.utils._bunch.Bunch"}),
@@ -33,7 +38,7 @@ TYPES: dict[str, frozenset[str]] = {
     "LossNode": frozenset(
         f"sklearn._loss._loss.Cy{name}" for name in ("HalfBinomialLoss", "HalfMultinomialLoss", "HalfSquaredError")
     ),
-    "NdArrayNode": frozenset({"numpy.ndarray", "numpy.float64", "numpy.int64"}),
+    "NdArrayNode": frozenset({"numpy.ndarray"}) | NUMBERS,
     "ObjectNode": frozenset(
         f"sklearn.{name}"
         for name in (
@@ -74,15 +79,15 @@ TYPES: dict[str, frozenset[str]] = {
     "SliceNode": frozenset({"builtins.slice"}),
     "TreeNode": frozenset({TREE}),
     "TupleNode": frozenset({"builtins.tuple"}),
-    "TypeNode": frozenset({"builtins.str", "builtins.int", "builtins.float", "numpy.float64"}),
+    "TypeNode": frozenset(KEYS) | NUMBERS,
 }
-KEYS = {"builtins.str": str, "builtins.int": int, "builtins.float": float}
-
-# What the attributes of these names may be, in objects of any type.
+# What the attributes of these names may be.
 VALUES: dict[str, Callable[[Any], bool]] = {
     "memory": lambda value: value is None,  # a folder, from which a fit would unpickle
     "n_jobs": lambda value: value is None or (type(value) is int and value <= 64),
-    "dtype": lambda value: value is None or isinstance(value, Name),  # as text it says how many bytes an element has
+    "dtype": lambda value: (
+        value is None or (isinstance(value, Name) and value not in KEYS)
+    ),  # as text it says how many bytes an element has
     "input": lambda value: value == "content",  # of a text: else it is the name of a file to read
     "n_features": lambda value: type(value) is int and 1 <= value <= EMPTY,
     "ngram_range": lambda value: isinstance(value, tuple) and all(type(n) is int and n < 10 for n in value),
@@ -109,13 +114,13 @@ def check_nodes(members: Mapping[str, bytes], trusted: Iterable[str], most: int)
     HostileError where a model may not hold them, or where the members together are more than `most` bytes, each counted
     as often as it is read.
     """
-    schema = json.loads(members["schema.json"], parse_constant=_refuse_constant)
+    schema = json.loads(members[SCHEMA], parse_constant=_refuse_constant)
     if not isinstance(schema, dict) or schema.get("protocol") != SaveContext.protocol:
         raise HostileError("it is no schema of this version of skops")
     scanner = _Scanner(members)
     scanner.plain(schema)
     _check_kinds(scanner.kinds, own := frozenset(trusted))
-    _Reader(members, own, most - len(members["schema.json"])).value(schema)
+    _Reader(members, own, most - len(members[SCHEMA])).value(schema)
     return {name for _, name in scanner.kinds}
 
 
@@ -140,6 +145,8 @@ class _Scanner:
         if depth > DEEPEST:
             raise HostileError(f"it has more than {DEEPEST} levels")
         if isinstance(value, list):
+            if not all(isinstance(item, dict) and "__loader__" in item for item in value):
+                raise HostileError("a list holds something else than nodes")
             return [self.plain(item, depth + 1) for item in value]
         if not isinstance(value, dict):
             return value
@@ -152,7 +159,7 @@ class _Scanner:
         return plain
 
     def _compare(self, number: Any, plain: Any) -> None:
-        if type(number) is not int:
+        if type(number) is not int or abs(number) >= WHOLE:
             raise HostileError("the number of a node is none")
         if self.known.setdefault(number, plain) != plain:
             raise HostileError(f"two nodes are number {number}")
@@ -167,7 +174,8 @@ def _check_kinds(kinds: set[tuple[str, str]], own: frozenset[str]) -> None:
     if unread := sorted({loader for loader, _ in kinds} - READERS.keys()):
         raise HostileError(f"it holds {', '.join(map(ascii, unread))}, which no model may")
     if strange := sorted({name for loader, name in kinds if name not in TYPES.get(loader, own) | own}):
-        raise UntrustedError(", ".join(name if name.isprintable() else ascii(name) for name in strange))
+        shown = (name if name.isprintable() else ascii(name) for name in strange)
+        raise UntrustedError(shorten(", ".join(shown), LONGEST))
 
 
 class _Reader:
@@ -259,6 +267,13 @@ class _Reader:
             raise HostileError("a loss holds more than numbers")
         return Stored(_type(node), {})
 
+    def generator(self, node: Node) -> Stored:
+        """Return a random generator: PCG64, numpy's default."""
+        state, seed = (self.value(node["content"][part]) for part in ("bit_generator", "seed_seq"))
+        if state["bit_generator"] != "PCG64" or seed["pool_size"] != POOL:
+            raise HostileError("a random generator is of another kind")
+        return Stored(_type(node), state)
+
 
 def _scalar(_: _Reader, node: Node) -> Any:
     value = json.loads(node["content"])
@@ -301,6 +316,7 @@ READERS: dict[str, Callable[[_Reader, Node], Any]] = {
     "LossNode": _Reader.loss,
     "NdArrayNode": _Reader.array,
     "ObjectNode": _Reader.object,
+    "RandomGeneratorNode": _Reader.generator,
     "RandomStateNode": lambda reader, node: Stored(_type(node), reader.value(node["content"])),
     "SetNode": _Reader.items,
     "SliceNode": _slice,

@@ -27,14 +27,13 @@ from sklearn.pipeline import Pipeline
 from skops.io._utils import SaveContext, get_state
 
 from dvckit.core.errors import UserError, one_line
-from dvckit.models.archive import HostileError, most, repack, unpack
+from dvckit.models.archive import SCHEMA, HostileError, most, repack, unpack
 from dvckit.models.nodes import UntrustedError, check_nodes
 from dvckit.tables.schema import Schema
 from dvckit.tasks.base import Task
 
 ADDRESS = "_stop_words_id"  # where scikit-learn's text vectorizers note an address in memory, to save a check
 LIBRARIES = ("numpy", "pandas", "pyarrow", "scikit-learn", "skops")
-SCHEMA = "schema.json"
 GZIP_HEAD, GZIP_TAIL = 10, 8  # bytes around the compressed data (RFC 1952)
 
 

@@ -180,7 +180,8 @@ def _check_histogram(model: Stored) -> None:
         _require(
             all((nodes["feature_idx"] < n_features).all() for nodes in inner), "a histogram tree has other features"
         )
-        _require(model["_preprocessor"] is None, "histogram trees split categories, which cannot be checked")
+        predicts = model["_preprocessor"] is None and "_in_fit" not in model.attributes
+        _require(predicts, "histogram trees split categories, which cannot be checked")
         categorical = _array(model["_bin_mapper"]["is_categorical_"], "bu", n_features)
         _require(not categorical.any(), "histogram trees split categories, which cannot be checked")
 
