@@ -10,6 +10,7 @@ import typer
 from dvckit.core.arithmetic import pin_arithmetic
 from dvckit.core.embedded import ensure_located
 from dvckit.core.errors import UserError, answered
+from dvckit.core.memory import check_memory
 from dvckit.repository import programs
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
@@ -39,6 +40,7 @@ _Md = Annotated[bool, typer.Option("--md", help="Print Markdown.")]
 @app.callback()
 def dvckit() -> None:
     """Do what DVC leaves open in a project: check, compare, verify, release, and repair it."""
+    check_memory()
 
 
 def find_root() -> Path:
