@@ -1,8 +1,8 @@
-"""SIGKILL at a random moment of a run, a push or a snapshot, then `dvckit doctor --fix && dvc repro`: is all as it should be?
+"""SIGKILL at a random moment of every command that writes, then what the docs say: is all as it should be?
 
-A trial is recovered where both commands end well and every output has the bytes of an undisturbed run; after a killed
-push also where another push completes the remote. A snapshot is made again in the place of `dvc repro`, and must leave
-everything committed and both tags on the commit. Exit code 1 where a trial is not recovered.
+A trial is recovered where `dvckit doctor --fix`, and then the same command unless its work is done, end well and leave
+what the command leaves when nobody kills it: every output to the byte, the same trees under the same tags, branches and
+experiments, the same state of git, the same files beside the project. Exit code 1 where a trial is not recovered.
 """
 
 import argparse
@@ -10,125 +10,284 @@ import os
 import random
 import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
 import tempfile
 import time
 from collections import Counter
+from contextlib import closing
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
+from dvckit.new.uv import uv_program
 from dvckit.testing import Repository, copy_of_source
 
 SOURCE = Path(__file__).parents[1]
 REPRO = ("dvc", "repro", "--all-pipelines")
-PUSH = ("dvc", "push")
-SNAPSHOT = ("dvckit", "snapshot", "--message", "other bands")
-CHANGE = ("18, 35", "20, 35")  # age bands: every stage but the first two has to run
+AXIS = ("-S", "train.max_depth=interval(1,30)")
+UNDO_MERGE = ("git", "reset", "--quiet", "--hard")
+IGNORED = {".git", ".venv", "__pycache__", "tmp", "cache"}
+UV_CACHE = subprocess.run([*uv_program(), "cache", "dir"], capture_output=True, text=True, check=True).stdout.strip()
+
+
+class Projects:
+    """What commands are run in, each made when it is first asked for."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def _copy(self, project: Repository, name: str) -> Repository:
+        return copy(project, self.folder / name)
+
+    @cached_property
+    def bare(self) -> Repository:
+        """The project as it is in git."""
+        project = copy_of_source(SOURCE, self.folder / "bare" / "titanic")
+        shutil.copyfile(SOURCE / "tests/params.yaml", project.root / "params.yaml")
+        project.commit("small")
+        return project
+
+    @cached_property
+    def reproduced(self) -> Repository:
+        """It is reproduced, pushed and committed; a folder beside it has the user's own tables."""
+        project = self._copy(self.bare, "reproduced")
+        project.ok(*REPRO)
+        project.ok("dvc", "push")
+        project.commit("reproduced")
+        (project.root.parent / "mine").mkdir()
+        for name in ("train", "test"):
+            shutil.copyfile(project.root / f"data/raw/{name}.csv", project.root.parent / "mine" / f"{name}.csv")
+        return project
+
+    @cached_property
+    def changed(self) -> Repository:
+        """Other age bands: every stage but the first two has to run."""
+        project = self._copy(self.reproduced, "changed")
+        project.edit("params.yaml", ("18, 35", "20, 35"))
+        return project
+
+    @cached_property
+    def unpushed(self) -> Repository:
+        """It was run with other age bands."""
+        project = self._copy(self.changed, "unpushed")
+        project.ok(*REPRO)
+        project.commit("other bands")
+        return project
+
+    @cached_property
+    def released(self) -> Repository:
+        """It has a version of the model."""
+        project = self._copy(self.reproduced, "released")
+        project.ok("dvckit", "models", "register")
+        return project
+
+    @cached_property
+    def merging(self) -> Repository:
+        """Two branches have other bands, and another depth."""
+        project = self._copy(self.unpushed, "merging")
+        project.ok("dvckit", "hooks")
+        project.ok("dvc", "push")
+        project.commit("pushed")
+        project.ok("git", "checkout", "--quiet", "-b", "other", "HEAD~2")
+        project.edit("params.yaml", ("repeats: 1", "repeats: 2"))
+        project.ok("dvc", "checkout")
+        project.ok(*REPRO)
+        project.ok("dvc", "push")
+        project.commit("other repeats")
+        project.ok("git", "checkout", "--quiet", "main")
+        return project
+
+    @cached_property
+    def damaged(self) -> Repository:
+        """A lock is cut, and an object of the cache."""
+        project = self._copy(self.reproduced, "damaged")
+        lock = project.root / "dvc.lock"
+        lock.write_text(lock.read_text()[:700])
+        (project.root / ".dvc/tmp/rwlock").write_text("")
+        (project.root / "data/raw/train.csv").unlink()
+        return project
+
+    @cached_property
+    def unnamed(self) -> Repository:
+        """Its dvc.yaml names no table of predictions."""
+        project = self._copy(self.reproduced, "unnamed")
+        project.edit("dvc.yaml", ("      predictions: data/processed/predictions.parquet\n", ""))
+        project.commit("unnamed")
+        return project
+
+    @cached_property
+    def made(self) -> Repository:
+        """It stands beside a project that `dvckit new` has made of its passengers."""
+        project = self._copy(self.reproduced, "made")
+        project.ok(*NEW)
+        return project
+
+
+def copy(project: Repository, folder: Path) -> Repository:
+    """Copy a project with its cache, and what is beside it."""
+    shutil.copytree(project.root.parent, folder, symlinks=True)
+    copied = Repository(folder / project.root.name)
+    copied.environment["UV_CACHE_DIR"] = UV_CACHE
+    return copied
+
+
+NEW = ("dvckit", "new", "../out/mine", "data/raw/train.csv", "--target", "Survived", "--name", "mine")
 
 
 @dataclass
-class Killed:
-    """A command to kill: the project in which it has work, and the seconds that it takes when it is left alone."""
+class Target:
+    """A command to kill, by the project in which it has work; `undo` comes before it is repeated. `setup`: takes minutes."""
 
     command: tuple[str, ...]
-    project: Repository
-    seconds: float
+    project: str
+    undo: tuple[str, ...] = ()
+    setup: bool = False
+    seconds: float = 0  # that it takes when it is left alone, and what it then leaves
+    expected: object = None
 
 
-def copy(project: Repository, root: Path) -> Repository:
-    """Copy a project with its cache."""
-    shutil.copytree(project.root, root, symlinks=True)
-    return Repository(root)
+TARGETS = [
+    Target(REPRO, "changed"),
+    Target(("dvc", "push"), "unpushed"),
+    Target(("dvckit", "snapshot", "--message", "other bands"), "changed"),
+    Target(("dvckit", "data", "add", "../mine"), "reproduced"),
+    Target(("dvckit", "sweep", "-S", "train.max_depth=range(1,9)"), "reproduced"),
+    Target(("dvckit", "sweep", "--trials", "5", "-j", "1", *AXIS), "reproduced"),
+    Target(("dvckit", "models", "register"), "reproduced"),
+    Target(("dvckit", "models", "promote", "v0.1.0", "--to", "prod"), "released"),
+    Target(("dvckit", "models", "export", "v0.1.0", "../out"), "released"),
+    Target(("dvckit", "publish", "mlflow", "HEAD"), "reproduced"),
+    Target(("dvckit", "publish", "clearml", "HEAD"), "reproduced"),
+    Target(("dvckit", "doctor", "--fix"), "damaged"),
+    Target(("git", "merge", "--quiet", "--no-edit", "other"), "merging", undo=UNDO_MERGE),
+    Target(("dvckit", "hooks"), "reproduced"),
+    Target(("dvckit", "predict", "data/raw/test.csv", "../out/predictions.csv"), "reproduced"),
+    Target(("dvckit", "init", "--yes"), "unnamed"),
+    Target(("dvckit", "libraries"), "reproduced"),
+    Target(("dvckit", "dictionary"), "reproduced"),
+    Target(("dvckit", "verify"), "reproduced"),
+    Target(NEW, "reproduced", setup=True),
+    Target(("uv", "sync", "--locked", "--quiet", "--inexact"), "bare", setup=True),
+    Target(("make", "reproduce"), "bare", setup=True),
+]
 
 
-def seconds(project: Repository, *command: str) -> float:
-    """Time a command that must succeed."""
+def state(project: Repository) -> tuple[object, ...]:
+    """Return all that a command may leave, but for times and the commits that name them."""
+    refs = project.run(
+        "git", "for-each-ref", "--format=%(refname:lstrip=2) %(tree) %(*tree)", "refs/heads", "refs/tags"
+    )
+    experiments = project.run("git", "for-each-ref", "--format=%(refname:lstrip=4) %(tree)", "refs/exps/*/*/*")
+    status = project.run("git", "status", "--porcelain")
+    hooks = {
+        path.name: path.read_bytes() for path in (project.root / ".git/hooks").glob("*") if path.suffix != ".sample"
+    }
+    beside = {
+        path.relative_to(project.root.parent): path.read_bytes()
+        for folder in (project.root.parent / "out", project.root / "data/external")
+        for path in folder.rglob("*")
+        if path.is_file() and IGNORED.isdisjoint(path.parts)
+    }
+    return refs, experiments, status, project.outputs(), hooks, beside, published(project)
+
+
+def published(project: Repository) -> tuple[int, list[str]]:
+    """Return how many runs are whole in MLflow, and the sessions for ClearML."""
+    sessions = sorted(path.name for path in (project.root / "clearml").glob("*"))
+    if not (project.root / "mlflow.db").is_file():
+        return 0, sessions
+    with closing(sqlite3.connect(project.root / "mlflow.db")) as store:
+        whole = "SELECT count(*) FROM runs WHERE status = 'FINISHED' AND lifecycle_stage = 'active'"
+        return int(store.execute(whole).fetchone()[0]), sessions
+
+
+def prepare(target: Target, projects: Projects, folder: Path) -> None:
+    """Run a target once and note what it leaves."""
+    project = copy(getattr(projects, target.project), folder)
     started = time.perf_counter()
-    project.ok(*command)
-    return time.perf_counter() - started
-
-
-def prepare(folder: Path) -> tuple[list[Killed], dict[str, bytes]]:
-    """Return what is to be killed, and the outputs that all of it leads to."""
-    changed = copy_of_source(SOURCE, folder / "changed" / "titanic")
-    shutil.copyfile(SOURCE / "tests/params.yaml", changed.root / "params.yaml")
-    changed.ok(*REPRO)
-    changed.ok(*PUSH)
-    changed.commit("small and reproduced")
-    changed.edit("params.yaml", CHANGE)
-    reproduced = copy(changed, folder / "reproduced" / "titanic")
-    repro = seconds(reproduced, *REPRO)
-    reproduced.commit("other bands")
-    push = seconds(copy(reproduced, folder / "pushed" / "titanic"), *PUSH)
-    snapshot = seconds(copy(changed, folder / "snapshot" / "titanic"), *SNAPSHOT)
-    killed = [Killed(REPRO, changed, repro), Killed(PUSH, reproduced, push), Killed(SNAPSHOT, changed, snapshot)]
-    return killed, reproduced.outputs()
-
-
-def whole(project: Repository) -> bool:
-    """Whether everything is committed and both tags are on the commit."""
-    tagged = set(project.ok("git", "tag", "--points-at", "HEAD").split())
-    return tagged == {"data@v1.0.0", "survival@v1.0.0"} and not project.ok("git", "status", "--porcelain")
+    project.ok(*target.command)
+    target.seconds, target.expected = time.perf_counter() - started, state(project)
+    shutil.rmtree(folder)
 
 
 def kill(project: Repository, command: tuple[str, ...], delay: float) -> bool:
-    """Kill a command and all that it has started; return whether it was still at work."""
+    """Kill a command and all that it has started; return whether it was still running."""
     silent = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.DEVNULL)
     process = subprocess.Popen(command, cwd=project.root, env=project.environment, start_new_session=True, **silent)
     time.sleep(delay)
-    at_work = process.poll() is None
-    if at_work:
+    running = process.poll() is None
+    if running:
         os.killpg(process.pid, signal.SIGKILL)
     process.wait()
-    return at_work
+    return running
 
 
-def trial(killed: Killed, root: Path, share: float, expected: dict[str, bytes]) -> tuple[str, str]:
-    """Kill after that share of the command's time and recover; return how it went, and what the doctor said."""
-    project = copy(killed.project, root)
-    delay = share * killed.seconds
-    if not kill(project, killed.command, delay):
-        killed.seconds = delay  # it was timed on a busier machine
+def trial(target: Target, project: Repository, share: float) -> tuple[str, str]:
+    """Kill after that share of the command's time and recover; return how it went, and what was said."""
+    delay = share * target.seconds
+    if not kill(project, target.command, delay):
+        target.seconds = delay  # it was timed on a busier machine
         return "had ended", ""
-    healed = project.run("dvckit", "doctor", "--fix")
-    fixes = [line for line in healed.output.splitlines() if line.startswith("fixed")]
-    again = project.run(*(SNAPSHOT if killed.command == SNAPSHOT else REPRO))
-    pushed = project.run(*PUSH) if killed.command == PUSH else again
-    healthy = project.run("dvckit", "doctor")
-    if healed.code or again.code or pushed.code or healthy.code:
-        return "not recovered", f"{healed.output}\n{again.output}\n{pushed.output}\n{healthy.output}"
-    if killed.command == SNAPSHOT and not whole(project):
-        return "half-done", again.output
-    if project.outputs() != expected:
-        return "other bytes", healed.output
-    return "recovered", "\n".join(fixes)
+    said = [project.run("dvckit", "doctor", "--fix")] if target.project != "bare" else []
+    if not said or state(project) != target.expected:
+        said += [project.run(*command) for command in (target.undo, target.command) if command]
+        if said[-1].code:
+            return "not recovered", "\n".join(result.output for result in said)
+    said.append(project.run("dvckit", "doctor"))
+    if state(project) != target.expected:
+        return "other state", "\n".join(
+            [*(result.output for result in said), *different(state(project), target.expected)]
+        )
+    if said[-1].code and target.project != "bare":
+        return "not healthy", "\n".join(result.output for result in said)
+    return "recovered", "\n".join(line for line in said[0].output.splitlines() if line.startswith("fixed"))
+
+
+def different(after: tuple[object, ...], expected: object) -> list[str]:
+    """Return what differs, cut to what a person can read."""
+    pairs = zip(after, expected, strict=True)
+    return [f"{str(one)[:500]}\ninstead of {str(other)[:500]}" for one, other in pairs if one != other]
 
 
 def main() -> int:
     """Make the trials and print how they went; return the exit code."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--trials", type=int, default=200, help="how many commands are killed (200)")
-    count, draw = parser.parse_args().trials, random.Random(1912)
+    parser.add_argument("--trials", type=int, default=300, help="how many commands are killed (300)")
+    parser.add_argument("--seed", type=int, default=1912, help="draws the moments (1912)")
+    parser.add_argument("--only", default="", help="kill only commands with this text in them")
+    options = parser.parse_args()
+    draw = random.Random(options.seed)
+    # setting up takes minutes each time
+    targets = [target for target in TARGETS if options.trials >= 100 or options.only or not target.setup]
+    targets = [target for target in targets if options.only in " ".join(target.command)]
     outcomes: Counter[tuple[str, str]] = Counter()
     fixes: Counter[str] = Counter()
     with tempfile.TemporaryDirectory(prefix="titanic-kills-") as name:
-        targets, expected = prepare(Path(name))
-        number = 0
-        while sum(n for (_, how), n in outcomes.items() if how != "had ended") < count:
-            killed, root = targets[number % len(targets)], Path(name) / str(number) / "titanic"
-            how, output = trial(killed, root, draw.random(), expected)
-            outcomes[" ".join(killed.command), how] += 1
+        folder, number = Path(name), 0
+        projects = Projects(folder)
+        while sum(n for (_, how), n in outcomes.items() if how != "had ended") < options.trials:
+            target = targets[number % len(targets)]
+            if target.expected is None:
+                prepare(target, projects, folder / "undisturbed")
+            project = copy(getattr(projects, target.project), folder / "trial")
+            share = draw.random()
+            how, output = trial(target, project, share)
+            outcomes[" ".join(target.command)[:50], how] += 1
             fixes.update(output.splitlines() if how == "recovered" else [])
-            if how not in ("recovered", "had ended"):
-                print(f"trial {number}, {how}:\n{output}", file=sys.stderr)
-            shutil.rmtree(root.parent)
+            print(
+                f"{number}: {' '.join(target.command)[:60]} at {share:.2f} of {target.seconds:.1f} s: {how}", flush=True
+            )
+            if how not in {"recovered", "had ended"}:
+                print(output, file=sys.stderr, flush=True)
+            shutil.rmtree(folder / "trial")
             number += 1
     for (command, how), n in sorted(outcomes.items()):
-        print(f"{command:40} {how:14} {n:4}")
+        print(f"{command:50} {how:14} {n:4}")
     for what, n in fixes.most_common():
         print(f"{n:4} x {what}")
-    return int(any(how in ("not recovered", "half-done", "other bytes") for _, how in outcomes))
+    return int(any(how not in {"recovered", "had ended"} for _, how in outcomes))
 
 
 if __name__ == "__main__":

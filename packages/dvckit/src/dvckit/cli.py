@@ -9,6 +9,7 @@ import typer
 from dvckit.core.arithmetic import pin_arithmetic
 from dvckit.core.embedded import ensure_located
 from dvckit.core.errors import UserError, answered
+from dvckit.core.memory import check_memory
 from dvckit.core.screen import say, visible
 from dvckit.repository import programs
 
@@ -39,6 +40,7 @@ _Md = Annotated[bool, typer.Option("--md", help="Print Markdown.")]
 @app.callback()
 def dvckit() -> None:
     """Do what DVC leaves open in a project: check, compare, verify, release, and repair it."""
+    check_memory()
 
 
 def find_root() -> Path:

@@ -17,6 +17,7 @@ from dvckit.core.embedded import ensure_located
 from dvckit.core.errors import UserError, answered
 from dvckit.core.files import ended_by_ctrl_c
 from dvckit.core.layout import LIBRARIES
+from dvckit.core.memory import check_memory
 
 
 def check_libraries(root: Path) -> None:
@@ -44,6 +45,7 @@ def main() -> None:
     """Run the stage whose module the command line names."""
     pin_arithmetic()
     with ended_by_ctrl_c(), answered():
+        check_memory()
         # nothing that loading makes is garbage, and looking for some takes a fifth of a stage's start
         gc.disable()
         check_libraries(Path())

@@ -28,6 +28,20 @@ def answered() -> Iterator[None]:
         sys.exit(
             f"error: {in_line(error.filename)}: {error.strerror}" if error.filename else f"error: {visible(str(error))}"
         )
+    except Exception as error:
+        if not is_short_of_memory(error):
+            raise
+        sys.exit("error: not enough memory; close other programs, raise `ulimit -v`, or run it on a larger machine")
+
+
+def is_short_of_memory(error: BaseException | None) -> bool:
+    """Tell whether an error, or one that led to it, is how Python, a library's loader or a thread says so."""
+    texts = ("failed to map segment", "annot allocate memory", "can't start new thread")
+    while error:
+        if isinstance(error, MemoryError) or any(text in str(error) for text in texts):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
 
 
 def undo(path: Path) -> str:

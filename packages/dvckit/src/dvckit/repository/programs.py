@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterable, Mapping
 from io import BytesIO
 from pathlib import Path
+from signal import Signals
 
 from dvckit.core.arithmetic import ARITHMETIC
 from dvckit.core.errors import UserError
@@ -84,6 +85,8 @@ def start(
 def failure(shown: str, code: int, text: str) -> UserError:
     """Return what a program that failed has said of it."""
     lines = text.strip().splitlines()
+    if code < 0:
+        lines.append(f"it was ended by {Signals(-code).name}")
     if code == 1 and not lines:
         return NotThereError(f"`{shown}` found nothing")
     return UserError(f"`{shown}` failed: {'; '.join(_reasons(lines) or ['no output'])}")

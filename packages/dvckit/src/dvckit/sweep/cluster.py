@@ -98,7 +98,7 @@ def runner(base: Base, address: str) -> Iterator[Runner]:
                     result: Answer = future.result()
                 except Exception as error:  # noqa: BLE001 - Dask gives up a trial that has cost it several workers
                     if not isinstance(error, FutureCancelledError) or attempt + 1 == ATTEMPTS:
-                        return trial.failed(f"{type(error).__name__}: {one_line(error)}")
+                        return trial.killed(f"{type(error).__name__}: {one_line(error)}")
                     # a worker that died had the only copy of what trials start from
                     sent.append(client.scatter(shipment, broadcast=True, hash=False))
                 else:

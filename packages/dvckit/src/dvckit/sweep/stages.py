@@ -13,7 +13,7 @@ from operator import getitem
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from dvckit.core.errors import UserError, one_line
+from dvckit.core.errors import UserError, is_short_of_memory, one_line
 from dvckit.core.layout import PARAMS
 from dvckit.repository.dvc_internals import LOADERS, dict_sha256, dumps_yaml, parse_yaml_for_update
 from dvckit.repository.locks import LOCK
@@ -70,9 +70,9 @@ class Trials:
         except OSError as error:
             reason = f"{error.filename}: {error.strerror}" if error.filename else str(error)
             return trial.stopped(reason)
-        except MemoryError:
-            return trial.killed("there was not enough memory")
         except Exception as error:  # noqa: BLE001 - a model may refuse its parameters with anything
+            if is_short_of_memory(error):
+                return trial.killed("there was not enough memory")
             return trial.failed(f"{type(error).__name__}: {one_line(error)}")
 
     def _result(self, trial: Trial) -> Result:
