@@ -24,7 +24,11 @@ def config(clone: Clone) -> list[Finding]:
     try:
         embedded = read_config(clone.root)["remote"].get("embedded", {}).get("url")
     except UserError as error:
-        return [Finding(WRONG, str(error), restore)]
+        path = dvc_internals.broken_config(clone.root / ".dvc")
+        if path == clone.root / ".dvc/config":
+            return [Finding(WRONG, str(error), restore)]
+        shown = path.relative_to(clone.root) if path.is_relative_to(clone.root) else path
+        return [Finding(WRONG, f"{error} ({shown})", f"mv {shown} {shown}.damaged")]
     if ".dvc/config" in clone.tracked("--deleted", "--", ".dvc/config"):
         return [Finding(WRONG, "there is no .dvc/config", restore)]
     fix = partial(_locate, clone.root)
