@@ -10,6 +10,7 @@ import typer
 from dvckit.core.arithmetic import pin_arithmetic
 from dvckit.core.embedded import ensure_located
 from dvckit.core.errors import UserError, answered
+from dvckit.doctor.installed import report
 from dvckit.repository import programs
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
@@ -538,7 +539,7 @@ def main() -> None:
                 print("interrupted", file=sys.stderr)
             raise
         except ModuleNotFoundError as error:
-            if (error.name or "").startswith("dvckit"):
+            if (error.name or "").startswith("dvckit") or report():
                 raise
             extra = {"optuna": "search", "sqlalchemy": "search", "distributed": "dask"}.get(error.name or "", "project")
             raise UserError(f"{error.name} is not installed; install dvckit with its extra: dvckit[{extra}]") from None

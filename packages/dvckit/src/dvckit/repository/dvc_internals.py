@@ -125,7 +125,7 @@ def open_project(root: Path) -> None:
             repo.index.check_graph()
         finally:
             repo.close()
-    except Exception as error:  # a broken repository breaks DVC in any way
+    except Exception as error:  # noqa: BLE001 - a broken repository breaks DVC in any way
         raise UserError(f"{type(error).__name__}: {one_line(error)}"[:300]) from None
 
 
