@@ -126,7 +126,7 @@ def test_a_uv_of_our_own_is_installed_below_a_home_with_blanks(fresh, bare_path,
     (tmp_path / "uv").write_text('#!/bin/sh\necho own uv "$@"')
     (tmp_path / "pip").write_text(f'#!/bin/sh\necho pip "$@"; cp "{tmp_path}/uv" "${{0%/pip}}/uv"')
     venv = f'mkdir -p "$3/bin"; cp "{tmp_path}/pip" "$3/bin/pip"; chmod +x "$3/bin/pip" "{tmp_path}/uv"'
-    bare = bare_path("make", "git", "mkdir", "cp", "chmod")
+    bare = bare_path("make", "git", "mkdir", "cp", "chmod", "mv", "rm")
     program(tmp_path / "bin/python3.11", f'test "$1" = -c || {{ {venv}; }}')
     home = {"HOME": str(tmp_path / "my home"), "XDG_CACHE_HOME": ""}
 

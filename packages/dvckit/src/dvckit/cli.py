@@ -11,6 +11,7 @@ from dvckit.core.embedded import ensure_located
 from dvckit.core.errors import UserError, answered
 from dvckit.core.memory import check_memory
 from dvckit.core.screen import say, visible
+from dvckit.doctor.installed import report
 from dvckit.repository import programs
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
@@ -542,7 +543,7 @@ def main() -> None:
                 print("interrupted", file=sys.stderr)
             raise
         except ModuleNotFoundError as error:
-            if (error.name or "").startswith("dvckit"):
+            if (error.name or "").startswith("dvckit") or report():
                 raise
             extra = {"optuna": "search", "sqlalchemy": "search", "distributed": "dask"}.get(error.name or "", "project")
             raise UserError(f"{error.name} is not installed; install dvckit with its extra: dvckit[{extra}]") from None

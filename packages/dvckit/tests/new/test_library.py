@@ -83,7 +83,7 @@ def test_a_wheel_packed_again_is_installed_as_the_same_files(built, installed, t
 
     assert library._packed(library._installed(again)) == packed.read_bytes()
     assert again.requires == installed.requires
-    assert {script.value for script in again.entry_points} == {"dvckit.cli:main"}
+    assert {script.value for script in again.entry_points} == {"dvckit.start:main"}
 
 
 def test_an_install_that_lacks_a_file_is_reported(installed):

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import psutil
 
 from dvckit.core.errors import UserError, one_line
-from dvckit.doctor import environment, locks, objects, order, remotes, secrets
+from dvckit.doctor import environment, git, locks, objects, order, remotes, secrets, stores
 from dvckit.doctor.clone import ADVICE, FIX, FIXED, WRONG, Clone, Finding
 from dvckit.repository import dvc_internals
 
@@ -39,6 +39,7 @@ CHECKS = [
     Check("the disk", environment.disk),
     Check("git's identity", environment.identity),
     Check("git's hooks", environment.hooks),
+    Check("git's store", git.store, fixes=True),
     Check("DVC's configuration", remotes.config, fixes=True),
     Check("the root of the disk", remotes.stray),
     Check("dvc.lock", locks.pipelines, fixes=True),
@@ -46,6 +47,9 @@ CHECKS = [
     Check(".dvc files", locks.added),
     Check("DVC's locks", locks.of_dvc, fixes=True),
     Check("git's locks", locks.of_git, fixes=True),
+    Check("DVC's databases", stores.databases, fixes=True),
+    Check("DVC's folders", stores.folders, fixes=True),
+    Check("the repository as DVC reads it", stores.project),
     Check("objects", objects.objects, fixes=True),
     Check("outputs", objects.outputs),
     Check("added data", objects.external, fixes=True),

@@ -8,6 +8,7 @@ import platform
 import re
 import shutil
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -23,14 +24,29 @@ from dvckit.repository.packages import UV_LOCK, PackageLock
 from dvckit.repository.programs import git
 
 HOOKS = ("post-checkout", "pre-commit", "pre-push")
+WRITTEN = (
+    "*dvc.yaml",
+    "*.dvc",
+    "*.dvcignore",
+    ".dvc/config",
+    str(PARAMS),
+    UV_LOCK,
+)  # by people and programs; git has them
 FEW = 4  # packages that a command names
 ROOM = 200 << 20  # bytes under which a run may fill the disk
 
 
-def files(clone: Clone) -> list[Finding]:
-    """Look for files that git has and that are gone from the disk."""
-    gone = clone.tracked("--deleted", "--", UV_LOCK, str(PARAMS))
-    return [Finding(WRONG, f"{name} is missing", f"git restore {name}") for name in gone]
+def files(clone: Clone) -> Iterator[Finding]:
+    """Look for files that git has and that are gone from the disk, or cut off: the rest may still be valid YAML."""
+    for name in clone.tracked("--deleted", "--", UV_LOCK, str(PARAMS)):
+        yield Finding(WRONG, f"{name} is missing", f"git restore {name}")
+    for name in clone.tracked("--", *WRITTEN):
+        with suppress(OSError):
+            now, before = (clone.root / name).read_bytes(), clone.committed(name) or b""
+            if len(now) < len(before) and before.startswith(now):
+                yield Finding(
+                    WRONG, f"{name} is cut off: HEAD has {len(before) - len(now)} bytes more", f"git restore {name}"
+                )
 
 
 def python(clone: Clone) -> list[Finding]:

@@ -72,6 +72,15 @@ def _has(place: str, expected: str) -> bool:
         return urlsafe_b64encode(file_digest(file, kind).digest()).rstrip(b"=").decode() == text
 
 
+def report() -> str:
+    """Return a sentence about damaged packages of this environment, with the command that cures; nothing without any."""
+    names = sorted({name_of(folder) for folder in damaged(site())})
+    if not names:
+        return ""
+    cure = f"uv sync --inexact {' '.join(f'--reinstall-package {name}' for name in names)}"
+    return f"files of packages are missing or changed: {', '.join(names)}; run `{cure}`"
+
+
 def uninstall(folder: Path) -> None:
     """Remove what the RECORD of a package names in this environment, what stands in its place, and the metadata folder."""
     with suppress(OSError, ValueError, csv.Error):

@@ -61,10 +61,25 @@ def _pipeline(clone: Clone, lock: str) -> list[Finding]:
         locked = _read_whole(lock, path.read_bytes(), stages)
     except (UserError, OSError) as error:
         return [_unreadable(clone, lock, error)]
+    return [_stages(clone, lock, locked, stages)]
+
+
+def _stages(clone: Clone, lock: str, locked: Stages, stages: dict[str, Any]) -> Finding:
+    pipeline = pipeline_of(lock)
     ran = {name for stage in map(name_in_pipeline, locked) for name in (stage, stage.partition("@")[0])}
+    if lost := sorted(ran & _committed_stages(clone, pipeline) - stages.keys()):
+        what = f"{pipeline} lacks {some(lost)}, which {lock} and HEAD have (if that is meant: commit it)"
+        return Finding(WRONG, what, f"git diff HEAD -- {pipeline}")
     if never := sorted(stages.keys() - ran):
-        return [Finding(ADVICE, f"{lock} does not name {some(never)}", repro)]
-    return [Finding(OK, f"{lock} can be read, and names every stage")]
+        return Finding(ADVICE, f"{lock} does not name {some(never)}", "dvc repro --all-pipelines")
+    return Finding(OK, f"{lock} can be read, and names every stage")
+
+
+def _committed_stages(clone: Clone, pipeline: str) -> set[str]:
+    """Return the stages that HEAD has, `foreach` and `matrix` as one."""
+    with suppress(UserError, AttributeError, TypeError):
+        return set(parse(clone.committed(pipeline) or b"{}")["stages"])
+    return set()
 
 
 def _unreadable(clone: Clone, lock: str, error: Exception) -> Finding:

@@ -74,12 +74,13 @@ def _fix(clone: Clone, shown: str, path: Path, md5: str) -> str:
 def outputs(clone: Clone) -> Iterator[Finding]:
     """Compare what is in the work tree with what the locks name."""
     same, other, absent, unread = _states(clone, clone.outputs)
-    edited = [output for output in other if Path(output.path).is_relative_to(RAW)]
+    yield from _of_another_kind(clone, other)
+    edited = [output for output in other if Path(output.path).is_relative_to(RAW) and _is_of_its_kind(clone, output)]
     for output in edited:
         verb = "checkout" if object_path(clone.stores["cache"], output.md5).exists() else "pull"
         what = f"{output.path} was edited in place (to bring a table of your own: `dvckit data add`)"
         yield Finding(WRONG, what, f"dvc {verb} --force {output.path}")
-    if changed := [output.path for output in other if output not in edited]:
+    if changed := [output.path for output in other if output not in edited and _is_of_its_kind(clone, output)]:
         yield Finding(ADVICE, f"not what the last run wrote: {some(changed)}", "dvc repro --all-pipelines")
     if absent:
         pull = "dvc pull` or `" if clone.default_remote[0] else ""
@@ -105,7 +106,8 @@ def external(clone: Clone) -> Iterator[Finding]:
         else:
             yield Finding(WRONG, f"`dvckit data add` of {folder} did not end", "dvckit doctor --fix", fix)
     same, other, absent, _ = _states(clone, clone.added)
-    for output in other:
+    yield from _of_another_kind(clone, other)
+    for output in filter(partial(_is_of_its_kind, clone), other):
         what = f"{output.path} has changed since it was added (to keep that as a new version: `dvc add {output.path}`)"
         yield Finding(WRONG, what, f"dvc checkout --force {output.stage}")
     if absent:
@@ -118,6 +120,20 @@ def external(clone: Clone) -> Iterator[Finding]:
         )
     if same:
         yield Finding(OK, f"{paths(same)}: as it was added")
+
+
+def _is_of_its_kind(clone: Clone, output: Output) -> bool:
+    path = clone.root / output.path
+    return path.is_dir() if output.md5.endswith(".dir") else path.is_file()
+
+
+def _of_another_kind(clone: Clone, outputs: list[Output]) -> Iterator[Finding]:
+    """Report a folder where a file is due, and the reverse: DVC can then neither run nor check out."""
+    for output in outputs:
+        if not _is_of_its_kind(clone, output):
+            path, target = output.path, output.stage if output.stage.endswith(".dvc") else output.path
+            what = f"{path} is no {'folder' if output.md5.endswith('.dir') else 'file'}, and was one"
+            yield Finding(WRONG, what, f"mv {path} {path}.aside && dvc checkout {target}")
 
 
 def _restore(root: Path, folder: Path) -> str:

@@ -24,7 +24,7 @@ def config(clone: Clone) -> list[Finding]:
     try:
         embedded = read_config(clone.root)["remote"].get("embedded", {}).get("url")
     except UserError as error:
-        return [Finding(WRONG, str(error), restore)]
+        return [_unreadable(clone, str(error), restore)]
     if ".dvc/config" in clone.tracked("--deleted", "--", ".dvc/config"):
         return [Finding(WRONG, "there is no .dvc/config", restore)]
     fix = partial(_locate, clone.root)
@@ -40,6 +40,15 @@ def config(clone: Clone) -> list[Finding]:
         )
         return [Finding(ADVICE, what, "git clone . ~/PROJECT")]
     return [Finding(OK, "DVC's configuration can be read")]
+
+
+def _unreadable(clone: Clone, error: str, restore: str) -> Finding:
+    """Name the file that cannot be read, where it is not the one that git has."""
+    path = dvc_internals.broken_config(clone.root / ".dvc")
+    if path == clone.root / ".dvc/config":
+        return Finding(WRONG, error, restore)
+    shown = path.relative_to(clone.root) if path.is_relative_to(clone.root) else path
+    return Finding(WRONG, f"{error} ({shown})", f"mv {shown} {shown}.damaged")
 
 
 def _locate(root: Path) -> str:

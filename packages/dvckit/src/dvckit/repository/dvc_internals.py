@@ -17,6 +17,7 @@ _NAMES = {
     "dvc.config": ["Config", "ConfigError"],
     "dvc.dependency": ["ParamsDependency"],
     "dvc.exceptions": ["DvcException", "InvalidArgumentError"],
+    "dvc.fs": ["LocalFileSystem"],
     "dvc.lock": ["LockError"],
     "dvc.parsing": ["DataResolver"],
     "dvc.repo": ["Repo"],
@@ -61,14 +62,72 @@ def __getattr__(name: str) -> Any:
     return getattr(importlib.import_module(MODULES[name]), name)
 
 
+# What reads a configuration, a lock and `${…}`, and what opening a repository loads.
+_READERS = (
+    *("configobj", "dulwich.ignore", "dulwich.worktree", "dvc.cachemgr", "dvc.config", "dvc.data_cloud", "dvc.dirs"),
+    *(
+        "dvc.fs",
+        "dvc.lock",
+        "dvc.parsing",
+        "dvc.repo.artifacts",
+        "dvc.repo.datasets",
+        "dvc.repo.graph",
+        "dvc.repo.index",
+    ),
+    *(
+        "dvc.repo.metrics",
+        "dvc.repo.params",
+        "dvc.repo.plots",
+        "dvc.repo.stage",
+        "dvc.repo.trie",
+        "dvc.schema",
+        "dvc.scm",
+    ),
+    *("dvc.utils.serialize", "dvc.utils.strictyaml", "dvc_data.hashfile.db.local", "networkx", "pyparsing"),
+)
+
+
 def load() -> None:
-    """Import what reads a configuration and a lock; to be called before several threads do.
+    """Import what reads a configuration, a lock and a repository; to be called before several threads do.
 
     DVC's modules import each other in circles, and two threads that start at different ends can deadlock.
     """
-    modules = ("configobj", "dvc.config", "dvc.dirs", "dvc.fs", "dvc.parsing", "dvc.schema", "dvc.utils.serialize")
-    for module in (*modules, "pyparsing"):  # with which DVC reads ${…}
+    for module in _READERS:
         importlib.import_module(module)
+
+
+def broken_config(dvc_dir: Path) -> Path:
+    """Return the first file of DVC's configuration that cannot be read by itself; by default, that of the project."""
+    config = __getattr__("Config")
+    levels = [Path(config.get_dir(level), "config") for level in ("system", "global")]
+    for path in (*levels, dvc_dir / "config", dvc_dir / "config.local"):
+        try:
+            if path.exists():
+                config.validate(config.load_file(str(path)))
+        except (__getattr__("ConfigError"), OSError, ValueError):
+            return path
+    return dvc_dir / "config"
+
+
+def site_cache(root: Path, config: Mapping[str, Any]) -> Path:
+    """Return the folder outside of a project in which DVC remembers the hashes of its files; no database is opened."""
+    repo = __getattr__("Repo")
+    unopened = repo.__new__(repo)
+    parts = {"_fs": __getattr__("LocalFileSystem")(), "root_dir": str(root), "tmp_dir": str(root / ".dvc/tmp")}
+    vars(unopened).update(parts, config=config)
+    return Path(unopened.site_cache_dir)
+
+
+def open_project(root: Path) -> None:
+    """Let DVC read all stages and see whether they fit together; UserError with its words where it cannot."""
+    try:
+        repo = __getattr__("Repo")(str(root))
+        try:
+            repo.index.check_graph()
+        finally:
+            repo.close()
+    except Exception as error:  # noqa: BLE001 - a broken repository breaks DVC in any way
+        raise UserError(f"{type(error).__name__}: {one_line(error)}"[:300]) from None
 
 
 def write_local_config(dvc_dir: Path, sections: Mapping[str, Mapping[str, Any]]) -> None:
