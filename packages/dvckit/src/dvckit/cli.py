@@ -55,7 +55,9 @@ def _say(line: str) -> None:
 def _print_json(content: Any) -> None:
     import json
 
-    print(json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False))
+    from dvckit.core.mappings import plain
+
+    print(json.dumps(plain(content), indent=2, ensure_ascii=False, allow_nan=False))
 
 
 def _project() -> Any:

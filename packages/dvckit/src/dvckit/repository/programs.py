@@ -4,7 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from io import BytesIO
 from pathlib import Path
 
@@ -140,14 +140,23 @@ def show_dvc(root: Path, *arguments: str) -> int:
 
 def git_files(root: Path, files: Iterable[tuple[str, str]]) -> list[bytes | None]:
     """Return files, each named by commit and path from `root`, by one process; None for what is not there."""
-    names = _bytes("".join(f"{commit}:./{path}\n" for commit, path in files))
-    listing = BytesIO(start(["git", "cat-file", "--batch"], root, None, _for_git(), names))
-    contents: list[bytes | None] = []
+    listed = list(files)
+    far = {path for _, path in listed if path.startswith(("/", "..")) or "/.." in path}
+    far -= set(in_repository(root, far)) if far else set()
+    asked = [name for name in listed if "\n" not in name[1] and name[1] not in far]  # else git's answers would not fit
+    names = _bytes("".join(f"{commit}:./{path}\n" for commit, path in asked))
+    found = dict(
+        zip(asked, _blobs(BytesIO(start(["git", "cat-file", "--batch"], root, None, _for_git(), names))), strict=True)
+    )
+    return [found.get(name) for name in listed]
+
+
+def _blobs(listing: BytesIO) -> Iterator[bytes | None]:
+    """Yield each file of git's answer; None for what is missing or no file."""
     while head := listing.readline():
         *_, kind, size = head.split()  # or "NAME missing"
         content = listing.read(int(size) + 1)[:-1] if size.isdigit() else None
-        contents.append(content if kind == b"blob" else None)
-    return contents
+        yield content if kind == b"blob" else None
 
 
 def copy_index(root: Path, copy: Path) -> Path:
