@@ -1,6 +1,6 @@
 """A project with a file of each kind that is read of a repository, and mutations of these files."""
 
-import datetime
+import datetime as dt
 import io
 import json
 import random
@@ -56,7 +56,12 @@ VALUES: dict[str, Any] = {  # files that are values, in the format of their name
         "metrics": ["reports/metrics.json"],
         "plots": [{"all": {"x": "a", "y": {"loss.csv": "b"}}}],
         "artifacts": {
-            "net": {"path": "model.skops", "type": "model", "desc": "a net", "meta": {"predictions": "predictions.parquet"}},
+            "net": {
+                "path": "model.skops",
+                "type": "model",
+                "desc": "a net",
+                "meta": {"predictions": "predictions.parquet"},
+            },
             "list": {"path": "data/train.csv", "type": "dataset", "labels": ["x"]},
         },
     },
@@ -102,7 +107,9 @@ VALUES: dict[str, Any] = {  # files that are values, in the format of their name
             {"name": "tool", "version": "1", "source": {"git": "https://localhost/tool#1"}},
         ],
     },
-    "data/interim/train_metadata.yaml": {"columns": {"id": {"dtype": "int", "unique": True}, "price": {"dtype": "float"}}},
+    "data/interim/train_metadata.yaml": {
+        "columns": {"id": {"dtype": "int", "unique": True}, "price": {"dtype": "float"}}
+    },
     "data/interim/test_metadata.yaml": {"columns": {"id": {"dtype": "int", "nullable": False}}},
 }
 TEMPLATES = {
@@ -139,19 +146,34 @@ def lock(folder_md5: str, table: bytes) -> dict[str, Any]:
     def entry(path: str, content: bytes) -> dict[str, Any]:
         return {"path": path, "hash": "md5", "md5": md5_of(content), "size": len(content)}
 
-    small = [entry(name, text(name, VALUES[name]).encode()) for name in ("model.json", "reports/metrics.json", "scores.toml")]
+    small = [
+        entry(name, text(name, VALUES[name]).encode()) for name in ("model.json", "reports/metrics.json", "scores.toml")
+    ]
     reports = [entry(f"reports/{name}.json", b"{}") for name in ("evaluation", "diagnostics", "data_quality")]
     folder = {"path": "parts", "hash": "md5", "md5": folder_md5, "nfiles": 2}
-    listed = {"path": "far", "hash": "md5", "files": [{"relpath": "x.csv", "md5": "c" * 32, "cloud": {"up": {"etag": "abc", "version_id": "v1"}}}]}
+    listed = {
+        "path": "far",
+        "hash": "md5",
+        "files": [{"relpath": "x.csv", "md5": "c" * 32, "cloud": {"up": {"etag": "abc", "version_id": "v1"}}}],
+    }
     return {
         "schema": "2.0",
         "stages": {
-            "get": {"cmd": "x", "params": {"params.yaml": {"depth": 3}, "params.json": {"a": {"depth": 4}}}, "outs": [folder, listed]},
+            "get": {
+                "cmd": "x",
+                "params": {"params.yaml": {"depth": 3}, "params.json": {"a": {"depth": 4}}},
+                "outs": [folder, listed],
+            },
             "fit": {
                 "cmd": ["x", "y"],
                 "deps": [folder, {"path": "code.py", "hash": "md5", "md5": md5_of(b"import this\n"), "size": 12}],
                 "params": {"params.toml": {"rate": 0.5}, "params.py": {"Train.EPOCHS": 7}},
-                "outs": [entry("model.skops", KEPT["model.skops"]), entry("predictions.parquet", table), *small, *reports],
+                "outs": [
+                    entry("model.skops", KEPT["model.skops"]),
+                    entry("predictions.parquet", table),
+                    *small,
+                    *reports,
+                ],
             },
             "city@rome": {"cmd": "x rome", "outs": [{"path": "rome.csv", "md5": "d" * 32}]},
         },
@@ -197,9 +219,11 @@ def make(root: Path) -> Path:
     return root
 
 
-BOMB = "[&a [x, x, x, x, x, x, x, x, x], " + ", ".join(
-    f"&{chr(98 + n)} [{', '.join(['*' + chr(97 + n)] * 9)}]" for n in range(9)
-) + "]"
+BOMB = (
+    "[&a [x, x, x, x, x, x, x, x, x], "
+    + ", ".join(f"&{chr(98 + n)} [{', '.join(['*' + chr(97 + n)] * 9)}]" for n in range(9))
+    + "]"
+)
 RAW = {  # what JSON has no word for, in its place
     "@huge": "1" * 5000, "@long": "1" * 400, "@deep": "[" * 300 + "]" * 300, "@deeper": "[" * 50_000, "@bomb": BOMB,
     "@self": "&s [*s]", "@nan": ".nan", "@hex": "0x" + "f" * 3000, "@date": "2001-01-01", "@bad date": "2001-99-99",
@@ -210,10 +234,48 @@ RAW = {  # what JSON has no word for, in its place
 
 def nasty(outside: Path) -> list[Any]:
     """Return values that nobody expects."""
-    paths = ["..", ".", "/", "../" * 30 + str(outside)[1:] + "/sentinel", f"{outside}/sentinel", "a\0b", "a\nb", "a" * 300, "a/" * 3000]
-    texts = ["", "x" * 100_000, "${cities}", "${" * 3000, "\ud800", "é\u200b", "-1", "nan", "d" * 32, "e" * 32 + ".dir", "z" * 32]
-    values = [None, [], {}, 0, -1, True, 1.5, 1e308, [None], {"a": None}, [[]], [{}], [{"path": None}], {"path": "x"}, ["a", 3]]
-    return [*values, *paths, *texts, datetime.date(2020, 1, 1), *RAW]
+    paths = [
+        "..",
+        ".",
+        "/",
+        "../" * 30 + str(outside)[1:] + "/sentinel",
+        f"{outside}/sentinel",
+        "a\0b",
+        "a\nb",
+        "a" * 300,
+        "a/" * 3000,
+    ]
+    texts = [
+        "",
+        "x" * 100_000,
+        "${cities}",
+        "${" * 3000,
+        "\ud800",
+        "é\u200b",
+        "-1",
+        "nan",
+        "d" * 32,
+        "e" * 32 + ".dir",
+        "z" * 32,
+    ]
+    values = [
+        None,
+        [],
+        {},
+        0,
+        -1,
+        True,
+        1.5,
+        1e308,
+        [None],
+        {"a": None},
+        [[]],
+        [{}],
+        [{"path": None}],
+        {"path": "x"},
+        ["a", 3],
+    ]
+    return [*values, *paths, *texts, dt.date(2020, 1, 1), *RAW]
 
 
 def places(values: Any, place: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
@@ -259,7 +321,21 @@ def in_values(name: str, values: Any, rng: random.Random, outside: Path) -> byte
 def in_bytes(content: bytes, rng: random.Random) -> bytes:
     """Return a file that was cut, or has other bytes somewhere."""
     at, length = rng.randrange(len(content)), rng.randrange(1, 40)
-    new = [b"", b"\0", b"\xff\xfe", b"\n", b"\t", b": ", b"[" * 2000, b"{" * 200, b"'", b'"', b"&a *a", b"<<<<<<< ours\n", b"\x1b[31m"]
+    new = [
+        b"",
+        b"\0",
+        b"\xff\xfe",
+        b"\n",
+        b"\t",
+        b": ",
+        b"[" * 2000,
+        b"{" * 200,
+        b"'",
+        b'"',
+        b"&a *a",
+        b"<<<<<<< ours\n",
+        b"\x1b[31m",
+    ]
     changes: list[Callable[[], bytes]] = [
         lambda: content[:at],
         lambda: content[:at] + rng.choice(new) + content[at:],
@@ -280,7 +356,7 @@ def table(rng: random.Random) -> bytes:
     rows = pd.read_parquet(io.BytesIO(KEPT["predictions.parquet"]))
     name, numbers = rng.choice([*rows]), np.arange(ROWS)
     columns: list[Any] = [
-        [[1]] * ROWS, [{"a": 1}] * ROWS, [None] * ROWS, [b"x"] * ROWS, ["x" * 10_000] * ROWS, [datetime.date(2020, 1, 1)] * ROWS,
+        [[1]] * ROWS, [{"a": 1}] * ROWS, [None] * ROWS, [b"x"] * ROWS, ["x" * 10_000] * ROWS, [dt.date(2020, 1, 1)] * ROWS,
         numbers % 2 == 0, numbers * 1e308, numbers * 1j.real + np.nan, numbers.astype(str), pd.Categorical(numbers), numbers - (1 << 62),
         pd.to_datetime(numbers), pd.to_timedelta(numbers), numbers.astype(np.uint8), pd.array([None] * ROWS, dtype="Int64"), 3, "",
     ]  # fmt: skip
@@ -289,7 +365,11 @@ def table(rng: random.Random) -> bytes:
         rows[name] = rng.choice(columns)
     if change == "more":
         rows[rng.choice(["prediction", "group", "probability_2", "", "probability_"])] = rng.choice(columns)
-    rows = rows.drop(columns=name) if change == "gone" else rows.rename(columns={name: "\x1b" if change == "renamed" else name})
+    rows = (
+        rows.drop(columns=name)
+        if change == "gone"
+        else rows.rename(columns={name: "\x1b" if change == "renamed" else name})
+    )
     buffer = io.BytesIO()
     (rows[:0] if change == "empty" else rows).to_parquet(buffer)
     return buffer.getvalue()
@@ -308,4 +388,15 @@ def mutated(name: str, rng: random.Random, outside: Path) -> bytes:
     return in_values(name, values, rng, outside)
 
 
-FILES = [*VALUES, "params.py", ".dir", "predictions.parquet", "dvc.yaml", "templates", "dvc.lock", "dvc.lock", ".dir", "data/train.csv"]
+FILES = [
+    *VALUES,
+    "params.py",
+    ".dir",
+    "predictions.parquet",
+    "dvc.yaml",
+    "templates",
+    "dvc.lock",
+    "dvc.lock",
+    ".dir",
+    "data/train.csv",
+]

@@ -8,6 +8,7 @@ import json
 import re
 import tomllib
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
 import yaml
@@ -74,6 +75,8 @@ def read_yaml(content: bytes) -> Any:
     check_size("YAML", content)
     loader = YAML(typ="safe", pure=True)
     loader.Composer = _Composer
+    with suppress(yaml.YAMLError):  # libyaml is faster to refuse, and does not know YAML 1.2
+        _scan(content)
     try:
         return checked(loader.load(content))
     except (UserError, KeyboardInterrupt):

@@ -143,6 +143,12 @@ class Revision:
         """What each dvc.yaml says; UserError where one cannot be read."""
         return [self.pipeline(locks.pipeline_of(lock)) for lock in self.locks]
 
+    def check_limits(self) -> None:
+        """UserError for a dvc.yaml or dvc.lock that is too much for DVC, whose own readers have no limits."""
+        for lock in self.locks:
+            self.yaml(locks.pipeline_of(lock))
+            self.yaml(lock)
+
     def definitions(self, lock: str) -> dict[str, dict[str, Any]]:
         """Return the stages of the dvc.yaml beside a lock; UserError where it cannot be read."""
         return self.pipeline(locks.pipeline_of(lock)).stages

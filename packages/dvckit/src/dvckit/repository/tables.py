@@ -56,28 +56,21 @@ def _text(content: bytes, sign: str) -> "pd.DataFrame":
 
 def _parquet(content: bytes) -> "pd.DataFrame":
     import pandas as pd
-    from pyarrow import parquet
+    from pyarrow import parquet, types
 
     with parquet.ParquetFile(BytesIO(content)) as file:
         about, schema = file.metadata, file.schema_arrow
+        rows = max(about.num_rows, sum(about.row_group(number).num_rows for number in range(about.num_row_groups)))
     if len({*schema.names}) < len(schema):
         raise UserError("two of its columns have the same name")
-    groups = [about.row_group(number) for number in range(about.num_row_groups)]
-    chunks = [group.column(number) for group in groups for number in range(group.num_columns)]
-    _check_size(max(about.num_rows, sum(group.num_rows for group in groups)), about.num_columns)
-    _check_size(sum(chunk.num_values for chunk in chunks), 1)  # a row of a column of lists has many
-    texts = [field.name for field in schema if _is_text(field.type)]
-    packed = any(chunk.compression != "UNCOMPRESSED" for chunk in chunks)
-    widest = max((getattr(field.type, "byte_width", 0) for field in schema if _is_fixed(field.type)), default=0)
-    if packed or (len(content) if texts else widest) * about.num_rows * len(schema) > TEXT:
-        _check_texts(content, texts, widest * about.num_rows)
+    if nested := [field.name for field in schema if types.is_nested(field.type)]:
+        raise UserError(f"its column {nested[0]!r} has lists or mappings in its cells")
+    _check_size(rows, len(schema))
+    _check_text(
+        rows * max((getattr(field.type, "byte_width", 0) for field in schema if _is_fixed(field.type)), default=0)
+    )
+    _check_texts(content, [field.name for field in schema if _is_text(field.type)])
     return pd.read_parquet(BytesIO(content))
-
-
-def _is_text(kind: Any) -> bool:
-    from pyarrow import types
-
-    return any(test(kind) for test in (types.is_string, types.is_large_string, types.is_binary, types.is_large_binary))
 
 
 def _is_fixed(kind: Any) -> bool:
@@ -86,14 +79,20 @@ def _is_fixed(kind: Any) -> bool:
     return bool(types.is_fixed_size_binary(kind))
 
 
-def _check_texts(content: bytes, texts: list[str], fixed: int) -> None:
-    """Refuse a table with too much text; each text is read once, however many rows have it."""
+def _is_text(kind: Any) -> bool:
+    from pyarrow import types
+
+    value = kind.value_type if types.is_dictionary(kind) else kind
+    return any(test(value) for test in (types.is_string, types.is_large_string, types.is_binary, types.is_large_binary))
+
+
+def _check_texts(content: bytes, names: list[str]) -> None:
+    """Refuse a table with too much text; here each text is read once, however many rows have it."""
     from pyarrow import parquet
 
-    _check_text(fixed)
-    with parquet.ParquetFile(BytesIO(content), read_dictionary=texts) as file:
-        for name in texts:
-            _check_text(sum(map(_length, file.read(columns=[name])[name].chunks)))
+    with parquet.ParquetFile(BytesIO(content), read_dictionary=names) as file:
+        for name in names:
+            _check_text(sum(map(_length, file.read(columns=[name]).column(0).chunks)))
 
 
 def _length(chunk: Any) -> int:
