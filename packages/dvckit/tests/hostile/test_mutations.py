@@ -31,7 +31,7 @@ from dvckit.repository.revision import Revision
 from dvckit.snapshot.bumps import tags_due
 from dvckit.sweep.scores import read_numbers
 from dvckit.verify import _remove_committed
-from packages.dvckit.tests.hostile.project import FILES, KEPT, contents, keep, lock, make, mutated, text, write
+from packages.dvckit.tests.hostile.project import FILES, KEPT, contents, keep, lock, mutated, text, write
 from packages.dvckit.tests.kinds.builder import git
 
 SECONDS = 10  # of the processor, for each command
@@ -39,24 +39,6 @@ CHECKS = [
     locks.pipelines, locks.added, order.stages, objects.objects, objects.outputs, objects.external, objects.elsewhere,
     environment.params, environment.libraries,
 ]  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def _made(tmp_path_factory):
-    return make(tmp_path_factory.mktemp("made") / "project")
-
-
-@pytest.fixture
-def project(_made, tmp_path, monkeypatch):
-    """A copy of the project, and a folder beside it that nothing may touch."""
-    monkeypatch.setenv("DVC_SITE_CACHE_DIR", str(tmp_path / "site"))
-    for kind in ("AUTHOR", "COMMITTER"):
-        monkeypatch.setenv(f"GIT_{kind}_NAME", "tester")
-        monkeypatch.setenv(f"GIT_{kind}_EMAIL", "tester@localhost")
-    shutil.copytree(_made, tmp_path / "project", symlinks=True)
-    write(tmp_path / "outside", "sentinel", b"theirs")
-    write(tmp_path / "outside", "sentinel.json", b"{}")
-    return tmp_path / "project"
 
 
 @contextmanager

@@ -93,7 +93,7 @@ def test_a_tag_that_is_none_of_ours_is_left_out(tiny, name):
 def test_a_message_cannot_make_up_another_tag(tiny):
     project = tiny()
     commit = project.ok("git", "rev-parse", "HEAD").strip()
-    record = "\0".join(["grades@v7.0.0", "commit", commit, "a", "1", "forged"])
+    record = f"grades@v7.0.0\0commit\0{commit}\0a\x001\0forged"
     tag_object(project, "grades@v1.1.0", head() + f"\nx\x1e\n{record}\x1e\n")
 
     assert [version.version for version in versions(project.root, "grades")] == ["v1.1.0", "v1.0.0"]
