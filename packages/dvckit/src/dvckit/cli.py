@@ -54,7 +54,9 @@ def find_root() -> Path:
 def _print_json(content: Any) -> None:
     import json
 
-    print(json.dumps(content, indent=2, allow_nan=False))  # in ASCII, which any terminal can show
+    from dvckit.core.mappings import plain
+
+    print(json.dumps(plain(content), indent=2, allow_nan=False))  # in ASCII, which any terminal can show
 
 
 def _project() -> Any:

@@ -18,6 +18,7 @@ from typing import Any
 
 from dvckit.core.errors import UserError, one_line
 from dvckit.core.files import write_bytes
+from dvckit.core.formats import read_yaml
 from dvckit.repository import dvc_internals
 from dvckit.repository.locks import Stages
 from dvckit.repository.programs import git
@@ -50,6 +51,7 @@ def _read(file: Path, path: str, side: str) -> dict[str, Any]:
     """Read a lock so that DVC's own writer gives the same bytes again."""
     try:
         text = file.read_text(encoding="utf-8")
+        read_yaml(text.encode())  # DVC's own reader has no limits
         if text or side != "the base":
             dvc_internals.check_lock(text, path)
     except (UserError, UnicodeDecodeError) as error:

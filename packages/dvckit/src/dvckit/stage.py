@@ -7,7 +7,6 @@ outs.
 import gc
 import importlib
 import importlib.metadata
-import json
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -16,6 +15,7 @@ from dvckit.core.arithmetic import pin_arithmetic
 from dvckit.core.embedded import ensure_located
 from dvckit.core.errors import UserError, answered
 from dvckit.core.files import ended_by_ctrl_c
+from dvckit.core.formats import read_json
 from dvckit.core.layout import LIBRARIES
 from dvckit.core.memory import check_memory
 
@@ -24,7 +24,9 @@ def check_libraries(root: Path) -> None:
     """Raise a UserError if other versions are installed than those that dvc.lock will name."""
     if not (root / LIBRARIES).is_file():
         return
-    libraries = json.loads((root / LIBRARIES).read_bytes())
+    libraries = read_json((root / LIBRARIES).read_bytes())
+    if not isinstance(libraries, dict) or not all(isinstance(version, str) for version in libraries.values()):
+        raise UserError(f"{LIBRARIES} does not name versions of packages; run `dvckit libraries`")
     for name, version in libraries.items():
         installed = importlib.metadata.version(name)
         if installed != version.partition(" ")[0]:

@@ -1,14 +1,15 @@
 """`dvckit summary`: the scores of the last run beside the baselines, and where the report is."""
 
-import json
 from contextlib import suppress
 from pathlib import Path
 
 from dvckit.core.errors import UserError
+from dvckit.core.formats import read_json
 from dvckit.core.grid import Grid, Terminal
 from dvckit.core.layout import METRICS, REPORT
 from dvckit.core.numbers import digits, places
 from dvckit.project import load, project_of
+from dvckit.repository import shapes
 from dvckit.repository.revision import Revision
 from dvckit.tasks import BASELINES
 
@@ -16,10 +17,10 @@ from dvckit.tasks import BASELINES
 def print_summary(root: Path) -> None:
     """Print the scores in reports/metrics.json as a table; UserError where no run has left them."""
     try:
-        metrics = json.loads((root / METRICS).read_text(encoding="utf-8"))
+        metrics = shapes.fit(shapes.METRICS, read_json((root / METRICS).read_bytes()))
         holdout, folds, baselines = metrics["holdout"], metrics["cv"], metrics["baseline"]
         headline = next(iter(holdout), None)
-    except (FileNotFoundError, ValueError, KeyError):
+    except (FileNotFoundError, UserError, KeyError):
         raise UserError(f"there are no scores in {METRICS}; run `dvc repro -P`") from None
     titles = dict(BASELINES)
     with suppress(UserError, ImportError, AttributeError):  # a project that cannot be imported has no titles

@@ -1,14 +1,16 @@
 """What changed between two revisions besides their scores: by dvc.lock, the reports, model.json and uv.lock."""
 
-import json
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import PurePosixPath
 from typing import Any
 
 from dvckit.core.addresses import address
+from dvckit.core.errors import UserError
+from dvckit.core.formats import read_json
 from dvckit.core.grid import first
 from dvckit.core.layout import DATA_QUALITY
+from dvckit.repository import shapes
 from dvckit.repository.locks import paths_of
 from dvckit.repository.programs import git, in_repository, names_in
 from dvckit.repository.revision import Revision
@@ -60,7 +62,7 @@ def _data(revision: Revision) -> Iterator[tuple[str, dict[str, Any]]]:
     files = {output.path: output.md5 for output in revision.outputs if output.stage in first_ones}
     files |= {path: md5 for path, md5 in _read(revision).items() if _is_data(path)}
     for path, md5 in sorted((files | {output.path: output.md5 for output in revision.added}).items()):
-        rows = report.get(PurePosixPath(path).stem, {}).get("rows", {}).get("read")
+        rows = _rows(report, PurePosixPath(path).stem)
         yield path, {"md5": md5, **({} if rows is None else {"rows": rows})}
 
 
@@ -77,10 +79,17 @@ def _is_data(path: str) -> bool:
 
 def _mapping(revision: Revision, path: str) -> dict[str, Any]:
     """Return a JSON file of git's as a mapping; empty where it is not there, or something else."""
-    with suppress(ValueError):
-        content = json.loads(revision.file(path) or b"{}")
+    with suppress(UserError):
+        content = read_json(revision.file(path) or b"{}")
         return content if isinstance(content, dict) else {}
     return {}
+
+
+def _rows(report: dict[str, Any], table: str) -> Any:
+    """Return how many rows of a table were read; None where the report does not say."""
+    with suppress(UserError):
+        return shapes.fit(shapes.ROWS, report.get(table))["rows"]["read"]
+    return None
 
 
 def _inputs(revision: Revision) -> dict[str, str]:

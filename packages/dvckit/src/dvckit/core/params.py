@@ -12,11 +12,10 @@ from typing import Annotated, Any, TypeVar
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
-from ruamel.yaml import YAML
-from ruamel.yaml.error import YAMLError
 from yaml import YAMLError as YAML11Error
 
 from dvckit.core.errors import UserError, one_line, undo
+from dvckit.core.formats import read_yaml
 from dvckit.core.layout import PARAMS
 from dvckit.core.mappings import leaves
 
@@ -73,9 +72,9 @@ def read_values(path: Path = PARAMS) -> dict[str, Any]:
     except UnicodeDecodeError as error:
         raise UserError(f"{path} is not UTF-8 text (byte {error.start}){undo(path)}") from None
     try:
+        dvcs = read_yaml(text.encode())  # first: it has limits
         ours = OmegaConf.to_container(OmegaConf.create(text))
-        dvcs = YAML(typ="safe", pure=True).load(text)
-    except (YAMLError, YAML11Error, OmegaConfBaseException) as error:
+    except (UserError, YAML11Error, OmegaConfBaseException, ValueError) as error:
         raise UserError(f"{path} is not valid YAML: {one_line(error)}{undo(path)}") from None
     if not isinstance(ours, dict) or not isinstance(dvcs, dict):
         raise UserError(f"{path} must be a mapping of sections; it is {type(dvcs).__name__}{undo(path)}")

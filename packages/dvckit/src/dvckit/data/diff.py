@@ -192,9 +192,19 @@ def _tables(old: Revision, new: Revision) -> list[str]:
     for revision, other in ((old, new), (new, old)):
         for path, md5 in revision.all_md5s.items():
             same = other.all_md5s.get(path) == md5 and None not in (old.commit, new.commit)
-            names = revision.members_here(path) if md5.endswith(".dir") and not same else [path]
-            paths |= dict.fromkeys(name for name in names if TABLE.search(name))
+            if md5.endswith(".dir") and not same:
+                paths |= dict.fromkeys(_members(revision, path))
+            elif TABLE.search(path):
+                paths[path] = None
     return sorted(paths)
+
+
+def _members(revision: Revision, path: str) -> list[str]:
+    """Return the tables in a folder; the folder itself where its list of files cannot be read."""
+    try:
+        return [name for name in revision.members_here(path) if TABLE.search(name)]
+    except UserError:
+        return [path]
 
 
 def _has(revision: Revision, path: str) -> bool:
@@ -215,6 +225,8 @@ def _compare(old: Revision, new: Revision, path: str, key: str | None) -> dict[s
             return {"state": "added" if _has(new, path) else "removed"}
         if _identity(old, path) == _identity(new, path):
             return {"state": "same"}
+        for revision in (old, new):
+            revision.members(path)  # of a folder in the report, the list cannot be read
         before, after = old.table(path), new.table(path)
     except UserError as error:
         return {"state": "unknown", "reason": str(error)}

@@ -1,6 +1,5 @@
 """What the checks of `dvckit doctor` share: findings, and the clone that they look at."""
 
-import json
 import shutil
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -13,7 +12,7 @@ from typing import Any, NamedTuple
 from dvckit.core.errors import UserError
 from dvckit.core.grid import first
 from dvckit.repository.locks import MD5, Output, in_project, outputs_of
-from dvckit.repository.objects import STORAGE, object_path
+from dvckit.repository.objects import STORAGE, listed, object_path
 from dvckit.repository.patience import PATIENCE
 from dvckit.repository.pipelines import outs_of
 from dvckit.repository.programs import tracked
@@ -78,7 +77,7 @@ class Clone(Revision):
         """The outputs of the pipelines that can be read, and whether DVC keeps each."""
         outputs: dict[Output, bool] = {}
         for lock in self.locks:
-            with suppress(UserError, OSError, ValueError, TypeError, AttributeError):
+            with suppress(UserError, OSError):
                 outputs |= dict(self._pushable_in(lock))
         return outputs | dict(self._pushable_of_files())
 
@@ -95,7 +94,8 @@ class Clone(Revision):
         for name, stage in self.dvc_files.items():
             if "cmd" in stage:
                 kept = {out["path"]: out.get("cache") != "false" for out in stage.get("outs", ())}
-                yield from ((output, kept[output.path]) for output in outputs_of({name: stage}))
+                outputs = [output for output in outputs_of({name: stage}) if self.is_inside(output.path)]
+                yield from ((output, kept[output.path]) for output in outputs)
 
     @property
     def outputs(self) -> list[Output]:
@@ -112,7 +112,7 @@ class Clone(Revision):
         """The paths of what locks and .dvc files name that is not in this repository."""
         stages = [*self.dvc_files.values()]
         for lock in self.locks:
-            with suppress(UserError, OSError, ValueError, TypeError, AttributeError):
+            with suppress(UserError, OSError):
                 stages += self.stages_in(lock).values()
         paths = {out["path"] for stage in stages for out in stage.get("outs") or ()}
         return sorted(path for path in paths if "://" not in path and not self.is_inside(path))
@@ -132,12 +132,19 @@ class Clone(Revision):
     def _with_members(self, outputs: list[Output]) -> list[Output]:
         """Add the files of folders, as their objects list them; none where an object is nowhere here."""
         members = [
-            Output(folder.stage, f"{folder.path}/{item['relpath']}", item["md5"], folder.legacy)
+            Output(folder.stage, f"{folder.path}/{name}", md5, folder.legacy)
             for folder in outputs
             if folder.md5.endswith(".dir")
-            for item in self._listed.get(folder.path) or json.loads(self.stored(folder.md5) or b"[]")
+            for name, md5 in self._members_of(folder).items()
         ]
         return outputs + members
+
+    def _members_of(self, folder: Output) -> dict[str, str]:
+        if folder.path in self._listed:
+            return self._listed[folder.path]
+        with suppress(UserError):
+            return listed(self.stored(folder.md5) or b"[]")
+        return {}
 
     @property
     def is_embedded(self) -> bool:

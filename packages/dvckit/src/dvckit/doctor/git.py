@@ -10,10 +10,11 @@ from pathlib import Path
 from dvckit.core.errors import UserError
 from dvckit.core.files import write_bytes
 from dvckit.doctor.clone import FIX, OK, WRONG, Clone, Finding
+from dvckit.repository.patience import NoAnswerError, within
 from dvckit.repository.programs import OPTIONS, git, run
 from dvckit.repository.revision import head
 
-# Of a large repository, git reads every object.
+LONGEST = 600.0  # seconds; of a large repository, git reads every object
 FSCK = ("git", *OPTIONS, "fsck", "--no-dangling", "--no-progress", "--name-objects")
 REF = re.compile(r"(refs/\S+): (?:invalid sha1 pointer|badRefContent)")
 PACKED = re.compile(rb"#.*|[0-9a-f]{40,64} refs/\S+|\^[0-9a-f]{40,64}")
@@ -25,14 +26,15 @@ def store(clone: Clone) -> list[Finding]:
         folder = clone.root / git(clone.root, "rev-parse", "--git-common-dir").rstrip("\n")
     except UserError:
         return []  # reported with the hooks, unless there is no git at all
-    seconds = max(1.0, clone.until - time.monotonic()) if clone.until < float("inf") else None
+    seconds = max(1.0, min(clone.until - time.monotonic(), LONGEST))
     try:
         # git's own words about alternates that are gone come with the exit code 0
-        output = run(["sh", "-c", 'exec "$@" 2>&1', "sh", *FSCK], clone.root, seconds, {"LC_ALL": "C"})
+        command = ["sh", "-c", 'exec "$@" 2>&1', "sh", *FSCK]
+        output = within(partial(run, command, clone.root, {"LC_ALL": "C"}), seconds)
+    except NoAnswerError as error:
+        return [Finding(WRONG, f"git's store could not be checked: {error}", "git fsck")]
     except UserError as error:
         output = str(error).replace("`sh -c` failed: ", "")
-        if "gave no answer" in output:
-            return [Finding(WRONG, f"git's store could not be checked: {output}", "git fsck")]
     wrong = [*_index(clone, output), *_packed(clone, folder)]
     wrong += [_ref(clone, folder, ref) for ref in dict.fromkeys(REF.findall(output))]
     wrong += [] if wrong else _head(clone)

@@ -1,7 +1,6 @@
 """dvc.lock, which a kill may cut and a merge may mark, and the locks by which DVC's and git's processes wait for each other."""
 
 import fcntl
-import json
 import os
 import re
 import socket
@@ -16,6 +15,7 @@ import psutil  # DVC's own way to tell the living
 
 from dvckit.core.errors import UserError, one_line
 from dvckit.core.files import write_bytes
+from dvckit.core.formats import read_json
 from dvckit.doctor.clone import ADVICE, OK, WRONG, Clone, Finding, some
 from dvckit.repository import dvc_internals
 from dvckit.repository.dvc_internals import check_lock
@@ -209,12 +209,12 @@ def _running(program: str, root: Path, *, but_parents: bool = True) -> list[int]
 def _rwlock(path: Path) -> list[Finding]:
     """Report a file that DVC cannot read, as a kill leaves it, and one that names processes that have ended."""
     try:
-        held = json.loads(path.read_text(encoding="utf-8"))
+        held = read_json(path.read_bytes())
         infos = [*held.get("write", {}).values(), *(info for infos in held.get("read", {}).values() for info in infos)]
         pids = {int(info["pid"]) for info in infos}
     except FileNotFoundError:
         return []
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+    except (OSError, UserError, ValueError, KeyError, TypeError, AttributeError):
         what = f".dvc/tmp/rwlock cannot be read ({path.lstat().st_size} bytes): DVC refuses to run"
         return [Finding(WRONG, what, "rm -rf .dvc/tmp/rwlock", partial(_remove_rwlock, path))]
     if not pids or any(_wrote(pid, path) for pid in pids):

@@ -51,7 +51,7 @@ def _fix(clone: Clone, shown: str, path: Path, md5: str) -> str:
     A copy is an output that has the damaged content: a link to the object, or what DVC made of it. Where the object is
     intact nowhere, all of them are removed.
     """
-    outputs = [output for output in clone.named if output.md5 == md5]
+    outputs = [output for output in clone.named if output.md5 == md5 and clone.is_inside(output.path)]
     there = [file for output in outputs if (file := clone.root / output.path).exists()]
     damaged, mode = file_md5(path), path.stat().st_mode & 0o777
     copies = [file for file in there if file_md5(file) == damaged != "unreadable"]

@@ -8,6 +8,7 @@ from typing import Any
 from dvckit.core.embedded import is_located, locate
 from dvckit.core.errors import UserError
 from dvckit.doctor.clone import ADVICE, FIX, OK, WRONG, Clone, Finding, paths
+from dvckit.repository import dvc_internals
 from dvckit.repository.locks import Output
 from dvckit.repository.meanings import OTHER
 from dvckit.repository.objects import STORAGE, has, object_path

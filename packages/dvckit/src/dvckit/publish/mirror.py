@@ -8,10 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from dvckit.core.errors import UserError
+from dvckit.core.mappings import plain
+from dvckit.repository import shapes
 from dvckit.repository.locks import fresh_stages, outputs_of
 from dvckit.repository.pipelines import expanded
 from dvckit.repository.programs import git, readable
-from dvckit.repository.revision import Model, Revision, numbers, resolve
+from dvckit.repository.revision import Model, Revision, resolve
+from dvckit.repository.values import numbers
 
 PAGES = (".html", ".md", ".svg", ".png", ".jpg", ".jpeg", ".gif")
 
@@ -57,7 +60,11 @@ class Mirror(Revision):
     @cached_property
     def card(self) -> dict[str, Any]:
         """What the project says of its model; empty where dvc.yaml names no project."""
-        return dict(self.json(self.project_model.card)) if self.project_model else {}
+        if not self.project_model:
+            return {}
+        content = self.json(self.project_model.card)
+        with self.reading(self.project_model.card):
+            return dict(shapes.fit(shapes.CARD, content))
 
     def _or_lacks(self, path: str, read: Callable[[str], Any]) -> Any:
         """Return what `read` gives of a file, or None, and then note why."""
@@ -111,7 +118,7 @@ class Mirror(Revision):
 
         `content` is one hash of what each stage read, ran and wrote, the same from every clone.
         """
-        content = json.dumps([self.commit, self.stages], sort_keys=True)
+        content = json.dumps(plain([self.commit, self.stages]), sort_keys=True)
         return {
             "revision": self.name,
             "commit": self.commit,

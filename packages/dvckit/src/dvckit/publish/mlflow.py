@@ -23,7 +23,7 @@ from dvckit.project import project_of
 from dvckit.publish.mirror import Mirror
 from dvckit.publish.server import answering
 from dvckit.repository.programs import git
-from dvckit.repository.revision import as_table
+from dvckit.repository.tables import as_table
 
 # MLflow sends and prints nothing of its own; a model's packages are named here, not guessed from the current folder.
 os.environ |= {

@@ -15,6 +15,7 @@ from ruamel.yaml import YAML
 
 from dvckit.core.errors import UserError
 from dvckit.core.files import scratch_folder
+from dvckit.core.mappings import plain
 from dvckit.core.screen import visible
 from dvckit.registry.facts import facts, scores
 from dvckit.registry.tags import model_version
@@ -39,7 +40,11 @@ def export(root: Path, selector: str, folder: Path) -> Path:
     if hashlib.sha256(model).hexdigest() != sha256:
         raise UserError(f"{revision.model.path} of {version.tag} is not the model that its model.json describes")
     file = Path(revision.model.path).name
-    use = (revision.file(revision.model.intended_use) or b"").decode() if revision.model.intended_use else ""
+    use = (
+        (revision.file(revision.model.intended_use) or b"").decode(errors="replace")
+        if revision.model.intended_use
+        else ""
+    )
     contents = {
         file: model,
         f"{file}.sha256": f"{sha256}  {file}\n".encode(),
@@ -62,7 +67,7 @@ def _task(revision: Revision) -> str | None:
 
 
 def _json(content: Any) -> bytes:
-    return f"{json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False)}\n".encode()
+    return f"{json.dumps(plain(content), indent=2, ensure_ascii=False, allow_nan=False)}\n".encode()
 
 
 def _tables(version: dict[str, Any]) -> dict[str, dict[str, Any]]:
@@ -75,7 +80,7 @@ def model_card(version: dict[str, Any], task: str | None, file: str, intended_us
     """Return the model card as Markdown; `version` is what `facts` returns."""
     stream, yaml = StringIO(), YAML()
     yaml.width = 1000
-    yaml.dump(_front_matter(version, task, file), stream)
+    yaml.dump(plain(_front_matter(version, task, file)), stream)
     return render(
         "registry/model_card.md.jinja",
         **version,
@@ -178,5 +183,5 @@ def _cyclonedx_card(version: dict[str, Any], task: str | None) -> dict[str, Any]
             "outputs": [{"format": f"prediction of {version['target']}"}],
         },
         "quantitativeAnalysis": {"performanceMetrics": metrics},
-        "properties": [{"name": key, "value": json.dumps(value)} for key, value in params.items()],
+        "properties": [{"name": key, "value": json.dumps(plain(value))} for key, value in params.items()],
     }

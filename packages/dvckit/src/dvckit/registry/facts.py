@@ -3,7 +3,6 @@
 No object of DVC's is read, so that it works in a clone that pulled nothing.
 """
 
-import json
 from collections.abc import Iterator
 from pathlib import PurePosixPath
 from typing import Any
@@ -14,12 +13,19 @@ from dvckit.core.grid import Grid, Terminal
 from dvckit.core.layout import DATA_QUALITY, DIAGNOSTICS, EVALUATION, METRICS, PARAMS, TEST, TRAIN
 from dvckit.core.mappings import leaves
 from dvckit.registry.tags import Version
+from dvckit.repository import shapes
 from dvckit.repository.locks import Stages, paths_of, upstream
 from dvckit.repository.objects import listing, md5_of
 from dvckit.repository.programs import git_files
 from dvckit.repository.revision import Revision
 
 WIDE = 1000  # a path or a hash is never cut
+SHAPES = {
+    METRICS.as_posix(): shapes.METRICS,
+    EVALUATION.as_posix(): shapes.EVALUATION,
+    DIAGNOSTICS.as_posix(): shapes.DIAGNOSTICS,
+    DATA_QUALITY.as_posix(): shapes.QUALITY,
+}
 NUMBERS = ("rows", "value", "low", "high")
 
 
@@ -123,10 +129,29 @@ def facts(version: Version) -> dict[str, Any]:
 
 
 def _result(version: Version, path: str) -> Any:
-    try:
-        return json.loads(version.revision.file(path) or b"")
-    except ValueError:
-        raise _incomplete(version, f"its commit has no {path}") from None
+    if version.revision.file(path) is None:
+        raise _incomplete(version, f"its commit has no {path}")
+    return version.revision.report(path, SHAPES.get(path, shapes.CARD))
+
+
+def check_sound(revision: Revision) -> None:
+    """UserError where something that describes a version cannot be read; what it lacks is not looked for.
+
+    In a project that is described as this library does it, each file must also have the shape that it has there.
+    """
+    from dvckit.tasks.predictions import check_predictions
+
+    complete = {*required(revision)} <= revision.md5s.keys()
+    for path in required(revision)[1:]:
+        revision.report(path, SHAPES.get(path, shapes.CARD) if complete else shapes.ANY)
+    for path in revision.metric_files:
+        if revision.file(path) is not None:
+            revision.values(path)
+    revision.yaml(PARAMS.as_posix())
+    revision.packages.needed()
+    table = revision.model.predictions
+    if table and revision.stored(revision.md5s.get(table, "")):
+        check_predictions(revision.table(table), f"{table} {revision.where}")
 
 
 def _incomplete(version: Version, fault: str) -> UserError:
@@ -135,7 +160,7 @@ def _incomplete(version: Version, fault: str) -> UserError:
 
 def _outputs(stages: Stages) -> dict[str, dict[str, Any]]:
     outs = [out for stage in stages.values() for out in stage.get("outs", ())]
-    return {out["path"]: {"path": out["path"], "md5": out["md5"], "size": out["size"]} for out in outs}
+    return {out["path"]: {key: out.get(key) for key in ("path", "md5", "size")} for out in outs}
 
 
 def _source(revision: Revision) -> dict[str, Any]:
@@ -186,9 +211,9 @@ def _files(revision: Revision, results: dict[str, Any]) -> list[dict[str, Any]]:
 
 def _stage(entry: dict[str, Any]) -> dict[str, Any]:
     return {
-        "command": entry["cmd"],
+        "command": entry.get("cmd"),
         "inputs": {address(dep["path"]): dep.get("md5") for dep in entry.get("deps", ())},
-        "outputs": {out["path"]: out["md5"] for out in entry.get("outs", ())},
+        "outputs": {out["path"]: out.get("md5") for out in entry.get("outs", ())},
     }
 
 

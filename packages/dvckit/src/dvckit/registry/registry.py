@@ -1,46 +1,57 @@
 """`dvckit models`: the versions of the model, and which of them are in which stage."""
 
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from dvckit.core.errors import UserError
 from dvckit.core.grid import Grid, Terminal
 from dvckit.core.layout import PARAMS
-from dvckit.registry.facts import check_line_ends, differing, required
+from dvckit.registry.facts import check_line_ends, check_sound, differing, required
 from dvckit.registry.tags import STAGE, Bump, Version, assign, model_version, tag_version, versioning, versions
 from dvckit.repository.locks import fresh_stages, paths_of
 from dvckit.repository.objects import STORAGE
 from dvckit.repository.packages import UV_LOCK
 from dvckit.repository.programs import git, git_files, in_repository, names_in
 from dvckit.repository.remotes import cloned, missing_in_remote
-from dvckit.repository.revision import Revision, numbers, parsed
+from dvckit.repository.revision import Revision
+from dvckit.repository.values import numbers, parsed
 
 PREFIX = "holdout."
 SHOWN = 2  # scores of the hold-out that the list of versions shows
 
 
 def models(root: Path) -> list[tuple[Version, dict[str, float]]]:
-    """Return every version, the highest first, with its first scores, of the hold-out where its metrics name one."""
+    """Return every version, the highest first, with its first scores, of the hold-out where its metrics name one.
+
+    One of which something cannot be read says so, and has no scores.
+    """
     history = versions(root, Revision(root, "HEAD").model.name)
-    shown = [dict(list(scores.items())[:SHOWN]) for scores in _holdout(root, history)]
-    return list(zip(history, shown, strict=True))
+    return [
+        (version._replace(fault=version.fault or fault), dict(list(scores.items())[:SHOWN]))
+        for version, (scores, fault) in zip(history, _holdout(root, history), strict=True)
+    ]
 
 
-def _holdout(root: Path, history: list[Version]) -> list[dict[str, float]]:
-    """Return the scores of each version in the files of metrics that HEAD names; none where its commit has none in git."""
+def _holdout(root: Path, history: list[Version]) -> list[tuple[dict[str, float], str]]:
+    """Return the scores of each version in the files of metrics that HEAD names, and which of them cannot be read.
+
+    There are none where its commit has none in git.
+    """
     paths = Revision(root, "HEAD").metric_files
     contents = iter(git_files(root, [(str(version.revision.commit), path) for version in history for path in paths]))
     scores = []
     for _ in history:
         files: dict[str, Any] = {}
+        fault = ""
         for path, content in zip(paths, contents, strict=False):
-            with suppress(UserError):
-                files[path] = parsed(path, content or b"")
+            try:
+                files[path] = {} if content is None else parsed(path, content)
+            except UserError as error:
+                fault = fault or f"{path} cannot be read: {error}"
         found = numbers(files)
         of_holdout = {key: value for key, value in found.items() if key.startswith(PREFIX)}
-        scores.append({key.removeprefix(PREFIX): value for key, value in (of_holdout or found).items()})
+        scores.append(({key.removeprefix(PREFIX): value for key, value in (of_holdout or found).items()}, fault))
     return scores
 
 
@@ -57,6 +68,7 @@ def register(root: Path, rev: str | None, bump: Bump) -> str:
         if rev is None:
             _refuse_dirty(root)
         _refuse_incomplete(revision)
+        check_sound(revision)
         _refuse_missing(revision)
         message = git(root, "log", "--max-count=1", "--format=%s", str(revision.commit)).strip()
         return tag_version(revision, name, bump, message)
@@ -120,6 +132,7 @@ def promote(root: Path, selector: str, stage: str, *, accept_equal: bool) -> str
     if not STAGE.fullmatch(stage):
         raise UserError(f"{stage!r} is not a stage: use small letters, digits and hyphens, such as staging or prod")
     version = model_version(root, selector)
+    check_sound(version.revision)
     with versioning(root):  # so that what is compared with is what is replaced
         for current in versions(root, version.name):
             if stage in current.stages:
@@ -137,7 +150,7 @@ def _refuse_no_better(new: Version, old: Version, stage: str, *, accept_equal: b
     equal = verdict == INDISTINGUISHABLE
     if verdict == BETTER or (equal and accept_equal):
         return
-    ours, theirs = _holdout(new.revision.root, [new, old])
+    (ours, _), (theirs, _) = _holdout(new.revision.root, [new, old])
     tests = [f"hold-out {name} {ours.get(name)} against {theirs.get(name)}: {by_metric[name]}" for name in by_metric]
     raise UserError(
         f"{new.version} {'cannot be told from' if equal else 'is worse than'} {old.version}, which is in {stage} "
@@ -148,9 +161,12 @@ def _refuse_no_better(new: Version, old: Version, stage: str, *, accept_equal: b
 def print_models(entries: list[tuple[Version, dict[str, float]]]) -> None:
     """Print a line for each version of `models`."""
     names = [*dict.fromkeys(name for _, scores in entries for name in scores)]
+    broken = any(version.fault for version, _ in entries)
     rows = [
         [version.version, " ".join(version.stages), version.when, version.author]
         + [f"{scores[name]:.4f}" if name in scores else "" for name in names]
+        + ([version.fault] if broken else [])
         for version, scores in entries
     ]
-    Grid("", ["version", "stages", "registered", "by", *names], rows, numeric=names).print(Terminal())
+    header = ["version", "stages", "registered", "by", *names, *(["broken"] if broken else [])]
+    Grid("", header, rows, numeric=names).print(Terminal())

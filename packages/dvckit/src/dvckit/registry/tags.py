@@ -8,9 +8,11 @@ last is in it; `model@v1.2.3!` takes a version back, `model#prod!#2` a stage, `m
 import difflib
 import re
 import time
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from pathlib import Path
+from secrets import token_hex
 from typing import Any, Literal, NamedTuple
 
 import semver
@@ -28,8 +30,10 @@ STAGE = re.compile(r"[a-z][a-z0-9-]*")
 _WORD = "[a-zA-Z0-9](?:[a-zA-Z0-9/_-]*[a-zA-Z0-9])?"
 _NAME = f"(?:[a-zA-Z0-9_./-]+=)?{_WORD}"  # FOLDER=NAME for FOLDER:NAME: a tag has no colon
 _TAG = re.compile(
-    rf"(?P<name>{_NAME})(?:@deprecated|(?:@(?P<version>v[^#!]+)|#(?P<stage>{_WORD}))(?P<back>!?))(?:#(?P<counter>\d+))?"
+    rf"(?P<name>{_NAME})(?:@deprecated|(?:@(?P<version>v[^#!]{{1,100}})|#(?P<stage>{_WORD}))(?P<back>!?))(?:#(?P<counter>\d{{1,15}}))?"
 )
+LATEST = 4_102_444_800  # seconds: the year 2100; the next tag is to be later than all others
+NOWHERE = "0" * 40  # the commit of a tag that cannot be read
 _FIELDS = ("refname:strip=2", "*objecttype", "*objectname", "taggername", "taggerdate:unix", "contents")
 
 
@@ -43,6 +47,7 @@ class Version(NamedTuple):
     when: str  # ISO 8601, UTC
     message: str
     stages: tuple[str, ...]
+    fault: str = ""  # what cannot be read of it: its tag, or a file that a list shows
 
     @property
     def tag(self) -> str:
@@ -53,6 +58,8 @@ class Version(NamedTuple):
         """Return all of it for JSON."""
         about = self._asdict()
         del about["revision"]
+        if not self.fault:
+            del about["fault"]
         place = {"tag": self.tag, "commit": self.revision.commit}
         return {"name": about.pop("name"), "version": about.pop("version"), **place, **about}
 
@@ -64,6 +71,7 @@ class _Event(NamedTuple):
     author: str
     seconds: int
     message: str
+    fault: str = ""
 
 
 def versions(root: Path, name: str) -> list[Version]:
@@ -90,27 +98,55 @@ def versions(root: Path, name: str) -> list[Version]:
             name,
             version,
             event.author,
-            f"{datetime.fromtimestamp(event.seconds, UTC):%Y-%m-%dT%H:%M:%SZ}",
+            "" if event.fault else f"{datetime.fromtimestamp(event.seconds, UTC):%Y-%m-%dT%H:%M:%SZ}",
             event.message,
             tuple(stage for stage in last if event.commit in last[stage]),
+            event.fault,
         )
         for version, event in sorted(registered.items(), key=lambda item: _number(item[0]), reverse=True)
     ]
 
 
 def _events(root: Path, name: str) -> list[_Event]:
-    """Return what the annotated tags of an artifact say, in the order of their time; other tags are not GTO's."""
-    form = "%00".join(f"%({field})" for field in _FIELDS)
-    listed = git(root, "for-each-ref", f"--format={form}%1e", "refs/tags")
-    events = []
-    for record in listed.split("\x1e\n")[:-1]:
-        tag, target, commit, author, seconds, message = record.split("\0")
-        kind = _TAG.fullmatch(tag)
-        if target != "commit" or not kind or kind["name"] != in_tag(name):
-            continue
-        if semver.Version.is_valid((kind["version"] or FIRST)[1:]):
-            events.append(_Event(tag, kind, commit, readable(author), int(seconds), readable(message).strip()))
-    return sorted(events, key=lambda event: event.seconds)
+    """Return what the annotated tags of an artifact say, in the order of their time; other tags are not GTO's.
+
+    One that cannot be read has a fault, and comes first.
+    """
+    end = token_hex(16)  # which no message can have
+    form = "%00".join(f"%({field})" for field in _FIELDS) + end
+    try:
+        listed, broken = git(root, "for-each-ref", f"--format={form}", "refs/tags"), list[str]()
+    except UserError:  # one that is broken stops git
+        whole, broken = _sorted_out(root)
+        listed = git(root, "for-each-ref", f"--format={form}", *whole) if whole else ""
+    records = [tuple(record.lstrip("\n").split("\0", len(_FIELDS) - 1)) for record in listed.split(end)[:-1]]
+    records += [(tag, "commit", NOWHERE, "", "", "") for tag in broken]
+    events = (_event(name, record) for record in records)
+    return sorted((event for event in events if event), key=lambda event: event.seconds)
+
+
+def _sorted_out(root: Path) -> tuple[list[str], list[str]]:
+    """Return the tags that git can read, as refs, and those whose tag or commit is gone or damaged."""
+    refs = git(root, "for-each-ref", "--format=%(refname)", "refs/tags").splitlines()
+    answers = git(root, "cat-file", "--batch-check", stdin="".join(f"{ref}^{{}}\n" for ref in refs)).splitlines()
+    lost = [ref for ref, answer in zip(refs, answers, strict=True) if answer.endswith(" missing")]
+    return [ref for ref in refs if ref not in lost], [ref.removeprefix("refs/tags/") for ref in lost]
+
+
+def _event(name: str, record: Sequence[str]) -> _Event | None:
+    """Return what a tag says, whose _FIELDS are given; None where it is no event of the artifact."""
+    tag, target, commit, author, seconds, message = record
+    kind = _TAG.fullmatch(tag)
+    if target != "commit" or not kind or kind["name"] != in_tag(name):
+        return None
+    if not semver.Version.is_valid((kind["version"] or FIRST)[1:]):
+        return None
+    texts = readable(author), readable(message).strip()
+    if commit == NOWHERE:
+        return _Event(tag, kind, commit, "", 0, "", "its tag, or the commit of it, is lost or damaged")
+    if not seconds.isdecimal() or len(seconds) > len(str(LATEST)) or int(seconds) > LATEST:
+        return _Event(tag, kind, commit, texts[0], 0, texts[1], "its tag has no time, or one after the year 2100")
+    return _Event(tag, kind, commit, texts[0], int(seconds), texts[1])
 
 
 def in_tag(name: str) -> str:
@@ -136,6 +172,10 @@ def model_version(root: Path, selector: str) -> Version:
     if version is None:
         near = difflib.get_close_matches(selector, named, cutoff=0.5) or [history[0].version]
         raise UserError(f"there is no version {selector!r} of {name}; did you mean {', '.join(near)}?")
+    if version.fault:
+        raise UserError(
+            f"{version.tag} is broken: {version.fault}; look at it with `git fsck`, or remove it with `git tag -d`"
+        )
     return version
 
 

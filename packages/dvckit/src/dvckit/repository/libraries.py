@@ -4,13 +4,13 @@ dvc.yaml names these packages among the params of each stage. So a new scikit-le
 `dvc status` names it; a new ruff makes none stale.
 """
 
-import json
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from dvckit.core.errors import UserError
 from dvckit.core.files import write_json
+from dvckit.core.formats import read_json
 from dvckit.core.layout import LIBRARIES
 from dvckit.repository.packages import UV_LOCK
 from dvckit.repository.revision import Revision
@@ -40,6 +40,6 @@ def write(root: Path) -> None:
 
 def recorded(root: Path) -> Any:
     """Return what libraries.json has; None where it is missing or no JSON."""
-    with suppress(OSError, ValueError):
-        return json.loads((root / LIBRARIES).read_bytes())
+    with suppress(OSError, UserError):
+        return read_json((root / LIBRARIES).read_bytes())
     return None

@@ -1,28 +1,22 @@
 """dvc.lock: what each stage ran, read and wrote."""
 
 import os
-import re
 from collections import Counter
 from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import yaml
-from ruamel.yaml import YAML
-from ruamel.yaml.error import YAMLError
-
-from dvckit.core.errors import UserError, one_line
+from dvckit.core.errors import UserError
+from dvckit.core.formats import read_texts, read_yaml
 from dvckit.core.layout import LIBRARIES
 from dvckit.core.mappings import leaves
+from dvckit.repository import shapes
 from dvckit.repository.objects import listing, md5_of
 
 LOCK = "dvc.lock"
 PIPELINE = ("dvc.yaml", LOCK)
-MD5 = re.compile(r"[0-9a-f]{32}(\.dir)?")
-
-# Every value as text, which suffices for a path and a hash: a list of thousands of files takes no seconds.
-_Texts = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
+MD5 = shapes.MD5
 
 Stages = dict[str, Any]  # what a lock has of each stage, by DVC's name for it
 
@@ -43,10 +37,7 @@ class Output(NamedTuple):
 @lru_cache(maxsize=64)
 def parse(content: bytes) -> Any:
     """Return what a YAML file has, which several objects ask for: nobody may change it. UserError if it is not YAML."""
-    try:
-        return YAML(typ="safe", pure=True).load(content)
-    except (YAMLError, ValueError) as error:  # a ValueError: an impossible date, or no UTF-8
-        raise UserError(one_line(error)) from None
+    return read_yaml(content)
 
 
 def read_lock(lock: str, content: bytes, definitions: Mapping[str, Any]) -> Stages:
@@ -55,17 +46,19 @@ def read_lock(lock: str, content: bytes, definitions: Mapping[str, Any]) -> Stag
     `definitions` has the stages of the dvc.yaml beside it, of which the working folders count.
     """
     prefix = "" if lock == LOCK else f"{pipeline_of(lock)}:"
+    parsed = parse(content)
+    if not isinstance(parsed, dict):
+        raise UserError("it is not what DVC writes")
     try:
-        parsed = parse(content)
-        locked = parsed if is_old(parsed) else parsed.get("stages", {})
+        locked = shapes.fit(shapes.LOCKED, parsed if is_old(parsed) else parsed.get("stages", {}))
         stages = {prefix + name: dict(entry) for name, entry in locked.items()}
         for name, stage in stages.items():
             definition = definition_of(definitions, name)
             for kind in {"deps", "outs"} & stage.keys():
                 stage[kind] = [_entry(item, in_project(lock, definition, item["path"])) for item in stage[kind]]
         outputs_of(stages)
-    except (KeyError, TypeError, ValueError, AttributeError):
-        raise UserError("it is not what DVC writes") from None
+    except UserError as error:
+        raise UserError(f"{error}: it is not what DVC writes") from None
     return stages
 
 
@@ -119,11 +112,10 @@ def outputs_of(stages: Stages) -> list[Output]:
 
 
 def _outputs(stage: str, outs: Any) -> list[Output]:
-    return [
-        Output(stage, out["path"], out["md5"], "hash" not in out)
-        for out in outs
-        if not {"etag", "checksum"} & out.keys()
-    ]
+    kept = [out for out in outs if not {"etag", "checksum"} & out.keys()]
+    if lacking := [out["path"] for out in kept if "md5" not in out]:
+        raise UserError(f"{lacking[0]} has no md5")
+    return [Output(stage, out["path"], out["md5"], "hash" not in out) for out in kept]
 
 
 def params_of(stages: Stages) -> dict[str, Any]:
@@ -188,19 +180,16 @@ def fresh_stages(stages: Stages) -> Stages:
 @lru_cache(maxsize=4096)
 def _texts(content: bytes) -> Any:
     """Return a YAML file with every value as text: nobody may change it. Most .dvc files are the same in two revisions."""
-    return yaml.load(content, _Texts)  # noqa: S506 - it makes texts, lists and mappings
+    return read_texts(content)
 
 
 def read_file(name: str, content: bytes) -> dict[str, Any]:
     """Return what a .dvc file says, values as text, paths relative to the root; UserError where it cannot be read."""
-    try:
-        stage = dict(_texts(content))
-        folder = Path(name).parent / (stage.get("wdir") or ".")
-        for kind in {"deps", "outs"} & stage.keys():
-            stage[kind] = [_entry(item, _below(folder, item["path"])) for item in stage[kind] or ()]
-        _outputs(name, stage.get("outs", ()))
-    except (KeyError, TypeError, AttributeError, ValueError, yaml.YAMLError) as error:
-        raise UserError(one_line(error)) from None
+    stage: dict[str, Any] = dict(shapes.fit(shapes.DVC_FILE, _texts(content)))
+    folder = Path(name).parent / (stage.get("wdir") or ".")
+    for kind in {"deps", "outs"} & stage.keys():
+        stage[kind] = [_entry(item, _below(folder, item["path"])) for item in stage[kind] or ()]
+    _outputs(name, stage.get("outs", ()))
     return stage
 
 

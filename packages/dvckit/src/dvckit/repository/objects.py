@@ -10,10 +10,13 @@ from contextlib import suppress
 from functools import partial
 from io import BytesIO
 from pathlib import Path
-from typing import BinaryIO, TypeVar
+from typing import Any, BinaryIO, TypeVar
 
+from dvckit.core.errors import UserError
+from dvckit.core.formats import check_size, parse_json
 from dvckit.repository import dvc_internals
 from dvckit.repository.patience import PATIENCE, NoAnswerError, within
+from dvckit.repository.shapes import MD5, is_member
 
 STORAGE = ".dvc/storage"  # the embedded remote
 PART = 1 << 20  # bytes that are read between two looks at the clock
@@ -134,3 +137,21 @@ def output_md5(path: Path, *, legacy: bool = False) -> str | None:
 def listing(md5s: Mapping[str, str | None]) -> bytes:
     """Return the object that stands for a folder: DVC's list of its files and their hashes, sorted by path."""
     return json.dumps([{"md5": md5, "relpath": name} for name, md5 in sorted(md5s.items())]).encode()
+
+
+def listed(content: bytes) -> dict[str, str]:
+    """Return the md5 of each file that DVC's list of a folder names; UserError for what is no such list.
+
+    A list may have a million files, so it has its own check, and a larger limit.
+    """
+    check_size("list of files", content)
+    items = parse_json(content)
+    if not isinstance(items, list) or not all(map(_is_file, items)):
+        raise UserError("it is not a list of files as DVC writes it")
+    return {item["relpath"]: item["md5"] for item in items}
+
+
+def _is_file(item: Any) -> bool:
+    if not isinstance(item, dict) or not isinstance(item.get("md5"), str):
+        return False
+    return bool(MD5.fullmatch(item["md5"])) and is_member(item.get("relpath"))

@@ -1,12 +1,13 @@
 """uv.lock: the version of each package, and which of them a project runs with."""
 
-import tomllib
 from collections.abc import Iterable
 from typing import Any
 
-from packaging.markers import Marker
+from packaging.markers import InvalidMarker, Marker, UndefinedComparison, UndefinedEnvironmentName
 
-from dvckit.core.errors import UserError
+from dvckit.core.errors import UserError, one_line
+from dvckit.core.formats import read_toml
+from dvckit.repository import shapes
 
 UV_LOCK = "uv.lock"
 
@@ -17,12 +18,9 @@ class PackageLock:
     """The content of a uv.lock; UserError with the reason where it cannot be read. One that is not there is empty."""
 
     def __init__(self, content: bytes | None) -> None:
-        try:
-            self.lock: dict[str, Any] = tomllib.loads((content or b"").decode())
-            self.packages: list[dict[str, Any]] = self.lock.get("package", [])
-            self.own = {entry["name"] for entry in self.packages if "registry" not in entry["source"]}
-        except (ValueError, KeyError, TypeError) as error:  # tomllib's own is a ValueError
-            raise UserError(str(error)) from None
+        self.lock: dict[str, Any] = shapes.fit(shapes.UV_LOCK, read_toml(content or b""))
+        self.packages: list[dict[str, Any]] = self.lock.get("package", [])
+        self.own = {entry["name"] for entry in self.packages if "registry" not in entry["source"]}
 
     @property
     def versions(self) -> dict[str, str]:
@@ -50,12 +48,22 @@ class PackageLock:
             reached |= waiting
             needs = (need for name, extras in waiting for need in _needs(entries[name], extras, here=here))
             waiting = {need for need in needs if need[0] in entries} - reached
-        return {name: entries[name]["version"] for name in sorted({name for name, _ in reached} - self.own)}
+        return {
+            name: entries[name].get("version", "unknown") for name in sorted({name for name, _ in reached} - self.own)
+        }
 
 
 def _needs(entry: dict[str, Any], extras: tuple[str, ...], *, here: bool) -> Iterable[Need]:
     needs = list(entry.get("dependencies", ()))
     needs += [need for extra in extras for need in entry.get("optional-dependencies", {}).get(extra, ())]
     for need in needs:
-        if not here or "marker" not in need or Marker(need["marker"]).evaluate():
+        if not here or "marker" not in need or _holds(need["marker"]):
             yield need["name"], tuple(need.get("extra", ()))
+
+
+def _holds(marker: str) -> bool:
+    """Whether this platform is one that a marker names; UserError where it is none."""
+    try:
+        return Marker(marker).evaluate()
+    except (InvalidMarker, UndefinedComparison, UndefinedEnvironmentName, RecursionError) as error:
+        raise UserError(f"{UV_LOCK} has a wrong marker: {one_line(error)[:100]}") from None

@@ -4,7 +4,8 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from io import BytesIO
 from pathlib import Path
 from signal import Signals
@@ -133,17 +134,30 @@ def dvc(root: Path, *arguments: str) -> str:
 
 def git_files(root: Path, files: Iterable[tuple[str, str]]) -> list[bytes | None]:
     """Return files, each named by commit and path from `root`, by one process; None for what is not there."""
-    names = [f"{commit}:./{path}" for commit, path in files]
-    # `-z` is of git 2.38, so only where a name has a line end
-    end, option = ("\0", ["-z"]) if any("\n" in name for name in names) else ("\n", [])
-    lines = _bytes("".join(f"{name}{end}" for name in names))
-    listing = BytesIO(start(["git", "cat-file", "--batch", *option], root, _for_git(), lines))
-    contents: list[bytes | None] = []
+    listed = list(files)
+    far = {path for _, path in listed if path.startswith(("/", "..")) or "/.." in path}
+    far -= set(in_repository(root, far)) if far else set()
+    near = [name for name in listed if name[1] not in far]
+    asked = [name for name in near if "\n" not in name[1]]  # git's answers about the others would not fit
+    names = _bytes("".join(f"{commit}:./{path}\n" for commit, path in asked))
+    listing = BytesIO(start(["git", "cat-file", "--batch"], root, _for_git(), names))
+    found = dict(zip(asked, _blobs(listing), strict=True))
+    found |= {name: _blob(root, *name) for name in near if "\n" in name[1]}
+    return [found.get(name) for name in listed]
+
+
+def _blob(root: Path, commit: str, path: str) -> bytes | None:
+    with suppress(UserError):
+        return start(["git", "cat-file", "blob", f"{commit}:./{path}"], root, _for_git())
+    return None
+
+
+def _blobs(listing: BytesIO) -> Iterator[bytes | None]:
+    """Yield each file of git's answer; None for what is missing or no file."""
     while head := listing.readline():
         *_, kind, size = head.split()  # or "NAME missing"
         content = listing.read(int(size) + 1)[:-1] if size.isdigit() else None
-        contents.append(content if kind == b"blob" else None)
-    return contents
+        yield content if kind == b"blob" else None
 
 
 def copy_index(root: Path, copy: Path) -> Path:

@@ -7,29 +7,39 @@ trusts a truncated cache object. No code of the revision is run.
 """
 
 import difflib
-import json
 import os
 import re
-import tomllib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from functools import cached_property
-from io import BytesIO
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from voluptuous import Schema
 
 from dvckit.core.addresses import address
-from dvckit.core.errors import UserError, one_line
+from dvckit.core.errors import UserError
+from dvckit.core.formats import read_json, read_toml
 from dvckit.core.layout import INTERIM, TEST, TRAIN
-from dvckit.core.mappings import leaves
-from dvckit.repository import dvc_internals, locks
+from dvckit.repository import locks, shapes
 from dvckit.repository.locks import Output, Stages
 from dvckit.repository.meanings import ABSENT
-from dvckit.repository.objects import STORAGE, answers, is_intact, is_legacy, legacy_path, object_path, read_object
+from dvckit.repository.objects import (
+    STORAGE,
+    answers,
+    is_intact,
+    is_legacy,
+    legacy_path,
+    listed,
+    object_path,
+    read_object,
+)
 from dvckit.repository.packages import UV_LOCK, PackageLock
 from dvckit.repository.pipelines import Pipeline, expanded, read_pipeline
 from dvckit.repository.programs import NotThereError, git, git_files, names_in, tracked
 from dvckit.repository.remotes import check_remote, default_remote, download, named, read_config
+from dvckit.repository.tables import as_table
+from dvckit.repository.values import numbers, parsed
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -83,6 +93,8 @@ class Revision:
 
     def file(self, path: str) -> bytes | None:
         """Return a file of git's, or of the disk for the workspace; None where it is not there."""
+        if not shapes.is_path(path):
+            return None
         if self.commit is None:
             return (self.root / path).read_bytes() if (self.root / path).is_file() else None
         return git_files(self.root, [(self.commit, path)])[0]
@@ -95,7 +107,7 @@ class Revision:
         return set(names_in(git(self.root, "ls-tree", "-r", "-z", "--name-only", self.commit)))
 
     @contextmanager
-    def _reading(self, path: str) -> Iterator[None]:
+    def reading(self, path: str) -> Iterator[None]:
         """Say of a file that cannot be read which it is, and of which revision."""
         try:
             yield
@@ -104,7 +116,7 @@ class Revision:
 
     def yaml(self, path: str) -> dict[str, Any]:
         """Return a YAML file as a mapping, empty where it is not there; UserError where it is not one."""
-        with self._reading(path):
+        with self.reading(path):
             content = locks.parse(self.file(path) or b"{}")
         return content if isinstance(content, dict) else {}
 
@@ -135,13 +147,21 @@ class Revision:
     def pipeline(self, path: str) -> Pipeline:
         """Return what a dvc.yaml says; UserError where it cannot be read."""
         if path not in self._pipelines:
-            self._pipelines[path] = read_pipeline(path, self.yaml(path), self.file)
+            content = self.yaml(path)
+            with self.reading(path):
+                self._pipelines[path] = read_pipeline(path, content, self.file)
         return self._pipelines[path]
 
     @property
     def pipelines(self) -> list[Pipeline]:
         """What each dvc.yaml says; UserError where one cannot be read."""
         return [self.pipeline(locks.pipeline_of(lock)) for lock in self.locks]
+
+    def check_limits(self) -> None:
+        """UserError for a dvc.yaml or dvc.lock that is too much for DVC, whose own readers have no limits."""
+        for lock in self.locks:
+            self.yaml(locks.pipeline_of(lock))
+            self.yaml(lock)
 
     def definitions(self, lock: str) -> dict[str, dict[str, Any]]:
         """Return the stages of the dvc.yaml beside a lock; UserError where it cannot be read."""
@@ -159,7 +179,7 @@ class Revision:
         DVC leaves the entry of a stage that was renamed or removed; that is none.
         """
         content, definitions = self.file(lock), self.definitions(lock)
-        with self._reading(lock):
+        with self.reading(lock):
             stages = {} if content is None else locks.read_lock(lock, content, definitions)
         return {name: stage for name, stage in stages.items() if locks.definition_of(definitions, name)}
 
@@ -258,20 +278,21 @@ class Revision:
         return {file: about for path, about in settings.items() for file in expanded([path], self.members_here)}
 
     @cached_property
-    def _listed(self) -> dict[str, list[dict[str, Any]]]:
+    def _listed(self) -> dict[str, dict[str, str]]:
         """The files of each folder whose lock or .dvc file lists them, as DVC does where a cloud keeps versions."""
         stages = [*self.stages.values(), *self.dvc_files.values()]
         outs = [out for stage in stages for out in stage.get("outs") or ()]
-        return {out["path"]: out["files"] for out in outs if "files" in out}
+        files = {out["path"]: out["files"] for out in outs if "files" in out}
+        return {path: {file["relpath"]: file["md5"] for file in of_folder} for path, of_folder in files.items()}
 
     def members_here(self, path: str) -> list[str]:
         """Return the files of a folder; none where it is no folder, or DVC's list of them is nowhere here."""
         if in_git := [name for name in self._names if name.startswith(f"{path}/")]:
             return sorted(in_git)
         md5 = self.all_md5s.get(path, "")
-        content = self.stored(md5) if md5.endswith(".dir") and path not in self._listed else None
-        listed = self._listed.get(path) or json.loads(content or "[]")
-        return [f"{path}/{item['relpath']}" for item in listed]
+        if path not in self._listed and not (md5.endswith(".dir") and self.stored(md5)):
+            return []
+        return [f"{path}/{name}" for name in self.members(path)]
 
     def members(self, path: str) -> dict[str, str]:
         """Return the md5 of each file of a folder that is an output or added, by its path in there.
@@ -282,8 +303,10 @@ class Revision:
         if not md5.endswith(".dir"):
             return {}
         if path not in self._read_members:
-            listed = self._listed.get(path) or json.loads(self.stored(md5) or self._fetch(md5, path))
-            self._read_members[path] = {item["relpath"]: item["md5"] for item in listed}
+            in_lock = self._listed.get(path)
+            content = b"" if in_lock else self.stored(md5) or self._fetch(md5, path)
+            with self.reading(path):
+                self._read_members[path] = in_lock or listed(content)
         return self._read_members[path]
 
     @cached_property
@@ -303,7 +326,10 @@ class Revision:
 
     def columns(self, part: str) -> dict[str, dict[str, Any]]:
         """Return the columns of the clean table `part`, as the metadata beside it describe them; none without these."""
-        return dict(self.yaml((INTERIM / f"{part}_metadata.yaml").as_posix()).get("columns") or {})
+        path = (INTERIM / f"{part}_metadata.yaml").as_posix()
+        content = self.yaml(path)
+        with self.reading(path):
+            return dict(shapes.fit(shapes.COLUMNS, content).get("columns") or {})
 
     @property
     def key(self) -> str | None:
@@ -318,8 +344,9 @@ class Revision:
     @cached_property
     def about(self) -> dict[str, Any]:
         """The table `project` of pyproject.toml; empty where it cannot be read."""
-        with suppress(ValueError):
-            return dict(tomllib.loads((self.file("pyproject.toml") or b"").decode()).get("project", {}))
+        with suppress(UserError):
+            about = read_toml(self.file("pyproject.toml") or b"").get("project")
+            return about if isinstance(about, dict) else {}
         return {}
 
     @property
@@ -335,7 +362,7 @@ class Revision:
     @cached_property
     def packages(self) -> PackageLock:
         """The packages that uv.lock names; UserError where it cannot be read."""
-        with self._reading(UV_LOCK):
+        with self.reading(UV_LOCK):
             return PackageLock(self.file(UV_LOCK))
 
     def read(self, path: str) -> bytes:
@@ -415,6 +442,8 @@ class Revision:
 
     def places(self, md5: str) -> Iterator[bytes | None]:
         """Yield an object as each place on this machine has it, damaged or not: the stores, and .dvc/storage in git."""
+        if not shapes.MD5.fullmatch(md5):
+            return
         for store in self.stores.values():
             yield read_object(object_path(store, md5))
         if (committed := object_path(Path(STORAGE), md5).as_posix()) in self._names:
@@ -427,7 +456,7 @@ class Revision:
 
     def _stored_by_old(self, md5: str) -> bytes | None:
         """Return an object that DVC 1 or 2 has written."""
-        for store in self.stores.values():
+        for store in self.stores.values() if shapes.MD5.fullmatch(md5) else ():
             if is_legacy(content := read_object(legacy_path(store, md5)), md5):
                 return content
         return None
@@ -485,56 +514,26 @@ class Revision:
         """
         content = self.file(path)
         content = self.read(path) if content is None else content
-        with self._reading(path):
+        with self.reading(path):
             return parsed(path, content)
 
     def json(self, path: str) -> Any:
         """Return a JSON output; UserError where it is not to be had or not JSON."""
-        try:
-            return json.loads(self.read(path))
-        except ValueError:
-            raise UserError(f"{path} {self.where} is not JSON; run `dvc repro -P`") from None
+        content = self.read(path)
+        with self.reading(path):
+            return read_json(content)
+
+    def report(self, path: str, shape: Schema) -> dict[str, Any]:
+        """Return a JSON file of git's that has a shape, empty where it is not there; UserError where it has another."""
+        with self.reading(path):
+            content = self.file(path)
+            return {} if content is None else dict(shapes.fit(shape, read_json(content)))
 
     def table(self, path: str) -> "pd.DataFrame":
         """Return an output as a table, by its suffix Parquet or text; UserError where it is not to be had or no table."""
         content = self.read(path)
-        with self._reading(path):
+        with self.reading(path):
             return as_table(path, content)
-
-
-def as_table(path: str, content: bytes) -> "pd.DataFrame":
-    """Return the content of a file as a table, by its suffix Parquet or text; UserError with the reason if it is none."""
-    import pandas as pd
-
-    suffixes = PurePosixPath(path).suffixes[-2:]
-    packings: dict[str, Literal["gzip", "bz2", "xz"]] = {".gz": "gzip", ".bz2": "bz2", ".xz": "xz"}
-    packing = packings.get(suffixes[-1] if suffixes else "")
-    try:
-        if not {".csv", ".tsv"} & set(suffixes):
-            return pd.read_parquet(BytesIO(content))
-        sign = "\t" if ".tsv" in suffixes else ","
-        return pd.read_csv(BytesIO(content), sep=sign, compression=packing, low_memory=False)
-    except (ValueError, OSError, EOFError) as error:  # the errors of pyarrow and of pandas are ValueErrors
-        raise UserError(f"it is not a table: {one_line(error)}") from None
-
-
-def parsed(path: str, content: bytes) -> Any:
-    """Return the content of a file by its suffix: JSON, TOML or Python, by default YAML. UserError if it is none."""
-    try:
-        values = dvc_internals.PARSERS[PurePosixPath(path).suffix.lower()](content.decode(), path)
-    except (dvc_internals.ParseError, ValueError, SyntaxError) as error:
-        raise UserError(one_line(error)) from None
-    return {} if values is None else values
-
-
-def numbers(files: Mapping[str, Any]) -> dict[str, float]:
-    """Return the numbers in the contents of files, by dotted key, or by `FILE:KEY` where several files have the key.
-
-    A file that is one number is called by its name.
-    """
-    found = {(path, key or PurePosixPath(path).stem): value for path in files for key, value in leaves(files[path])}
-    kept = {name: value for name, value in found.items() if isinstance(value, int | float)}
-    return locks.short({name: value for name, value in kept.items() if not isinstance(value, bool)})
 
 
 def _commit(root: Path, name: str) -> str:

@@ -1,13 +1,15 @@
 """What changed in data and model since their last versions, and which part of the number that raises."""
 
-import json
 from contextlib import suppress
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from dvckit.core.errors import UserError
+from dvckit.core.formats import read_json
 from dvckit.core.grid import first
 from dvckit.core.layout import TEST, TRAIN
 from dvckit.registry.tags import Bump, Version, in_tag, next_version, versions
+from dvckit.repository import shapes
 from dvckit.repository.locks import params_of, upstream
 from dvckit.repository.programs import git
 from dvckit.repository.revision import Revision
@@ -66,7 +68,7 @@ def _interface(revision: Revision, about: dict[str, Any]) -> dict[str, Any]:
     if about["type"] == "model":
         return _input(revision, about)
     return {
-        f"{part}: {name}": (column["dtype"], column.get("nullable"))
+        f"{part}: {name}": (column.get("dtype"), column.get("nullable"))
         for part in (TRAIN, TEST)
         for name, column in revision.columns(part).items()
     }
@@ -74,10 +76,9 @@ def _interface(revision: Revision, about: dict[str, Any]) -> dict[str, Any]:
 
 def _input(revision: Revision, about: dict[str, Any]) -> dict[str, Any]:
     """Return the columns that a model's card names, a JSON file beside it; none without one."""
-    with suppress(ValueError, TypeError, KeyError):  # any file may have this name
-        return dict(
-            json.loads(revision.file(PurePosixPath(about["path"]).with_suffix(".json").as_posix()) or b"{}")["input"]
-        )
+    with suppress(UserError):  # any file may have this name
+        content = revision.file(PurePosixPath(about["path"]).with_suffix(".json").as_posix())
+        return dict(shapes.fit(shapes.INPUT, read_json(content or b"{}"))["input"])
     return {}
 
 

@@ -21,6 +21,7 @@ from dvckit.doctor.clone import OK, WRONG, Clone, Finding, some
 from dvckit.doctor.doctor import fix, look
 from dvckit.registry.facts import check_line_ends
 from dvckit.registry.tags import Bump
+from dvckit.repository import shapes
 from dvckit.repository.alone import alone
 from dvckit.repository.locks import MD5, paths_of
 from dvckit.repository.objects import STORAGE
@@ -103,8 +104,7 @@ def _reproduce(root: Path, say: Say) -> None:
     ran = re.findall(r"^Running stage '(.+)':$", output, flags=re.MULTILINE)
     say(f"reproduced: {', '.join(ran)}" if ran else "reproduced: nothing had changed")
     for report in (DATA_QUALITY, EVALUATION, DIAGNOSTICS) if _has_project(root) else ():
-        checks = json.loads(Revision(root).file(report.as_posix()) or b"{}").get("checks", {})
-        for check, result in checks.items():
+        for check, result in Revision(root).report(report.as_posix(), shapes.CHECKS).get("checks", {}).items():
             if not result["ok"]:
                 say(f"look at this: {check} in {report}: {'; '.join(result['found'])}")
 

@@ -43,6 +43,7 @@ class Base:
         """
         self.root, self.folder, self.here = root, folder, here
         self.head, index = _head(root), folder / "index"
+        Revision(root).check_limits()
         with _unlocked(root) as repo:
             if repo.config["hydra"].get("enabled"):
                 raise UserError("Hydra composes params.yaml here (hydra.enabled); use `dvc exp run --queue -S`")

@@ -16,6 +16,7 @@ from dvckit.core.errors import UserError, one_line, undo
 from dvckit.core.layout import PARAMS
 from dvckit.core.mappings import leaves
 from dvckit.repository import dvc_internals
+from dvckit.repository.values import parsed
 
 LONGEST = 1_000_000  # values of an axis
 
@@ -138,10 +139,9 @@ def _read(file: str, path: Path) -> dict[str, Any]:
     if not path.is_file():
         raise UserError(f"there is no {file} in git; `-S FILE:KEY=VALUES` names a key of another file")
     try:
-        content = dvc_internals.LOADERS[path.suffix.lower()](path)
-    except dvc_internals.DvcException as error:
-        raise UserError(f"{file} cannot be read: {one_line(error.__cause__ or error)}") from None
-    return dict(leaves(content)) if content else {}
+        return dict(leaves(parsed(file, path.read_bytes())))
+    except UserError as error:
+        raise UserError(f"{file} cannot be read: {error}") from None
 
 
 def apply(folder: Path, configuration: Configuration) -> None:

@@ -26,7 +26,7 @@ from dvckit.repository.objects import md5_of, object_path
 from dvckit.repository.programs import git
 from dvckit.repository.revision import Revision
 from dvckit.sweep.base import Base
-from dvckit.sweep.scores import names, parsed, read_numbers
+from dvckit.sweep.scores import content_of, names, read_numbers
 from dvckit.sweep.trial import Experiment, Outcome, Result, Trial
 
 READ_ONLY = 0o444  # DVC's mode for what is in its cache
@@ -79,7 +79,7 @@ class Recorder:
         named = names(numbers, self.names)
         scores = {named[place]: number for place, number in numbers.items()}
         content = revision.file(EVALUATION.as_posix()) if self.base.project else None
-        evaluation = dict(leaves(parsed(EVALUATION.name, content or b"{}")))
+        evaluation = dict(leaves(content_of(EVALUATION.as_posix(), content or b"{}")))
         return Outcome(trial.name, trial.configuration, state, scores=scores, evaluation=evaluation)
 
     def store(self, trial: Trial, result: Result | Experiment) -> Unrecorded:

@@ -2,13 +2,13 @@
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
-from pathlib import PurePosixPath
+from contextlib import suppress
 from sys import float_info
-from typing import Any
 
+from dvckit.core.errors import UserError
 from dvckit.core.mappings import leaves
-from dvckit.repository.dvc_internals import PARSERS, ParseError
 from dvckit.repository.revision import Revision
+from dvckit.repository.values import parsed
 
 Place = tuple[str, str]  # a file, and a dotted key in it
 
@@ -18,7 +18,7 @@ def read_numbers(revision: Revision, paths: Iterable[str]) -> dict[Place, float]
     return {
         (path, key or path): float(value)
         for path in paths
-        for key, value in leaves(parsed(path, _content(revision, path)))
+        for key, value in leaves(content_of(path, _content(revision, path)))
         if isinstance(value, int | float) and abs(value) <= float_info.max
     }
 
@@ -40,9 +40,8 @@ def _content(revision: Revision, path: str) -> bytes:
     return content or b""
 
 
-def parsed(path: str, content: bytes) -> Any:
-    """Return what a file holds in the format of its name; None where it cannot be read."""
-    try:
-        return PARSERS[PurePosixPath(path).suffix.lower()](content.decode(), path)
-    except (ParseError, ValueError, RecursionError):
-        return None
+def content_of(path: str, content: bytes) -> object:
+    """Return what is in a file of metrics; None where it cannot be read."""
+    with suppress(UserError):
+        return parsed(path, content)
+    return None

@@ -38,18 +38,15 @@ def table_at(revision: Revision, table: str) -> "pd.DataFrame":
 
     Of text, a row with more or fewer cells than the header is an error.
     """
-    import pandas as pd
     from pyarrow import csv
 
     from dvckit.tables.reading import as_text
 
     path = TABLES[table].as_posix()
-    if path.endswith(".parquet"):
+    if table not in AS_TEXT:
         return revision.table(path)
     content = revision.read(path)
     try:
-        if table not in AS_TEXT:
-            return pd.read_csv(BytesIO(content))
         names = csv.open_csv(BytesIO(content)).schema.names
         text: pd.DataFrame = csv.read_csv(BytesIO(content), **as_text(names)).to_pandas()
     except ValueError as error:  # pyarrow's and pandas' own errors are ValueErrors
