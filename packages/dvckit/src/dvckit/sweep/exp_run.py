@@ -63,8 +63,8 @@ class Experiments:
     def _reason(self, error: BaseException) -> str:
         """Return the last line of the stage that failed, or what DVC says."""
         causes = [error]
-        while causes[-1].__cause__:
-            causes.append(causes[-1].__cause__)
+        while (cause := causes[-1].__cause__) and not isinstance(cause, ImportError):  # DVC says what to install
+            causes.append(cause)
         reason = one_line(causes[-1]).replace(f"{self.folder}/clone", "")
         lines = (self.folder / "log").read_text(encoding="utf-8", errors="replace").strip().splitlines()
         return (

@@ -7,6 +7,7 @@ from pathlib import PurePosixPath
 
 from dvckit.core.mappings import leaves
 from dvckit.repository.dvc_internals import PARSERS, ParseError
+from dvckit.repository.pipelines import expanded
 from dvckit.repository.revision import Revision
 
 Place = tuple[str, str]  # a file, and a dotted key in it
@@ -16,7 +17,7 @@ def read_numbers(revision: Revision, paths: Iterable[str]) -> dict[Place, float]
     """Return the numbers in JSON, YAML or TOML files; a file that is not there, or cannot be read, has none."""
     return {
         (path, key or path): float(value)
-        for path in paths
+        for path in expanded(paths, revision.members_here)
         for key, value in leaves(_parsed(path, _content(revision, path)))
         if isinstance(value, int | float) and not isnan(value)
     }
@@ -34,9 +35,17 @@ def names(places: Collection[Place], known: Mapping[Place, str]) -> dict[Place, 
 def _content(revision: Revision, path: str) -> bytes:
     """Return a metric, which git has or DVC; nothing where neither has it on this machine."""
     content = revision.file(path)
-    if content is None and (md5 := revision.md5s.get(path)):
+    if content is None and (md5 := _md5(revision, path)):
         content = revision.stored(md5)
     return content or b""
+
+
+def _md5(revision: Revision, path: str) -> str | None:
+    """Return the md5 of a file that DVC keeps, also in a folder if its list is on this machine: no remote is asked."""
+    folders = map(str, PurePosixPath(path).parents)
+    if path in revision.md5s or any(path in revision.members_here(folder) for folder in folders):
+        return revision.md5(path)
+    return None
 
 
 def _parsed(path: str, content: bytes) -> object:
