@@ -242,7 +242,38 @@ OLD = Kind(
     "size.metric",
     later=age,
 )
+INSIDE = Kind(
+    {
+        "params.yaml": "n: 2\n",
+        "dvc.yaml": """stages:
+  fit: {cmd: cp params.yaml model.txt, params: [n], outs: [model.txt]}
+  score:
+    cmd: mkdir -p eval/deep && echo "{\\"size\\":$(wc -c < model.txt)}" > eval/deep/m.json && cp model.txt eval/plot.txt
+    deps: [model.txt]
+    outs: [eval]
+metrics: [eval/deep/m.json]
+""",
+    },
+    ["n=345"],
+    "size",
+)
+FOLDER = Kind(
+    {
+        "params.yaml": "n: 2\n",
+        "dvc.yaml": """stages:
+  score:
+    cmd: mkdir -p live && echo "{\\"size\\":$(wc -c < params.yaml)}" > live/m.json && echo {} > live/other.json
+    params: [n]
+    outs: [live]
+metrics: [live]
+""",
+    },
+    ["n=345"],
+    "size",
+)
 KINDS = {
+    "inside": INSIDE,
+    "folder": FOLDER,
     "formats": FORMATS,
     "without_params_yaml": WITHOUT_PARAMS_YAML,
     "templates": TEMPLATES,

@@ -26,7 +26,7 @@ GRID = [outcome(depth, seed, depth / 10) for depth in (2, 4, 9) for seed in (1, 
 
 
 def page_of(trials):
-    return page(AIM, trials, verdict(AIM, trials, len(trials), START))
+    return page(AIM, trials, verdict(AIM, trials, len(trials), START, "dvckit compare"))
 
 
 def test_what_has_one_value_is_not_drawn():
@@ -110,8 +110,8 @@ def test_rivals_are_judged_fold_by_fold_where_the_folds_hold_the_same_rows():
     elsewhere = over_folds("elsewhere", 0.86, 0.86, 0.86, 0.86, 0.86, rows="others")
     start = over_folds("", 0.85, 0.86, 0.87, 0.84, 0.85)
 
-    alone = verdict(AIM, [now_and_then, best, worse_everywhere, best], 3, start)
-    mixed = verdict(AIM, [now_and_then, best, worse_everywhere, elsewhere], 4, elsewhere)
+    alone = verdict(AIM, [now_and_then, best, worse_everywhere, best], 3, start, "dvckit compare")
+    mixed = verdict(AIM, [now_and_then, best, worse_everywhere, elsewhere], 4, elsewhere, "dvckit compare")
 
     assert "best cv.roc_auc: 0.904000 (95 % interval 0.850 to 0.950): best (train.max_depth=3)" in alone
     assert "before the sweep: 0.854000; the best differs by +0.050000 (95 % interval 0.050 to 0.050)" in alone
@@ -125,7 +125,7 @@ def test_where_nothing_can_be_judged_nothing_is_printed_of_others():
     aim = Aim("holdout.f1")
     start = Outcome("", (), "done", scores={"holdout.f1": 0.4})
 
-    lines = verdict(aim, trials, 2, start)
+    lines = verdict(aim, trials, 2, start, "dvc exp diff")
 
     assert "best holdout.f1: 0.600000: trial-0.6 ()" in lines
     assert not [line for line in lines if "others" in line]
@@ -136,7 +136,7 @@ def test_a_configuration_that_was_drawn_twice_counts_once():
 
     assert counts(trials) == "2 new, 0 already done, 1 failed, 1 drawn again"
     assert len(AIM.ranked(trials)) == 2
-    assert "of 1 others" in "".join(verdict(AIM, trials, 2, START))
+    assert "of 1 others" in "".join(verdict(AIM, trials, 2, START, "dvc exp diff"))
 
 
 @pytest.mark.parametrize("outcomes", [[], [outcome(2, 1, 0.0, "failed")], [GRID[0]]])

@@ -94,13 +94,21 @@ def _drive(sweep: Sweep, aim: Aim, axes: list[Axis], search: "Search | None", st
     # pandas and scipy: a second that only the end needs
     from dvckit.sweep.page import page
 
-    lines = verdict(aim, seen, sweep.keep_best(aim, seen), start)
+    lines = verdict(aim, seen, sweep.keep_best(aim, seen), start, _comparison(root))
     write_bytes(root / folder / PAGE, page(aim, seen, lines).encode())
     for line in [*lines, f"all trials:  {folder / PAGE}"]:
         say(line)
     if stopped:
         raise stopped
     return any(outcome.scores for outcome in seen)
+
+
+def _comparison(root: Path) -> str:
+    """Return the command that compares revisions: ours where dvc.yaml names a table of predictions, else DVC's."""
+    with suppress(UserError):  # no model
+        if Revision(root).model.predictions:
+            return "dvckit compare"
+    return "dvc exp diff"
 
 
 def _reports(root: Path) -> Path:

@@ -3,10 +3,12 @@
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from contextlib import suppress
+from pathlib import PurePosixPath
 from sys import float_info
 
 from dvckit.core.errors import UserError
 from dvckit.core.mappings import leaves
+from dvckit.repository.pipelines import expanded
 from dvckit.repository.revision import Revision
 from dvckit.repository.values import parsed
 
@@ -17,7 +19,7 @@ def read_numbers(revision: Revision, paths: Iterable[str]) -> dict[Place, float]
     """Return the numbers in JSON, YAML or TOML files; a file that is not there, or cannot be read, has none."""
     return {
         (path, key or path): float(value)
-        for path in paths
+        for path in expanded(paths, revision.members_here)
         for key, value in leaves(content_of(path, _content(revision, path)))
         if isinstance(value, int | float) and abs(value) <= float_info.max
     }
@@ -35,9 +37,17 @@ def names(places: Collection[Place], known: Mapping[Place, str]) -> dict[Place, 
 def _content(revision: Revision, path: str) -> bytes:
     """Return a metric, which git has or DVC; nothing where neither has it on this machine."""
     content = revision.file(path)
-    if content is None and (md5 := revision.md5s.get(path)):
+    if content is None and (md5 := _md5(revision, path)):
         content = revision.stored(md5)
     return content or b""
+
+
+def _md5(revision: Revision, path: str) -> str | None:
+    """Return the md5 of a file that DVC keeps, also in a folder if its list is on this machine: no remote is asked."""
+    folders = map(str, PurePosixPath(path).parents)
+    if path in revision.md5s or any(path in revision.members_here(folder) for folder in folders):
+        return revision.md5(path)
+    return None
 
 
 def content_of(path: str, content: bytes) -> object:

@@ -30,8 +30,11 @@ def line(aim: Aim, outcome: Outcome) -> str:
     return f"{outcome.name}  {' '.join(outcome.configuration)}  {score}{note}"
 
 
-def verdict(aim: Aim, outcomes: list[Outcome], count: int, start: Outcome) -> list[str]:
-    """Return the last lines of a sweep that kept so many experiments; `start` is what it started from."""
+def verdict(aim: Aim, outcomes: list[Outcome], count: int, start: Outcome, compare: str) -> list[str]:
+    """Return the last lines of a sweep that kept so many experiments.
+
+    `start` is what it started from, `compare` the command that compares two revisions.
+    """
     ranked = aim.ranked(outcomes)
     lines = [f"{len(outcomes)} trials: {counts(outcomes)}"]
     if count < len(ranked):
@@ -52,7 +55,7 @@ def verdict(aim: Aim, outcomes: list[Outcome], count: int, start: Outcome) -> li
     if (holdout := f"holdout.{aim.fold_metric}") in best.scores:
         luck = "the best of many is partly luck; on the hold-out, which had no part in the choice"
         lines.append(f"{luck}: {_shown(*_score(holdout, best))}")
-    return [*lines, f"apply it:    dvc exp apply {best.name}", f"compare it:  dvckit compare HEAD {best.name}"]
+    return [*lines, f"apply it:    dvc exp apply {best.name}", f"compare it:  {compare} HEAD {best.name}"]
 
 
 def is_rival(aim: Aim, best: Outcome, other: Outcome) -> tuple[bool, str] | None:
