@@ -191,7 +191,7 @@ def test_every_other_number_of_the_card_is_a_count_a_parameter_or_a_name(project
         assert hashlib.md5(file.read_bytes()).hexdigest() == md5
         read = pd.read_csv if file.suffix == ".csv" else pd.read_parquet
         assert not count or int(count) == len(read(file))
-    for section, name, value in re.findall(r"^- `(\w+)\.(\w+)`: (.*)$", text, flags=re.MULTILINE):
+    for section, name, value in re.findall(r"^- `(\w+)\.(\w+)`: `(.*)`$", text, flags=re.MULTILINE):
         assert str(params[section][name]) == value
 
 

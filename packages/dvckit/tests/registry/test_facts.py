@@ -67,7 +67,7 @@ def test_a_version_without_slices_and_without_a_named_pipeline_is_exported(expor
         ({"source": "synthetic", "rows": 9, "seed": 4}, "synthetic: a program made up 9 rows from seed 4, and what is"),
         ({"source": "files", "path": "mine"}, "the user's own files, from the folder mine)"),
         ({"path": "mine"}, "the user's own files, from the folder mine)"),
-        ({"source": "web", "mirrors": ["https://a.org"]}, "downloaded from https://a.org, or from another mirror"),
+        ({"source": "web", "mirrors": ["https://a.org"]}, r"downloaded from https\://a.org, or from another mirror"),
         ({"source": "kaggle"}, "downloaded from Kaggle)"),
         ({"source": "sensors"}, "sensors)"),
         ({}, "from a source that no parameter names)"),

@@ -142,3 +142,15 @@ def test_a_configuration_that_was_drawn_twice_counts_once():
 @pytest.mark.parametrize("outcomes", [[], [outcome(2, 1, 0.0, "failed")], [GRID[0]]])
 def test_a_page_needs_few_trials(outcomes):
     assert "</html>" in page_of(outcomes)
+
+
+def test_values_and_reasons_stay_text():
+    bad = "</svg><script>alert(1)</script>\x1b[31m\x9b\u202e\"'"
+    failed = outcome(2, 1, 0.2, "failed")._replace(reason=bad)
+    trials = [*GRID, outcome(bad, 3, 0.3), failed]
+
+    html = page_of(trials)
+
+    assert "<script" not in html
+    assert not {*"\x1b\x9b\u202e"} & {*html}
+    assert html.count("&lt;script&gt;") >= 3
