@@ -110,9 +110,9 @@ def courier(root: Path, *words: str, stdin: str = "", limits: Limits = USUAL) ->
     return output.decode(errors="surrogateescape")
 
 
-def show_dvc(root: Path, *arguments: str) -> int:
-    """Run DVC in `root` before the user's eyes, and end it when it does not get on; return its exit code."""
-    return _run(root, ("dvc", *arguments), b"", USUAL, None)[0]
+def shown_courier(root: Path, *words: str) -> int:
+    """Do a task before the user's eyes, and end it when it does not get on; return its exit code."""
+    return _run(root, words, b"", USUAL, None)[0]
 
 
 def _run(
