@@ -101,11 +101,15 @@ def test_edited_files_and_objects_missing_in_the_remote_are_reported(toy):
 
 def test_a_clone_knows_what_its_remote_lacks_without_a_cache(toy, tmp_path):
     clone = toy.clone(tmp_path / "clone")
-    assert missing_in_remote(clone.root) == []
+    assert missing_in_remote(clone.root, Revision(clone.root).all_md5s) == []
 
     shutil.rmtree(clone.root / ".dvc/storage/files")
 
-    assert missing_in_remote(clone.root) == [FEATURES, "data/raw/train.csv", "reports/report.html"]
+    assert missing_in_remote(clone.root, Revision(clone.root).all_md5s) == [
+        FEATURES,
+        "data/raw/train.csv",
+        "reports/report.html",
+    ]
 
 
 def test_a_remote_is_asked_as_the_local_config_has_it(toy, tmp_path):

@@ -13,8 +13,8 @@ from dvckit.core.files import write_bytes
 from dvckit.doctor.clone import Clone, paths
 from dvckit.merge import install_driver
 from dvckit.repository.objects import STORAGE
-from dvckit.repository.patience import show_dvc
 from dvckit.repository.programs import NotThereError, git
+from dvckit.repository.remotes import show_dvc
 
 NAMES = ("post-checkout", "pre-commit", "pre-push")
 

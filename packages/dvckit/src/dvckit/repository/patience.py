@@ -19,8 +19,6 @@ from pathlib import Path
 from threading import Thread
 from typing import NamedTuple, TypeVar
 
-import psutil
-
 from dvckit.core.errors import UserError
 from dvckit.repository.programs import environment, failure
 
@@ -67,6 +65,8 @@ class _Progress:
     """What a courier has moved, by its own reports and the system's."""
 
     def __init__(self, pid: int, reports: socket.socket, patience: float) -> None:
+        import psutil  # which no stage imports
+
         self.process, self.reports, self.patience = psutil.Process(pid), reports, patience
         self.of_sockets = 0
         self.moved, self.since = 0.0, time.monotonic()
@@ -79,6 +79,8 @@ class _Progress:
             raise NoAnswerError(f"no answer within {self.patience:.0f} s")
 
     def _look(self) -> float:
+        import psutil
+
         with suppress(BlockingIOError, ConnectionError):
             if lines := self.reports.recv(1 << 16, socket.MSG_DONTWAIT).split():
                 self.of_sockets = int(lines[-1])
@@ -110,9 +112,9 @@ def courier(root: Path, *words: str, stdin: str = "", limits: Limits = USUAL) ->
     return output.decode(errors="surrogateescape")
 
 
-def show_dvc(root: Path, *arguments: str) -> int:
-    """Run DVC in `root` before the user's eyes, and end it when it does not get on; return its exit code."""
-    return _run(root, ("dvc", *arguments), b"", USUAL, None)[0]
+def shown_courier(root: Path, *words: str) -> int:
+    """Do a task before the user's eyes, and end it when it does not get on; return its exit code."""
+    return _run(root, words, b"", USUAL, None)[0]
 
 
 def _run(

@@ -25,7 +25,7 @@ from dvckit.core.scratch import private_folder
 from dvckit.repository import dvc_internals
 from dvckit.repository.meanings import OTHER, plain_words
 from dvckit.repository.objects import STORAGE, is_intact, is_legacy
-from dvckit.repository.patience import USUAL, Limits, NoAnswerError, courier, within
+from dvckit.repository.patience import USUAL, Limits, NoAnswerError, courier, shown_courier, within
 from dvckit.repository.programs import git
 
 CLONES = (Path(tempfile.gettempdir()), "dvckit-clone-")  # temporary ones, with what only the local config has
@@ -282,17 +282,30 @@ def missing_in_remote(root: Path, md5s: Mapping[str, str]) -> list[str]:
     return sorted(missing)
 
 
-def use_remote(root: Path, *words: str) -> str:
-    """Run a command of DVC's that uses the default remote; UserError, with the remote's name if that is the cause."""
+@contextmanager
+def _default_named(root: Path) -> Iterator[None]:
+    """Say of DVC's failure that it was the default remote's, if it was."""
     name, remote = default_remote(read_config(root))
     try:
-        return courier(root, "dvc", *words)
+        yield
     except NoAnswerError as error:
         raise RemoteError(f"{named(name, remote)}: {error}" if remote else str(error)) from None
     except UserError:
         if remote:
             check_remote(root)  # DVC counts what it could not transfer, and does not say why
         raise
+
+
+def use_remote(root: Path, *words: str) -> str:
+    """Run a command of DVC's that uses the default remote; UserError, with the remote's name if that is the cause."""
+    with _default_named(root):
+        return courier(root, "dvc", *words)
+
+
+def show_dvc(root: Path, *words: str) -> int:
+    """Run DVC before the user's eyes and return its exit code; UserError where the remote no longer answers."""
+    with _default_named(root):
+        return shown_courier(root, "dvc", *words)
 
 
 def _unreachable(remote: Mapping[str, Any]) -> str:
