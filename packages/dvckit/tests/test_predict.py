@@ -72,7 +72,9 @@ def test_a_model_that_would_crash_the_interpreter_is_refused(project):
 
     output = refused(project, "data/raw/test.csv", "out.csv")
 
-    assert "error: data/models/model.skops is not a skops file of a model that is safe to load: a node of a tree" in output
+    assert (
+        "error: data/models/model.skops is not a skops file of a model that is safe to load: a node of a tree" in output
+    )
 
 
 def test_a_bad_row_is_refused_with_its_reason(project):
