@@ -216,6 +216,23 @@ def both(*changes):
     return lambda forged: [change(forged) for change in changes]
 
 
+def tree_keys(name):
+    """Give each tree's state the type of a key more."""
+
+    def change(forged):
+        for tree in forged.nodes("Tree"):
+            tree["content"]["key_types"]["content"].append(node("TypeNode", "builtins", "str"))
+            assert name in tree["content"]["content"]
+
+    return change
+
+
+def objects(*values):
+    """An array of objects."""
+    shape = node("TupleNode", "builtins", "tuple", content=[scalar(len(values))])
+    return node("NdArrayNode", "numpy", "ndarray", type="json", content=[scalar(one) for one in values], shape=shape)
+
+
 def arrays(name, key, change):
     """Change an array, or each of a list, that is an attribute."""
 
@@ -367,7 +384,10 @@ CASES = {
     # boosting
     "a column of trees too many": (BOOSTING, both(every(BOOSTING, "estimators_", lambda _, at: at | {"content": [listed(*row["content"] * 2) for row in at["content"]]}), attribute(BOOSTING, n_trees_per_iteration_=2)), "too many trees"),
     "more trees than it says": (BOOSTING, every(BOOSTING, "estimators_", lambda _, at: at | {"content": [listed(*row["content"] * 2) for row in at["content"]]}), "list has not the length"),
-    "a start without columns": (BOOSTING, attribute("DummyClassifier", n_classes_=1), "at least 2"),
+    "a start without columns": (
+        BOOSTING,
+        both(attribute("DummyClassifier", n_classes_=1), arrays("DummyClassifier", "class_prior_", lambda m: m[:1])),
+        "at least 2"),
     "a start of another kind": (BOOSTING, lambda f: f.set(BOOSTING, init_=f.nodes("Interval")[0]), "starts wrongly"),
     "a start by another strategy": (BOOSTING, attribute("DummyClassifier", _strategy="uniform"), "starts wrongly"),
     "boosting of more features": (BOOSTING, attribute(BOOSTING, n_features_in_=10**6), "trees have other features"),
@@ -385,7 +405,31 @@ CASES = {
     "biases of another width": (NETWORK, arrays(NETWORK, "intercepts_", lambda _: np.zeros((10**4, 1))), "not the shape"),
     "a random state out of its words": (NETWORK, lambda f: [one["content"]["content"]["state"]["content"].update(pos=scalar(10**6)) for one in f.nodes("RandomState")], "another place"),
     "a random state of few words": (NETWORK, lambda f: [f.array(one["content"]["content"]["state"]["content"]["key"], np.zeros(3, "u4")) for one in f.nodes("RandomState")], "not the shape"),
+    "objects for categories, not sorted": (
+        FOREST,
+        lambda f: [
+            one["categories_"].update(content=[objects(5.0, "a", 1, 1, 2)]) for one in f.attributes(ENCODER, "categories_")
+        ],
+        "not sorted",
+    ),
+    "a dummy of a million outputs": (BOOSTING, attribute("DummyClassifier", n_outputs_=10**6), "more than one output"),
+    "a dummy of a million classes": (BOOSTING, attribute("DummyClassifier", n_classes_=10**6), "not the shape"),
     # the schema
+    "a number whose content is objects": (
+        FOREST,
+        lambda f: f.set("Pipeline", verbose=objects(1) | {"__class__": "float64", "file": "0.npy"}),
+        "an array of objects has no shape",
+    ),
+    "a tree that says twice what it is made of": (
+        FOREST,
+        both(tree_argument(2, 10**9), tree_state(n_outputs=1), tree_keys("n_outputs")),
+        "another size",
+    ),
+    "keys whose types are no list": (
+        FOREST,
+        lambda f: [one["key_types"].update(__loader__="TupleNode", __class__="tuple") for one in f.nodes("dict")],
+        "one type each",
+    ),
     "two contents of one number": (FOREST, one_number, "two nodes are number 7"),
     "a node inside of itself": (FOREST, inside_itself, "two nodes are number 7"),
     "a number that is text": (FOREST, lambda f: f.schema["content"].update(__id__="7"), "number of a node is none"),
@@ -516,6 +560,14 @@ def test_a_type_that_none_of_our_pipelines_has_is_named_by_the_project(model):
 
     assert any(type(model).__name__ in name for name in named)
     assert parse(content, card_of(content, BINARY), "model", BINARY.schema, named)
+
+
+def test_a_function_that_a_project_names_is_not_called():
+    """It may be in the model, where a transformer has it; as the type of a list it would be called with that."""
+    forged = Forged(content_of(FOREST))
+    forged.set("Pipeline", verbose=listed(scalar("/etc/passwd")) | {"__module__": "numpy", "__class__": "loadtxt"})
+
+    assert "it calls numpy.loadtxt" in refusal(forged.packed(), trusted=["numpy.loadtxt"])
 
 
 def test_a_function_or_a_pattern_is_trusted_where_the_project_names_it():

@@ -7,6 +7,7 @@ the pipelines of this library store; a project names further types. Nothing that
 import io
 import json
 import math
+import pkgutil
 import re
 from collections.abc import Callable, Iterable, Mapping
 from textwrap import shorten
@@ -85,9 +86,8 @@ TYPES: dict[str, frozenset[str]] = {
 VALUES: dict[str, Callable[[Any], bool]] = {
     "memory": lambda value: value is None,  # a folder, from which a fit would unpickle
     "n_jobs": lambda value: value is None or (type(value) is int and value <= 64),
-    "dtype": lambda value: (
-        value is None or (isinstance(value, Name) and value not in KEYS)
-    ),  # as text it says how many bytes an element has
+    # as text it says how many bytes an element has
+    "dtype": lambda value: value is None or (isinstance(value, Name) and value not in KEYS),
     "input": lambda value: value == "content",  # of a text: else it is the name of a file to read
     "n_features": lambda value: type(value) is int and 1 <= value <= EMPTY,
     "ngram_range": lambda value: isinstance(value, tuple) and all(type(n) is int and n < 10 for n in value),
@@ -176,6 +176,9 @@ def _check_kinds(kinds: set[tuple[str, str]], own: frozenset[str]) -> None:
     if strange := sorted({name for loader, name in kinds if name not in TYPES.get(loader, own) | own}):
         shown = (name if name.isprintable() else ascii(name) for name in strange)
         raise UntrustedError(shorten(", ".join(shown), LONGEST))
+    named = {name for loader, name in kinds if name in own and loader != "FunctionNode"}
+    if functions := sorted(name for name in named if not isinstance(pkgutil.resolve_name(name), type)):
+        raise HostileError(f"it calls {', '.join(functions)}")
 
 
 class _Reader:
@@ -214,7 +217,8 @@ class _Reader:
     def mapping(self, node: Node) -> dict[Any, Any]:
         """Return a dict; skops drops what has no type of its key."""
         keys, types = list(node["content"]), node["key_types"]["content"]
-        if len(keys) != len(types) or any(_type(one) not in KEYS for one in types):
+        one_each = node["key_types"]["__loader__"] == "ListNode" and len(keys) == len(types)
+        if not one_each or any(one["__loader__"] != "TypeNode" or _type(one) not in KEYS for one in types):
             raise HostileError("the keys of a dict have not one type each")
         named = {KEYS[_type(one)](key): self.value(node["content"][key]) for key, one in zip(keys, types, strict=True)}
         if len(named) < len(keys):
@@ -236,10 +240,10 @@ class _Reader:
 
     def array(self, node: Node) -> Any:
         """Return an array, of objects as nested lists; the content of a scalar must be one."""
-        if node["type"] == "json" and _type(node) == "numpy.ndarray":
+        if node["type"] == "json":
             shape = self.value(node["shape"])
-            if not isinstance(shape, tuple) or not all(type(side) is int for side in shape):
-                raise HostileError("the shape of an array is none")
+            if _type(node) != "numpy.ndarray" or not isinstance(shape, tuple):
+                raise HostileError("an array of objects has no shape")
             return self.items(node)
         array = read_array(self.member(node))
         if _type(node) != "numpy.ndarray" and array.shape != ():
@@ -255,10 +259,9 @@ class _Reader:
 
     def tree(self, node: Node) -> Stored:
         """Return a tree; what it is made from is beside its state."""
-        made_of = dict(
-            zip(("n_features", "n_classes", "n_outputs"), self.value(node["__reduce__"]["args"]), strict=True)
-        )
-        return Stored(_type(node), made_of | self.value(node["content"]))
+        names = ("n_features", "n_classes", "n_outputs")
+        made_of = dict(zip(names, self.value(node["__reduce__"]["args"]), strict=True))
+        return Stored(_type(node), self.value(node["content"]) | made_of)
 
     def loss(self, node: Node) -> Stored:
         """Return a loss of scikit-learn's, which has at most numbers."""

@@ -81,7 +81,7 @@ def _check_places(nodes: Any, inner: Any, children: Iterable[str], feature: str)
     _require(bool((nodes[feature][inner] >= 0).all()), "a node of a tree has a negative feature")
 
 
-def check_tree(tree: Stored) -> None:
+def _check_tree(tree: Stored) -> None:
     """Check a tree's arrays; `n_features`, `n_classes` and `n_outputs` are what it is made of."""
     nodes, n_features = tree["nodes"], _whole(tree["n_features"])
     _require(isinstance(nodes, np.ndarray) and nodes.dtype == NODE_DTYPE and nodes.ndim == 1, "a tree has other nodes")
@@ -149,16 +149,23 @@ def _check_boosting(model: Stored) -> None:
 def _check_first(model: Stored, columns: int | None) -> None:
     """Check what gradient boosting starts with: a constant, or the share of each class."""
     first, task = model["init_"], model.type.removeprefix("sklearn.ensemble._gb.GradientBoosting")
-    _require(
-        isinstance(first, Stored) and first.type == f"sklearn.dummy.Dummy{task}", "gradient boosting starts wrongly"
+    starts = (
+        isinstance(first, Stored) and first.type == f"sklearn.dummy.Dummy{task}" and "n_outputs_" in first.attributes
     )
-    _require(_whole(first["n_outputs_"]) == 1, "gradient boosting has more than one output")
+    _require(starts, "gradient boosting starts wrongly")
     if task == "Classifier":
         n_classes = _whole(first["n_classes_"], 2)
-        _array(first["class_prior_"], "f", n_classes)
         _require(first["_strategy"] == "prior" and columns in (None, n_classes), "gradient boosting starts wrongly")
-    else:
-        _array(first["constant_"], "f", 1, 1)
+
+
+def _check_dummy(model: Stored) -> None:
+    """Check that a model without features has as many answers as numbers for them."""
+    if "n_outputs_" in model.attributes:
+        _require(_whole(model["n_outputs_"]) == 1, "a dummy has more than one output")
+        if model.type.endswith("Classifier"):
+            _array(model["class_prior_"], "f", _whole(model["n_classes_"]))
+        else:
+            _array(model["constant_"], "fi", 1, 1)
 
 
 def _check_predictor(predictor: Stored) -> None:
@@ -202,13 +209,19 @@ def _check_encoder(encoder: Stored) -> None:
         _require(list(columns) == encoder["_n_features_outs"], "an encoder has other columns than categories")
 
 
+def _check_sorted(categories: Any) -> None:
+    """Check that categories rise, the missing one last: a number is looked for by bisection, and found or not."""
+    if isinstance(categories, list):
+        categories = np.array([one for one in categories if isinstance(one, int | float)], dtype="float64")
+    _array(categories, "biufU", -1)
+    known = categories[~np.isnan(categories)] if categories.dtype.kind == "f" else categories
+    rises = (known[1:] > known[:-1]).all() and (categories[: len(known)] == known).all()
+    _require(bool(rises), "categories are not sorted")
+
+
 def _columns(categories: Any, infrequent: Any, mapping: Any, drop: Any) -> int:
     """Return how many columns the categories of one input get; an object array is a list here."""
-    if isinstance(categories, np.ndarray):
-        numbers = categories[~np.isnan(categories)] if categories.dtype.kind == "f" else categories
-        # looked for by bisection
-        _require(categories.dtype.kind == "U" or bool((numbers[1:] > numbers[:-1]).all()), "categories are not sorted")
-        _require(bool((categories[: len(numbers)] == numbers).all()), "categories are not sorted")
+    _check_sorted(categories)
     columns = _length(categories)
     _require((infrequent is None) == (mapping is None), "categories that are rare are not said to be so")
     if mapping is not None:
@@ -230,7 +243,7 @@ def _check_network(network: Stored) -> None:
         _require(_whole(network["n_outputs_"]) == width, "a network has other outputs than its last layer")
 
 
-def check_random_state(state: Stored) -> None:
+def _check_random_state(state: Stored) -> None:
     """Check the state of a Mersenne Twister: its place in its words is used as it is."""
     inner = state["state"]
     _require(state["bit_generator"] == "MT19937" and isinstance(inner, dict), "a random state is of another kind")
@@ -240,9 +253,9 @@ def check_random_state(state: Stored) -> None:
 
 
 CHECKS: dict[str, Callable[[Stored], None]] = {
-    TREE: check_tree,
+    TREE: _check_tree,
     PREDICTOR: _check_predictor,
-    "numpy.random.mtrand.RandomState": check_random_state,
+    "numpy.random.mtrand.RandomState": _check_random_state,
     "sklearn.preprocessing._encoders.OneHotEncoder": _check_encoder,
     **dict.fromkeys(TREES, _check_tree_model),
 }
@@ -250,6 +263,7 @@ for task in ("Classifier", "Regressor"):
     CHECKS |= {
         f"sklearn.ensemble._forest.RandomForest{task}": _check_forest,
         f"sklearn.ensemble._forest.ExtraTrees{task}": _check_forest,
+        f"sklearn.dummy.Dummy{task}": _check_dummy,
         f"sklearn.ensemble._gb.GradientBoosting{task}": _check_boosting,
         f"sklearn.ensemble._hist_gradient_boosting.gradient_boosting.HistGradientBoosting{task}": _check_histogram,
         f"sklearn.neural_network._multilayer_perceptron.MLP{task}": _check_network,
