@@ -240,7 +240,10 @@ def trial(target: Target, project: Repository, share: float) -> tuple[str, str]:
         return "other state", "\n".join(
             [*(result.output for result in said), *different(state(project), target.expected)]
         )
-    if said[-1].code and target.project != "bare":
+    wrong = [
+        line for line in said[-1].output.splitlines() if line.startswith("WRONG") and "no answer within" not in line
+    ]
+    if wrong and target.project != "bare":
         return "not healthy", "\n".join(result.output for result in said)
     return "recovered", "\n".join(line for line in said[0].output.splitlines() if line.startswith("fixed"))
 

@@ -5,6 +5,7 @@ import random
 import signal
 import time
 
+import psutil
 import pytest
 
 pytestmark = pytest.mark.faults
@@ -50,3 +51,27 @@ def test_kills_at_any_moment_lose_nothing(small):
     assert list((small.root / ".dvc/tmp/sweep").glob("running-*")) == []
     small.ok("dvc", "exp", "apply", min(commits))
     assert "Data and pipelines are up to date." in small.ok("dvc", "repro")
+
+
+def kill_a_worker(process):
+    workers = [child for child in psutil.Process(process.pid).children() if "dvckit.sweep.worker" in child.cmdline()]
+    workers[0].kill()
+
+
+def test_a_search_whose_workers_are_killed_is_the_same_search(small, tmp_path):
+    search = ("dvckit", "sweep", "--trials", "6", "-j", "2", "-S", "train.max_depth=interval(1,30)")
+    alone = small.clone(tmp_path / "alone")
+    alone.ok(*search)
+
+    with small.start(*search) as process:
+        output = ""
+        for _ in range(3):
+            output += process.stdout.readline()
+            kill_a_worker(process)
+        output += process.stdout.read()
+
+    assert process.returncode == 0, output
+    assert ", 0 failed" in output
+    assert "killed" not in output
+    assert experiments(small).keys() == experiments(alone).keys()
+    assert experiments(small)

@@ -61,16 +61,16 @@ def run(root: Path, options: Options) -> bool:
                 note = f"  ({STATES['done']})" if name in existing else ""
                 say(f"{name}  {' '.join(configuration)}{note}")
             return True
-        search = _search(base, axes, aim, options)
         if included := base.included():
             say(f"uncommitted changes are included, as with `dvc exp run`: {', '.join(included)}")
         same = [base.name(()), [axis.written for axis in axes], aim.metric, options.trials is None, options.seed]
-        with (
-            alone(root, same),
-            _runner(base, options.scheduler) as runner,
-            Sweep(base, recorder, runner, options.jobs or runner.most, keep=keep) as sweep,
-        ):
-            return _drive(sweep, aim, axes, search, start)
+        with alone(root, same):
+            search = _search(base, axes, aim, options)
+            with (
+                _runner(base, options.scheduler) as runner,
+                Sweep(base, recorder, runner, options.jobs or runner.most, keep=keep) as sweep,
+            ):
+                return _drive(sweep, aim, axes, search, start)
 
 
 def _drive(sweep: Sweep, aim: Aim, axes: list[Axis], search: "Search | None", start: Outcome) -> bool:

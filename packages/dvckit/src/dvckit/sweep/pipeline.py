@@ -81,7 +81,8 @@ def whole(root: Path, copy: Path) -> Path:
 def _check_places(root: Path, copy: Path, stage: Any) -> None:
     """Raise a UserError where a stage writes out of the copy, or reads by more `..` than there are folders above."""
     within = whole(root, copy)
-    for file in (*stage.deps, *stage.outs):
+    deps = [] if stage.is_data_source else stage.deps  # to look at one of another repository clones it
+    for file in (*deps, *stage.outs):
         if _is_near(file) and not Path(file.fs_path).is_relative_to(within):
             raise UserError(f"{file.def_path} has more `..` than there are folders; write its absolute path")
     for out in (out for out in stage.outs if out.protocol == "local"):
