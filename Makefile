@@ -64,7 +64,7 @@ hooks: env ## let git run `dvc checkout`, `dvc status` and `dvc push` at its own
 env: uv
 	@command -v git >/dev/null || { echo "error: git is not installed; install it (Debian: apt install git)" >&2; exit 1; }
 	@git rev-parse --git-dir >/dev/null || { echo "error: $(CURDIR) is not a git clone of yours; get it with git clone" >&2; exit 1; }
-	@test ! -e .venv || .venv/bin/python -c 'import sys; sys.exit(sys.prefix == sys.base_prefix)' 2>/dev/null || rm -rf .venv
+	@test ! -e .venv -a ! -L .venv || .venv/bin/python -c 'import sys; sys.exit(sys.prefix == sys.base_prefix)' 2>/dev/null || rm -rf .venv
 	@$(SYNC)
 	@$(MEND) 2>/dev/null || { rm -rf .venv/lib/python*/site-packages/dvckit-*.dist-info; $(SYNC) && $(MEND); }
 	@$(RUN) dvckit libraries

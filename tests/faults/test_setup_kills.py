@@ -30,7 +30,7 @@ def set_up(source, tmp_path_factory):
     return clone
 
 
-def isset_up(clone):
+def is_set_up(clone):
     """Whether `make env` does all, and every package is whole then."""
     result = clone.run("make", "env")
     assert result.code == 0, result.output
@@ -39,17 +39,22 @@ def isset_up(clone):
     return result.output
 
 
-def test_aset_up_that_was_killed_is_completed_by_the_next(set_up):
-    draw, left = random.Random(1912), 0
+def kill_when(clone, process, count):
+    """Kill a set-up as soon as it has begun to install so many packages."""
+    while process.poll() is None and len([*(clone.root / PACKAGES).glob("*.dist-info")]) < count:
+        time.sleep(0.001)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.communicate()
+
+
+def test_a_set_up_that_was_killed_is_completed_by_the_next(set_up):
+    draw, damages = random.Random(1912), 0
     for _ in range(6):
         shutil.rmtree(set_up.root / ".venv")
-        process = set_up.start("make", "env")
-        time.sleep(draw.uniform(0.1, 1.0))
-        os.killpg(process.pid, signal.SIGKILL)
-        process.communicate()
-        left += bool(damaged(set_up.root / PACKAGES))
-        isset_up(set_up)
-    print(f"{left} of 6 left damaged packages")
+        kill_when(set_up, set_up.start("make", "env"), draw.randrange(140))
+        damages += bool(damaged(set_up.root / PACKAGES))
+        is_set_up(set_up)
+    assert damages > 0
 
 
 def replace(path, content=None):
@@ -103,7 +108,7 @@ BREAKS = [
 def test_an_environment_of_which_parts_are_gone_is_made_whole(set_up, damage):
     damage(set_up.root)
 
-    isset_up(set_up)
+    is_set_up(set_up)
 
 
 def test_a_uv_of_our_own_that_does_not_run_is_installed_again(set_up, tmp_path):

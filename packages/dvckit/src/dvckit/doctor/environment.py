@@ -21,7 +21,7 @@ from dvckit.doctor.installed import damaged, name_of, site
 from dvckit.repository.libraries import locked, recorded
 from dvckit.repository.locks import in_project, pipeline_of
 from dvckit.repository.packages import UV_LOCK, PackageLock
-from dvckit.repository.programs import git
+from dvckit.repository.programs import git, git_files
 
 HOOKS = ("post-checkout", "pre-commit", "pre-push")
 WRITTEN = (
@@ -40,13 +40,14 @@ def files(clone: Clone) -> Iterator[Finding]:
     """Look for files that git has and that are gone from the disk, or cut off: the rest may still be valid YAML."""
     for name in clone.tracked("--deleted", "--", UV_LOCK, str(PARAMS)):
         yield Finding(WRONG, f"{name} is missing", f"git restore {name}")
-    for name in clone.tracked("--", *WRITTEN):
-        with suppress(OSError):
-            now, before = (clone.root / name).read_bytes(), clone.committed(name) or b""
-            if len(now) < len(before) and before.startswith(now):
-                yield Finding(
-                    WRONG, f"{name} is cut off: HEAD has {len(before) - len(now)} bytes more", f"git restore {name}"
-                )
+    names = clone.tracked("--", *WRITTEN)
+    with suppress(UserError):  # without a commit, or a git that works, which is reported
+        committed = git_files(clone.root, [("HEAD", name) for name in names])
+        for name, before in zip(names, committed, strict=True):
+            now = clone.file(name)
+            if now is not None and before and before != now and before.startswith(now):
+                what = f"{name} is cut off: HEAD has {len(before) - len(now)} bytes more"
+                yield Finding(WRONG, what, f"git restore {name}")
 
 
 def python(clone: Clone) -> list[Finding]:

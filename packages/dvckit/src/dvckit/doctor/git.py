@@ -9,13 +9,13 @@ from pathlib import Path
 
 from dvckit.core.errors import UserError
 from dvckit.core.files import write_bytes
-from dvckit.doctor.clone import FIX, OK, WRONG, Clone, Finding
+from dvckit.doctor.clone import ADVICE, FIX, OK, WRONG, Clone, Finding
 from dvckit.repository.patience import NoAnswerError, within
 from dvckit.repository.programs import OPTIONS, git, run
 from dvckit.repository.revision import head
 
-LONGEST = 600.0  # seconds; of a large repository, git reads every object
 FSCK = ("git", *OPTIONS, "fsck", "--no-dangling", "--no-progress", "--name-objects")
+LONGEST = 60.0  # seconds, also where there is time: of a large repository, git reads every object
 REF = re.compile(r"(refs/\S+): (?:invalid sha1 pointer|badRefContent)")
 PACKED = re.compile(rb"#.*|[0-9a-f]{40,64} refs/\S+|\^[0-9a-f]{40,64}")
 
@@ -32,9 +32,9 @@ def store(clone: Clone) -> list[Finding]:
         command = ["sh", "-c", 'exec "$@" 2>&1', "sh", *FSCK]
         output = within(partial(run, command, clone.root, {"LC_ALL": "C"}), seconds)
     except NoAnswerError as error:
-        return [Finding(WRONG, f"git's store could not be checked: {error}", "git fsck")]
+        return [Finding(ADVICE, f"git's store could not be checked: {error}", "git fsck")]
     except UserError as error:
-        output = str(error).replace("`sh -c` failed: ", "")
+        output = str(error).partition("failed: ")[2]
     wrong = [*_index(clone, output), *_packed(clone, folder)]
     wrong += [_ref(clone, folder, ref) for ref in dict.fromkeys(REF.findall(output))]
     wrong += [] if wrong else _head(clone)

@@ -67,7 +67,8 @@ def _pipeline(clone: Clone, lock: str) -> list[Finding]:
 def _stages(clone: Clone, lock: str, locked: Stages, stages: dict[str, Any]) -> Finding:
     pipeline = pipeline_of(lock)
     ran = {name for stage in map(name_in_pipeline, locked) for name in (stage, stage.partition("@")[0])}
-    if lost := sorted(ran & _committed_stages(clone, pipeline) - stages.keys()):
+    gone = ran - {part for name in stages for part in (name, name.partition("@")[0])}
+    if gone and (lost := sorted(gone & _committed_stages(clone, pipeline))):
         what = f"{pipeline} lacks {some(lost)}, which {lock} and HEAD have (if that is meant: commit it)"
         return Finding(WRONG, what, f"git diff HEAD -- {pipeline}")
     if never := sorted(stages.keys() - ran):

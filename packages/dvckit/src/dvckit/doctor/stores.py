@@ -11,6 +11,8 @@ from dvckit.core.errors import UserError, one_line
 from dvckit.doctor.clone import FIX, OK, WRONG, Clone, Finding
 from dvckit.repository import dvc_internals
 
+UNREAD = "interrupted"  # sqlite's word
+
 
 def databases(clone: Clone) -> Iterator[Finding]:
     """Open each database in which DVC remembers hashes and links; DVC makes a new one where there is none."""
@@ -21,9 +23,11 @@ def databases(clone: Clone) -> Iterator[Finding]:
     expected = [folder / name for name in ("hashes", "hashes/local", "links", "index", "index/data")]
     blocks += [path for path in expected if path.exists() and not path.is_dir()]
     for path in blocks or sorted(folder.rglob("*.db")):
-        if reason := "it is no folder" if blocks else _problem(path, clone.until):
-            fix = partial(_renew, clone, path)
-            yield Finding(WRONG, f"DVC's database {path} cannot be read: {reason}", FIX, fix)
+        reason = "it is no folder" if blocks else _problem(path, clone.until)
+        if reason == UNREAD:
+            yield Finding(WRONG, f"DVC's database {path} could not be checked: no time", "dvckit doctor --fix")
+        elif reason:
+            yield Finding(WRONG, f"DVC's database {path} cannot be read: {reason}", FIX, partial(_renew, clone, path))
 
 
 def _problem(path: Path, until: float) -> str:
@@ -33,7 +37,7 @@ def _problem(path: Path, until: float) -> str:
     try:
         with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True, timeout=1)) as database:
             database.set_progress_handler(lambda: time.monotonic() > until, 10_000)
-            answers = [str(answer) for (answer,) in database.execute("PRAGMA integrity_check(1)")]
+            answers = [str(answer) for (answer,) in database.execute("PRAGMA quick_check(1)")]
     except sqlite3.Error as error:
         return "" if "locked" in str(error) else str(error)
     return "" if answers == ["ok"] else one_line(answers[0])
