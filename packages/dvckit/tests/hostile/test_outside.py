@@ -81,7 +81,6 @@ def test_a_list_of_files_that_leads_out_of_its_folder_is_refused(path):
         b"[{}]",
         b'[{"md5": 3, "relpath": "a"}]',
         b"[" * 9000,
-        b"",
         b'[{"md5": "../../x", "relpath": "a"}]',
     ],
 )

@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from yaml import YAMLError as YAML11Error
 
 from dvckit.core.errors import UserError, one_line, undo
-from dvckit.core.formats import read_yaml
+from dvckit.core.formats import every, read_yaml
 from dvckit.core.layout import PARAMS
 from dvckit.core.mappings import leaves
 
@@ -26,6 +26,7 @@ class Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
 
+MOST = 20_000  # values of the file, for which OmegaConf needs seconds
 # A seed that numpy and scikit-learn accept.
 Seed = Annotated[int, Field(ge=0, le=2**32 - 1, strict=True)]
 AnySection = TypeVar("AnySection", bound=Section)
@@ -73,6 +74,8 @@ def read_values(path: Path = PARAMS) -> dict[str, Any]:
         raise UserError(f"{path} is not UTF-8 text (byte {error.start}){undo(path)}") from None
     try:
         dvcs = read_yaml(text.encode())  # first: it has limits
+        if len([*every(dvcs)]) > MOST:
+            raise UserError(f"it has more than {MOST:,} values")
         ours = OmegaConf.to_container(OmegaConf.create(text))
     except (UserError, YAML11Error, OmegaConfBaseException, ValueError) as error:
         raise UserError(f"{path} is not valid YAML: {one_line(error)}{undo(path)}") from None
