@@ -74,8 +74,7 @@ def read_values(path: Path = PARAMS) -> dict[str, Any]:
         raise UserError(f"{path} is not UTF-8 text (byte {error.start}){undo(path)}") from None
     try:
         dvcs = read_yaml(text.encode())  # first: it has limits
-        if len([*every(dvcs)]) > MOST:
-            raise UserError(f"it has more than {MOST:,} values")
+        _check_count(dvcs)
         ours = OmegaConf.to_container(OmegaConf.create(text))
     except (UserError, YAML11Error, OmegaConfBaseException, ValueError) as error:
         raise UserError(f"{path} is not valid YAML: {one_line(error)}{undo(path)}") from None
@@ -83,6 +82,11 @@ def read_values(path: Path = PARAMS) -> dict[str, Any]:
         raise UserError(f"{path} must be a mapping of sections; it is {type(dvcs).__name__}{undo(path)}")
     _refuse_ambiguous(path, ours, dvcs)
     return {str(key): value for key, value in ours.items()}
+
+
+def _check_count(values: Any) -> None:
+    if len([*every(values)]) > MOST:
+        raise UserError(f"it has more than {MOST:,} values")
 
 
 def _refuse_ambiguous(path: Path, ours: Any, dvcs: Any) -> None:

@@ -156,7 +156,7 @@ def collect(root: Path, revs: Sequence[str], *, all_experiments: bool = False, w
         except UserError as error:
             print(f"left out: {error}", file=sys.stderr)
     if not mirrors:
-        none = "there is no experiment to publish; `dvc exp run` makes one"
+        none = "there is no experiment; `dvc exp run` makes one"
         raise UserError(none if all_experiments else "name a revision to publish")
     return mirrors
 
