@@ -145,7 +145,7 @@ def survive(root, seeds):
         put(root, name, mutated(name, rng, outside))
         for action in of_workspace(root, scratch, seed):
             attempt(action, f"{name} {seed}")
-        if seed % 10 == 0:
+        if seed % 20 == 0:
             git(root, "add", "--all")
             git(root, "commit", "--quiet", "--allow-empty", "--message", str(seed))
             git(root, "tag", "--annotate", "--force", "--message", "hostile", "net@v9.0.0")

@@ -115,7 +115,14 @@ def damaged(tiny):
     return damaged
 
 
-@pytest.mark.parametrize(("path", "text"), [(path, text) for path, texts in RESULTS.items() for text in texts])
+def cases():
+    """The first text of each file, and the others among the long tests."""
+    for path, texts in RESULTS.items():
+        for number, text in enumerate(texts):
+            yield pytest.param(path, text, marks=[pytest.mark.faults] if number else [])
+
+
+@pytest.mark.parametrize(("path", "text"), cases())
 def test_a_version_of_which_a_file_is_damaged_is_neither_promoted_nor_shown(damaged, path, text):
     project = damaged(path, text)
 

@@ -104,10 +104,11 @@ def read_texts(content: bytes) -> Any:
 
 def _scan(content: bytes) -> None:
     """Refuse what has too many or too deep values while it is being read: libyaml alone would go on for minutes."""
-    level = 0
-    for count, event in enumerate(yaml.parse(content, _Texts)):
+    level = count = 0
+    for event in yaml.parse(content, _Texts):
+        count += isinstance(event, yaml.NodeEvent)
         level += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
-        _refuse(count // 2, level)  # a mapping or list has two events
+        _refuse(count, level)
 
 
 def read_json(content: bytes) -> Any:

@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from yaml import YAMLError as YAML11Error
 
 from dvckit.core.errors import UserError, one_line, undo
-from dvckit.core.formats import read_yaml
+from dvckit.core.formats import every, read_yaml
 from dvckit.core.layout import PARAMS
 from dvckit.core.mappings import leaves
 
@@ -26,6 +26,7 @@ class Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
 
+MOST = 20_000  # values of the file, for which OmegaConf needs seconds
 # A seed that numpy and scikit-learn accept.
 Seed = Annotated[int, Field(ge=0, le=2**32 - 1, strict=True)]
 AnySection = TypeVar("AnySection", bound=Section)
@@ -73,6 +74,7 @@ def read_values(path: Path = PARAMS) -> dict[str, Any]:
         raise UserError(f"{path} is not UTF-8 text (byte {error.start}){undo(path)}") from None
     try:
         dvcs = read_yaml(text.encode())  # first: it has limits
+        _check_count(dvcs)
         ours = OmegaConf.to_container(OmegaConf.create(text))
     except (UserError, YAML11Error, OmegaConfBaseException, ValueError) as error:
         raise UserError(f"{path} is not valid YAML: {one_line(error)}{undo(path)}") from None
@@ -80,6 +82,11 @@ def read_values(path: Path = PARAMS) -> dict[str, Any]:
         raise UserError(f"{path} must be a mapping of sections; it is {type(dvcs).__name__}{undo(path)}")
     _refuse_ambiguous(path, ours, dvcs)
     return {str(key): value for key, value in ours.items()}
+
+
+def _check_count(values: Any) -> None:
+    if len([*every(values)]) > MOST:
+        raise UserError(f"it has more than {MOST:,} values")
 
 
 def _refuse_ambiguous(path: Path, ours: Any, dvcs: Any) -> None:

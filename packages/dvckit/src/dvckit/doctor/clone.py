@@ -140,10 +140,9 @@ class Clone(Revision):
         return outputs + members
 
     def _members_of(self, folder: Output) -> dict[str, str]:
-        if folder.path in self._listed:
-            return self._listed[folder.path]
         with suppress(UserError):
-            return listed(self.stored(folder.md5) or b"[]")
+            in_lock = self._listed.get(folder.path)
+            return in_lock or listed(self.stored(folder.md5) or b"[]")
         return {}
 
     @property

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import sys
 from collections.abc import Callable, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -145,13 +146,19 @@ class Mirror(Revision):
 def collect(root: Path, revs: Sequence[str], *, all_experiments: bool = False, with_data: bool = False) -> list[Mirror]:
     """Return the mirrors of revisions and, if asked for, of every DVC experiment, whichever commit it was run on.
 
-    UserError for an unknown revision, one without a finished run, and where nothing is named.
+    UserError for an unknown revision, one without a finished run, and where nothing is named. An experiment that cannot be
+    read, or has no finished run, is named on stderr, and left out.
     """
-    commits = [*((rev, resolve(root, rev)) for rev in revs), *(experiments(root) if all_experiments else ())]
-    if not commits:
-        none = "there is no experiment; `dvc exp run` makes one" if all_experiments else "name a revision to publish"
-        raise UserError(none)
-    return [Mirror(root, name, commit, with_data=with_data) for name, commit in commits]
+    mirrors = [Mirror(root, rev, resolve(root, rev), with_data=with_data) for rev in revs]
+    for name, commit in experiments(root) if all_experiments else ():
+        try:
+            mirrors.append(Mirror(root, name, commit, with_data=with_data))
+        except UserError as error:
+            print(f"left out: {error}", file=sys.stderr)
+    if not mirrors:
+        none = "there is no experiment; `dvc exp run` makes one"
+        raise UserError(none if all_experiments else "name a revision to publish")
+    return mirrors
 
 
 def experiments(root: Path) -> list[tuple[str, str]]:

@@ -38,7 +38,7 @@ def _holdout(root: Path, history: list[Version]) -> list[tuple[dict[str, float],
 
     There are none where its commit has none in git.
     """
-    paths = Revision(root, "HEAD").metric_files
+    paths = _metric_files(Revision(root, "HEAD"))
     contents = iter(git_files(root, [(str(version.revision.commit), path) for version in history for path in paths]))
     scores = []
     for _ in history:
@@ -53,6 +53,14 @@ def _holdout(root: Path, history: list[Version]) -> list[tuple[dict[str, float],
         of_holdout = {key: value for key, value in found.items() if key.startswith(PREFIX)}
         scores.append(({key.removeprefix(PREFIX): value for key, value in (of_holdout or found).items()}, fault))
     return scores
+
+
+def _metric_files(revision: Revision) -> list[str]:
+    """Return the files of metrics; folders of them remain folders where a lock cannot be read, which is not needed here."""
+    try:
+        return revision.metric_files
+    except UserError:
+        return [path for pipeline in revision.pipelines for path in pipeline.metrics]
 
 
 def register(root: Path, rev: str | None, bump: Bump) -> str:

@@ -40,6 +40,8 @@ class Pipeline(NamedTuple):
 
 def read_pipeline(path: str, content: Mapping[str, Any], files: Files) -> Pipeline:
     """Return what a dvc.yaml says; UserError with the reason where its stages or artifacts are not what DVC reads."""
+    if not isinstance(content, dict):
+        raise UserError("it is not a mapping")
     stages = content.get("stages") or {}
     if not isinstance(stages, dict) or not all(isinstance(stage, dict) for stage in stages.values()):
         raise UserError("its stages are not mappings")

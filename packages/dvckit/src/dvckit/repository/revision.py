@@ -116,9 +116,12 @@ class Revision:
 
     def yaml(self, path: str) -> dict[str, Any]:
         """Return a YAML file as a mapping, empty where it is not there; UserError where it is not one."""
-        with self.reading(path):
-            content = locks.parse(self.file(path) or b"{}")
+        content = self._parsed(path)
         return content if isinstance(content, dict) else {}
+
+    def _parsed(self, path: str) -> Any:
+        with self.reading(path):
+            return locks.parse(self.file(path) or b"{}")
 
     @cached_property
     def _names(self) -> set[str]:
@@ -147,7 +150,7 @@ class Revision:
     def pipeline(self, path: str) -> Pipeline:
         """Return what a dvc.yaml says; UserError where it cannot be read."""
         if path not in self._pipelines:
-            content = self.yaml(path)
+            content = self._parsed(path) or {}
             with self.reading(path):
                 self._pipelines[path] = read_pipeline(path, content, self.file)
         return self._pipelines[path]

@@ -104,7 +104,7 @@ LOCKED = _each(_open({"deps": [_DEP], "outs": [_OUT], "params": _each(dict), "cm
 DVC_FILE = _open({"deps": Either("", [_DEP]), "outs": Either("", [_OUT]), "wdir": Either("", _path)})  # all is text
 
 _NAMED = Either(None, str, dict, list)
-_PARAM = Either(str, {str: Either(None, [object])})
+_PARAM = Either(str, {str: Either(None, [str])})
 STAGES = Either(None, _each(dict))
 DEFINITIONS = _each(
     _open({"wdir": _path, "params": Either(None, [_PARAM]), "outs": _NAMED, "metrics": _NAMED, "plots": _NAMED})
