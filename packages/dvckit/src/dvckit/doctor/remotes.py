@@ -12,7 +12,7 @@ from dvckit.repository import dvc_internals
 from dvckit.repository.locks import Output
 from dvckit.repository.objects import STORAGE, has, object_path
 from dvckit.repository.programs import git
-from dvckit.repository.remotes import ask, named, problems, read_config
+from dvckit.repository.remotes import NOTHING, ask, named, problems, read_config
 
 STRAY = Path("/.dvc/storage")  # where DVC takes the url in .dvc/config to be when it reads another revision
 OTHER_URL = "dvc remote modify {} url URL"
@@ -119,7 +119,7 @@ def _server(clone: Clone, name: str, remote: Mapping[str, Any]) -> list[Finding]
     if any(problems(name, remote)):
         return []  # reported with the credentials; DVC could wait for ever
     try:
-        present = ask(clone.root, name, remote, clone.pushable)
+        present = ask(clone.root, name, remote, clone.pushable or NOTHING)
     except UserError as error:
         command = OTHER_URL if "cannot be reached" in str(error) else "dvc status --cloud --verbose -r {}"
         return [Finding(WRONG, str(error), command.format(name))]
