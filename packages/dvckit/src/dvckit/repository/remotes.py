@@ -22,6 +22,7 @@ from urllib.parse import urlsplit
 
 from dvckit.core.errors import UserError, one_line
 from dvckit.repository import dvc_internals
+from dvckit.repository.extras import install
 from dvckit.repository.objects import STORAGE, is_intact, is_legacy, legacy_path, object_path
 from dvckit.repository.programs import dvc, git, run
 
@@ -79,7 +80,7 @@ def problems(name: str, remote: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     scheme, modify = urlsplit(remote.get("url", "")).scheme, f"dvc remote modify --local {name}"
     kind = scheme.replace("webdavs", "webdav")
     if kind in EXTRAS and importlib.util.find_spec(f"dvc_{kind}") is None:
-        yield f"dvc-{kind} is not installed", f"uv sync --extra {kind}"
+        yield f"dvc-{kind} is not installed", install(kind, f"dvc-{kind}")
     elif kind == "gdrive":
         check = _service_account if remote.get("gdrive_use_service_account") else _own_account
         yield from check(modify, name, remote)
