@@ -9,7 +9,7 @@ from pathlib import Path
 
 from dvckit.core.errors import UserError
 from dvckit.core.grid import first
-from dvckit.repository.locks import Output, is_old, parse
+from dvckit.repository.locks import Output, is_of_dvc_0, is_old, parse
 from dvckit.repository.objects import output_md5
 from dvckit.repository.packages import UV_LOCK
 from dvckit.repository.pipelines import outs_of
@@ -36,6 +36,8 @@ def verify(root: Path, say: Say) -> bool:
             raise UserError("HEAD has no dvc.lock that promises an output; run `dvc repro -P` and commit it")
         if old := [lock for lock in promised.locks if is_old(parse(promised.file(lock) or b"{}"))]:
             raise UserError(f"DVC 3 refuses {first(old)}, of DVC 1; run `dvckit doctor --fix` and commit it")
+        if old := [name for name, file in promised.dvc_files.items() if is_of_dvc_0(file)]:
+            raise UserError(f"DVC 3 refuses {first(old)}, of DVC 0; run `dvckit doctor`, which says what to do")
         if promised.file(UV_LOCK) is None:
             say(f"HEAD has no {UV_LOCK}: stages run with Python {platform.python_version()} in {sys.prefix}, as it is")
         for stage in promised.stages:

@@ -254,6 +254,15 @@ KINDS = {
         ("out/table.csv",),
         {},
     ),
+    "data of DVC 0": Kind(
+        {
+            "data/table.csv.dvc": "md5: aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\nwdir: ..\nouts:\n- {path: data/table.csv, cache: true, metric: false, persist: false, md5: MD5(data/table.csv)}\n"
+        },
+        {"data/table.csv": TABLE},
+        (),
+        ("data/table.csv",),
+        {},
+    ),
     "data in the cloud": Kind(
         {
             "dvc.yaml": "stages:\n  up: {cmd: x, outs: ['s3://bucket/far.csv', folder]}\n",

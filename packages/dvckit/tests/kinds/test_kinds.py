@@ -18,7 +18,7 @@ from dvckit.repository import programs
 from dvckit.repository.dvc_internals import check_lock
 from dvckit.repository.revision import Revision
 from dvckit.snapshot.bumps import tags_due
-from packages.dvckit.tests.kinds.builder import KINDS, SCORES, build, git
+from packages.dvckit.tests.kinds.builder import HEAD, KINDS, SCORES, Kind, build, git
 
 
 @pytest.fixture(scope="module", params=KINDS)
@@ -55,7 +55,8 @@ def test_doctor_finds_nothing_wrong_but_an_old_lock(repository):
     wrong = [str(finding) for finding in look(root, 30) if finding.level == WRONG]
 
     unknown = [line for line in wrong if "git does not know your" not in line]
-    assert all("is one of DVC 1" in line or "holds data of its own" in line for line in unknown), unknown
+    known = ("is one of DVC 1", "holds data of its own", "of DVC 0")
+    assert all(any(words in line for words in known) for line in unknown), unknown
 
 
 def test_data_diff_compares_every_table(repository):
@@ -158,6 +159,69 @@ def test_doctor_renews_a_lock_of_dvc_1(tmp_path):
 
     check_lock((root / "dvc.lock").read_text(), "dvc.lock")
     assert Revision(root).stages == before
+
+
+def test_doctor_renews_data_of_dvc_0(tmp_path):
+    root = build(KINDS["data of DVC 0"], tmp_path / "top")
+    with pytest.raises(UserError, match="validation failed"):
+        programs.dvc(root, "status")
+
+    lines = []
+    fix(root, lines.append)
+
+    assert "fixed   DVC 3 reads data/table.csv.dvc; commit it" in lines
+    programs.dvc(root, "status")
+    assert "persist: false" in (text := (root / "data/table.csv.dvc").read_text())
+    assert "metric" not in text
+    assert not [finding for finding in look(root, 30) if "DVC 0" in finding.what]
+
+
+def test_doctor_names_stages_of_dvc_0(tmp_path):
+    root = build(KINDS["stages of DVC 0"], tmp_path / "top")
+    with pytest.raises(UserError, match="validation failed"):
+        programs.dvc(root, "status")
+
+    wrong = [finding for finding in look(root, 30) if finding.level == WRONG]
+
+    assert [(finding.what, finding.fix) for finding in wrong if "DVC 0" in finding.what] == [
+        (
+            "DVC 3 refuses steps/make.dvc, steps/tell.dvc: stages of DVC 0; write each into a dvc.yaml, and remove the file",
+            None,
+        )
+    ]
+
+
+def test_doctor_calls_nothing_edited_that_is_as_git_has_it(tmp_path):
+    lock = f"{HEAD}  load:\n    cmd: x\n    outs:\n    - {{path: data/raw/table.csv, hash: md5, md5: {'a' * 32}}}\n"
+    files = {"data/raw/table.csv": "1\n", "dvc.yaml": "stages:\n  load: {cmd: x, outs: [data/raw/table.csv]}\n"}
+    root = build(Kind({**files, "dvc.lock": lock}, {}, ()), tmp_path / "top")  # as where git changed the ends of lines
+
+    lines = [str(finding) for finding in look(root, 30)]
+
+    assert "advice  not what the last run wrote: data/raw/table.csv; run `dvc repro --all-pipelines`" in lines
+    assert not [line for line in lines if "edited" in line]
+
+
+def test_doctor_does_not_advise_to_pull_where_there_is_no_remote(tmp_path):
+    root = build(KINDS["data of dvc add"], tmp_path / "top")
+    (root / "data/table.csv").unlink()
+    in_cache = [finding.command for finding in look(root, 30) if "is missing" in finding.what]
+    shutil.rmtree(root / ".dvc/cache")
+
+    nowhere = [(finding.what, finding.command) for finding in look(root, 30) if "missing" in finding.what]
+
+    assert in_cache == ["dvc pull data/table.csv.dvc"]
+    what = "data/table.csv is missing, and there is no remote to pull from: ask whoever added it to push to one"
+    assert nowhere == [(what, "")]
+
+
+def test_a_remote_of_which_nothing_is_named_is_asked_all_the_same(tmp_path):
+    root = build(KINDS["an empty project"], tmp_path / "top")
+    (root / ".dvc/config").write_text("[core]\nremote = far\n['remote \"far\"']\nurl = http://127.0.0.1:9/x\n")
+
+    lines = [str(finding) for finding in look(root, 30) if finding.level == WRONG]
+
+    assert any("remote far (http://127.0.0.1:9/x)" in line and "cannot be reached" in line for line in lines), lines
 
 
 def test_a_worktree_and_a_submodule_are_projects_of_their_own(tmp_path):

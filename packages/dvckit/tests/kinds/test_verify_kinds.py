@@ -83,6 +83,7 @@ def test_many_kinds_of_stages_are_reproduced(project):
     [
         ("an empty project", r"^HEAD has no dvc\.yaml with stages: there is nothing to reproduce$"),
         ("a lock of DVC 1", r"^DVC 3 refuses dvc\.lock, of DVC 1; run `dvckit doctor --fix` and commit it$"),
+        ("stages of DVC 0", r"^DVC 3 refuses steps/make\.dvc, steps/tell\.dvc, of DVC 0; run `dvckit doctor`"),
         ("no run yet", r"^HEAD has no dvc\.lock that promises an output; run `dvc repro -P` and commit it$"),
     ],
 )

@@ -45,6 +45,7 @@ CHECKS = [
     Check("dvc.lock", locks.pipelines, fixes=True),
     Check("the order of runs", order.stages),
     Check(".dvc files", locks.added),
+    Check(".dvc files of DVC 0", locks.of_dvc_0, fixes=True),
     Check("DVC's locks", locks.of_dvc, fixes=True),
     Check("git's locks", locks.of_git, fixes=True),
     Check("DVC's databases", stores.databases, fixes=True),

@@ -22,6 +22,7 @@ from dvckit.repository.dvc_internals import check_lock
 from dvckit.repository.locks import (
     MD5,
     Stages,
+    is_of_dvc_0,
     is_old,
     name_in_pipeline,
     outputs_of,
@@ -127,6 +128,28 @@ def added(clone: Clone) -> Iterator[Finding]:
             read_added(name, (clone.root / name).read_bytes())
         except (UserError, OSError) as error:
             yield Finding(WRONG, f"{name} cannot be read: {one_line(error)[:150]}", f"git checkout HEAD -- {name}")
+
+
+def of_dvc_0(clone: Clone) -> Iterator[Finding]:
+    """Look for .dvc files that DVC 3 refuses: it then refuses nearly every command."""
+    old = [name for name, file in clone.dvc_files.items() if is_of_dvc_0(file)]
+    stages = [name for name in old if "cmd" in clone.dvc_files[name]]
+    if data := [name for name in old if name not in stages]:
+        fix = partial(_renew_files, clone.root, data)
+        yield Finding(WRONG, f"DVC 3 refuses {some(data)}, of DVC 0, for the key `metric`", "dvckit doctor --fix", fix)
+    if stages:
+        what = f"DVC 3 refuses {some(stages)}: stages of DVC 0; write each into a dvc.yaml, and remove the file"
+        yield Finding(WRONG, what, "dvc stage add --name NAME --deps DEP --outs OUT COMMAND")
+
+
+def _renew_files(root: Path, names: list[str]) -> str:
+    """Remove `metric` from the outs of added data, of which it says nothing."""
+    for name in names:
+        file = dvc_internals.parse_yaml_for_update((root / name).read_text(encoding="utf-8"), name)
+        for out in file["outs"]:
+            out.pop("metric", None)
+        write_bytes(root / name, dvc_internals.dumps_yaml(file).encode())
+    return f"DVC 3 reads {some(names)}; commit it"
 
 
 def of_dvc(clone: Clone) -> list[Finding]:

@@ -75,7 +75,8 @@ def outputs(clone: Clone) -> Iterator[Finding]:
     """Compare what is in the work tree with what the locks name."""
     same, other, absent, unread = _states(clone, clone.outputs)
     yield from _of_another_kind(clone, other)
-    edited = [output for output in other if Path(output.path).is_relative_to(RAW) and _is_of_its_kind(clone, output)]
+    raw = [output for output in other if Path(output.path).is_relative_to(RAW) and _is_of_its_kind(clone, output)]
+    edited = [output for output in raw if output.path not in _committed(clone, raw)]
     for output in edited:
         verb = "checkout" if object_path(clone.stores["cache"], output.md5).exists() else "pull"
         what = f"{output.path} was edited in place (to bring a table of your own: `dvckit data add`)"
@@ -89,6 +90,12 @@ def outputs(clone: Clone) -> Iterator[Finding]:
         yield Finding(ADVICE, f"no time to read {paths(unread)}", "dvckit doctor --fix")
     if same and not (other or absent or unread):
         yield Finding(OK, f"{len(same)} outputs, each what the last run wrote")
+
+
+def _committed(clone: Clone, outputs: list[Output]) -> set[str]:
+    """Return the files that git has as they are: whoever cloned them edited nothing."""
+    names = [output.path for output in outputs]
+    return set(clone.tracked("--", *names)) - set(clone.tracked("--modified", "--", *names)) if names else set()
 
 
 def elsewhere(clone: Clone) -> Iterator[Finding]:
@@ -111,13 +118,7 @@ def external(clone: Clone) -> Iterator[Finding]:
         what = f"{output.path} has changed since it was added (to keep that as a new version: `dvc add {output.path}`)"
         yield Finding(WRONG, what, f"dvc checkout --force {output.stage}")
     if absent:
-        files = sorted({output.stage for output in absent})
-        verb = "is" if len(absent) == 1 else "are"
-        yield Finding(
-            ADVICE,
-            f"{paths(absent)} {verb} missing",
-            f"dvc pull {shlex.join(files)}" if len(files) <= FEW else "dvc pull",
-        )
+        yield _missing(clone, absent)
     if same:
         yield Finding(OK, f"{paths(same)}: as it was added")
 
@@ -134,6 +135,15 @@ def _of_another_kind(clone: Clone, outputs: list[Output]) -> Iterator[Finding]:
             path, target = output.path, output.stage if output.stage.endswith(".dvc") else output.path
             what = f"{path} is no {'folder' if output.md5.endswith('.dir') else 'file'}, and was one"
             yield Finding(WRONG, what, f"mv {path} {path}.aside && dvc checkout {target}")
+
+
+def _missing(clone: Clone, absent: list[Output]) -> Finding:
+    files, verb = sorted({output.stage for output in absent}), "is" if len(absent) == 1 else "are"
+    what, cache = f"{paths(absent)} {verb} missing", clone.stores["cache"]
+    held = all(object_path(cache, output.md5).exists() for output in absent)
+    if not (clone.config["remote"] or held or set(files) & set(clone.imported_files)):
+        return Finding(ADVICE, f"{what}, and there is no remote to pull from: ask whoever added it to push to one")
+    return Finding(ADVICE, what, f"dvc pull {shlex.join(files)}" if len(files) <= FEW else "dvc pull")
 
 
 def _restore(root: Path, folder: Path) -> str:

@@ -13,7 +13,7 @@ from dvckit.repository.locks import Output
 from dvckit.repository.meanings import OTHER
 from dvckit.repository.objects import STORAGE, has, object_path
 from dvckit.repository.programs import git
-from dvckit.repository.remotes import ask, folder_fault, named, problems, read_config, send
+from dvckit.repository.remotes import NOTHING, ask, folder_fault, named, problems, read_config, send
 
 STRAY = Path("/.dvc/storage")  # where DVC takes the url in .dvc/config to be when it reads another revision
 OTHER_URL = "dvc remote modify {} url URL"
@@ -130,7 +130,8 @@ def _server(clone: Clone, name: str, remote: Mapping[str, Any]) -> list[Finding]
     if any(problems(name, remote)):
         return []  # reported with the credentials; DVC could wait for ever
     try:
-        present = ask(clone.root, name, remote, clone.pushable, until=clone.until - 1, patience=clone.patience)
+        md5s, until = clone.pushable or NOTHING, clone.until - 1
+        present = ask(clone.root, name, remote, md5s, until=until, patience=clone.patience)
     except UserError as error:
         is_other = "cannot be reached" in str(error) or OTHER in str(error)
         command = OTHER_URL if is_other else "dvc status --cloud --verbose -r {}"

@@ -22,6 +22,7 @@ from dvckit.core.errors import UserError
 from dvckit.core.files import write_bytes
 from dvckit.publish.mirror import Mirror
 from dvckit.publish.server import answering
+from dvckit.repository.extras import install
 
 try:
     from clearml import Logger, Task
@@ -31,7 +32,7 @@ try:
     from clearml.backend_interface.session import SendError
     from clearml.config import config_obj
 except ImportError:
-    raise UserError("ClearML is not installed; run `uv sync --extra clearml`") from None
+    raise UserError(f"ClearML is not installed; run `{install('clearml', 'clearml')}`") from None
 
 FINISHED = ("completed", "published")  # the states of a task that was imported to its end
 SESSIONS = "clearml"  # in the project's root: COMMIT.zip for each revision

@@ -22,6 +22,7 @@ from dvckit.core.grid import first
 from dvckit.project import project_of
 from dvckit.publish.mirror import Mirror
 from dvckit.publish.server import answering
+from dvckit.repository.extras import install
 from dvckit.repository.programs import git
 from dvckit.repository.tables import as_table
 
@@ -44,7 +45,7 @@ try:
     from sqlalchemy import URL, make_url
     from sqlalchemy.exc import SQLAlchemyError
 except ImportError:
-    raise UserError("MLflow is not installed; run `uv sync --extra mlflow`") from None
+    raise UserError(f"MLflow is not installed; run `{install('mlflow', 'mlflow')}`") from None
 
 DATABASE, ARTIFACTS = "mlflow.db", "mlartifacts"  # in the project's root; `mlflow ui` started there finds them
 TYPES = {"int": "long", "float": "double", "str": "string"}  # of model.json, as MLflow has them

@@ -67,6 +67,11 @@ def is_old(parsed: Any) -> bool:
     return isinstance(parsed, dict) and bool(parsed) and "schema" not in parsed and "stages" not in parsed
 
 
+def is_of_dvc_0(file: Mapping[str, Any]) -> bool:
+    """Whether a .dvc file is a stage, or data with `metric`: DVC 3 refuses it, and with it nearly every command."""
+    return "cmd" in file or any("metric" in out for out in file.get("outs") or ())
+
+
 def _entry(item: Mapping[str, Any], path: str) -> dict[str, Any]:
     """Return a dep or out with its path in the project; of a folder whose files are listed, with the md5 of that list."""
     entry = {**item, "path": path}

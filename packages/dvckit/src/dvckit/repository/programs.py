@@ -1,6 +1,7 @@
 """git and DVC as programs: the one place that starts them, which says where they work and what they see."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -27,6 +28,7 @@ PLAIN = {
     "color.ui": "false", "diff.relative": "false", "i18n.logOutputEncoding": "UTF-8", "log.showSignature": "false"
 }  # fmt: skip
 OPTIONS = [word for name, value in PLAIN.items() for word in ("-c", f"{name}={value}")]
+REFUSED = re.compile(r"' validation failed|, in line \d+, column \d+")  # how DVC begins on a file, before it quotes it
 
 
 class NotThereError(UserError):
@@ -98,7 +100,8 @@ def _reasons(lines: list[str]) -> list[str]:
     whys = [number for number, line in enumerate(lines) if line.startswith(("ERROR", "error", "fatal"))]
     if whys and whys[0] and "failed to reproduce" in lines[whys[0]]:
         whys.insert(0, whys[0] - 1)
-    return [lines[number].strip() for number in whys if lines[number].strip()] or lines[-1:]
+    refused = [line for line in lines if REFUSED.search(line)]
+    return [lines[number].strip() for number in whys if lines[number].strip()] or refused[:1] or lines[-1:]
 
 
 def run(command: list[str], root: Path, variables: Variables | None = None, stdin: str = "") -> str:

@@ -23,6 +23,7 @@ from dvckit.core.addresses import address
 from dvckit.core.errors import UserError, one_line
 from dvckit.core.scratch import private_folder
 from dvckit.repository import dvc_internals
+from dvckit.repository.extras import install
 from dvckit.repository.meanings import OTHER, plain_words
 from dvckit.repository.objects import STORAGE, is_intact, is_legacy
 from dvckit.repository.patience import USUAL, Limits, NoAnswerError, courier, shown_courier, within
@@ -64,7 +65,7 @@ def problems(name: str, remote: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     scheme, modify = urlsplit(remote.get("url", "")).scheme, f"dvc remote modify --local {name}"
     kind = scheme.replace("webdavs", "webdav")
     if kind in EXTRAS and importlib.util.find_spec(f"dvc_{kind}") is None:
-        yield f"dvc-{kind} is not installed", f"uv sync --extra {kind}"
+        yield f"dvc-{kind} is not installed", install(kind, f"dvc-{kind}")
     elif kind == "gdrive":
         check = _service_account if remote.get("gdrive_use_service_account") else _own_account
         yield from check(modify, name, remote)

@@ -190,7 +190,7 @@ class Revision:
     def stages(self) -> Stages:
         """What the locks have of each stage, by DVC's name for it; UserError where one cannot be read.
 
-        DVC 0 kept each stage in a .dvc file of its own, as DVC still reads it.
+        DVC 0 kept each stage in a .dvc file of its own.
         """
         of_locks = {name: stage for lock in self.locks for name, stage in self.stages_in(lock).items()}
         return of_locks | {name: content for name, content in self.dvc_files.items() if "cmd" in content}
