@@ -122,7 +122,7 @@ def cases():
             yield pytest.param(path, text, marks=[pytest.mark.faults] if number else [])
 
 
-@pytest.mark.parametrize(("path", "text"), cases())
+@pytest.mark.parametrize(("path", "text"), list(cases()))
 def test_a_version_of_which_a_file_is_damaged_is_neither_promoted_nor_shown(damaged, path, text):
     project = damaged(path, text)
 
