@@ -34,6 +34,7 @@ from dvckit.verify import _remove_committed
 from packages.dvckit.tests.hostile.project import FILES, KEPT, contents, keep, lock, mutated, text, write
 from packages.dvckit.tests.kinds.builder import git
 
+pytestmark = pytest.mark.filterwarnings("ignore")  # numbers that overflow are numbers that overflow
 SECONDS = 10  # of the processor, for each command
 CHECKS = [
     locks.pipelines, locks.added, order.stages, objects.objects, objects.outputs, objects.external, objects.elsewhere,
