@@ -4,6 +4,7 @@ Tried on the versions in TRIED_ON, to which pyproject.toml holds DVC. What a new
 """
 
 import importlib
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -121,11 +122,13 @@ def site_cache(root: Path, config: Mapping[str, Any]) -> Path:
 def open_project(root: Path) -> None:
     """Let DVC read all stages and see whether they fit together; UserError with its words where it cannot."""
     try:
-        repo = __getattr__("Repo")(str(root))
-        try:
-            repo.index.check_graph()
-        finally:
-            repo.close()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of DVC's libraries about each other
+            repo = __getattr__("Repo")(str(root))
+            try:
+                repo.index.check_graph()
+            finally:
+                repo.close()
     except Exception as error:  # noqa: BLE001 - a broken repository breaks DVC in any way
         raise UserError(f"{type(error).__name__}: {one_line(error)}"[:300]) from None
 
