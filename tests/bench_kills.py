@@ -57,6 +57,7 @@ class Projects:
         project.ok("dvc", "push")
         project.commit("reproduced")
         (project.root.parent / "mine").mkdir()
+        (project.root.parent / "out").mkdir()
         for name in ("train", "test"):
             shutil.copyfile(project.root / f"data/raw/{name}.csv", project.root.parent / "mine" / f"{name}.csv")
         return project
