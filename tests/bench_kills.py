@@ -57,6 +57,7 @@ class Projects:
         project.ok("dvc", "push")
         project.commit("reproduced")
         (project.root.parent / "mine").mkdir()
+        (project.root.parent / "out").mkdir()
         for name in ("train", "test"):
             shutil.copyfile(project.root / f"data/raw/{name}.csv", project.root.parent / "mine" / f"{name}.csv")
         return project
@@ -156,8 +157,8 @@ TARGETS = [
     Target(("dvckit", "sweep", "-S", "train.max_depth=range(1,9)"), "reproduced"),
     Target(("dvckit", "sweep", "--trials", "5", "-j", "1", *AXIS), "reproduced"),
     Target(("dvckit", "models", "register"), "reproduced"),
-    Target(("dvckit", "models", "promote", "v0.1.0", "--to", "prod"), "released"),
-    Target(("dvckit", "models", "export", "v0.1.0", "../out"), "released"),
+    Target(("dvckit", "models", "promote", "v1.0.0", "--to", "prod"), "released"),
+    Target(("dvckit", "models", "export", "v1.0.0", "../out"), "released"),
     Target(("dvckit", "publish", "mlflow", "HEAD"), "reproduced"),
     Target(("dvckit", "publish", "clearml", "HEAD"), "reproduced"),
     Target(("dvckit", "doctor", "--fix"), "damaged"),
