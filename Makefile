@@ -66,7 +66,7 @@ env: uv
 	@git rev-parse --git-dir >/dev/null || { echo "error: $(CURDIR) is not a git clone of yours; get it with git clone" >&2; exit 1; }
 	@test ! -e .venv -a ! -L .venv || .venv/bin/python -c 'import sys; sys.exit(sys.prefix == sys.base_prefix)' 2>/dev/null || rm -rf .venv
 	@$(SYNC)
-	@$(MEND) 2>/dev/null || { rm -rf .venv/lib/python*/site-packages/dvckit-*.dist-info; $(SYNC) && $(MEND); }
+	@$(MEND) 2>/dev/null || { rm -rf .venv/lib/python*/*/dvckit-*.dist-info; $(SYNC) && $(MEND); }
 	@$(RUN) dvckit libraries
 
 dev: env
