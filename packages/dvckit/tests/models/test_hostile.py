@@ -582,7 +582,11 @@ def test_a_function_or_a_pattern_is_trusted_where_the_project_names_it():
     assert parse(content, card_of(content, BINARY), "model", BINARY.schema, [*names, r"\w+"])
 
 
-@pytest.mark.parametrize("function", [os.getcwd, functools.partial(np.clip, a_min=0), operator.itemgetter(0)], ids=repr)
+@pytest.mark.parametrize(
+    "function",
+    [os.getcwd, functools.partial(np.clip, a_min=0), operator.itemgetter(0)],
+    ids=["builtin", "partial", "itemgetter"],
+)
 def test_a_function_of_a_transformer_is_refused(function):
     content = skops.io.dumps(Pipeline([("model", FunctionTransformer(function))]))
 
