@@ -157,7 +157,7 @@ def test_a_reader_sees_the_first_twenty_and_how_many_more():
     assert "| 0 | name | a\\|b \\[red\\] | c\\|d |\n" in text
     assert text.count("| age | 1.0 | 2.0 |") == 19
     assert "| age | mean 1 -> 2, KS 1 (p " in text
-    assert "| name | total variation 0.0133 (a\\|b [red] 1 -> 0.9867, c\\|d 0 -> 0.01333) |" in text
+    assert "| name | total variation 0.0133 (a\\|b \\[red\\] 1 -> 0.9867, c\\|d 0 -> 0.01333) |" in text
 
 
 def test_each_kind_of_change_has_its_line():

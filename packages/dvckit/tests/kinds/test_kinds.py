@@ -49,13 +49,21 @@ def test_every_output_is_read_at_its_revision(repository):
     assert contents == {path: texts[path] for path in files}
 
 
+def _dvc_refuses(root):
+    try:
+        programs.dvc(root, "repro", "--dry")
+    except UserError:
+        return True
+    return False
+
+
 def test_doctor_finds_nothing_wrong_but_an_old_lock(repository):
     root, _ = repository
 
     wrong = [str(finding) for finding in look(root, 30) if finding.level == WRONG]
 
     unknown = [line for line in wrong if "git does not know your" not in line]
-    known = ("is one of DVC 1", "holds data of its own", "of DVC 0")
+    known = ("is one of DVC 1", "holds data of its own", "of DVC 0", *(["DVC refuses"] if _dvc_refuses(root) else []))
     assert all(any(words in line for words in known) for line in unknown), unknown
 
 
@@ -256,7 +264,7 @@ def test_a_table_that_is_nowhere_is_named_and_the_others_compared(tmp_path):
     report = data_diff(root, ["HEAD~1", "HEAD"])
 
     assert {table["state"] for table in report["tables"].values()} == {"unknown"}
-    assert "not compared: a/table.csv at HEAD~1 is in none of: the cache, .dvc/storage" in render_md(report)
+    assert "not compared: a/table.csv at HEAD\\~1 is in none of: the cache, .dvc/storage" in render_md(report)
 
 
 def test_hundreds_of_folders_that_are_nowhere_cost_no_process_each(tmp_path, monkeypatch):

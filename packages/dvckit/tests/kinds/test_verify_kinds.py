@@ -140,7 +140,7 @@ def test_nothing_outside_of_the_clone_is_removed(tmp_path, where):
     path = {"absolute": str(victim), "above": "../" * 9 + str(victim).lstrip("/"), "through a link": "link/keys.txt"}[
         where
     ]
-    lock = f"{HEAD}  make:\n    cmd: x\n    outs:\n    - {{path: {path}, hash: md5, md5: {'0' * 32}}}\n"
+    lock = f"{HEAD}  make:\n    cmd: x\n    outs:\n    - {{path: {path}, hash: md5, md5: {'a' * 32}}}\n"
     root = build(
         Kind({"dvc.yaml": "stages:\n  make: {cmd: 'true', outs: [a.txt]}\n", "dvc.lock": lock}, {}, ()),
         tmp_path / "top",

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.dummy import DummyClassifier
-from sklearn.linear_model import LinearRegression, LogisticRegression
+from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.tree import DecisionTreeRegressor
@@ -25,7 +25,7 @@ from dvckit.tables.validation import Checked
 from dvckit.tasks.base import rounded
 from dvckit.tasks.predictions import check_predictions
 
-MODELS = {"iris": LogisticRegression(max_iter=1_000), "wine": LogisticRegression(), "diabetes": LinearRegression()}
+MODELS = {"iris": LogisticRegression(max_iter=1_000), "wine": LogisticRegression(), "diabetes": Ridge()}
 
 
 class Stage:

@@ -57,7 +57,7 @@ def test_a_version_without_slices_and_without_a_named_pipeline_is_exported(expor
     card = (folder / "README.md").read_text()
     parameters = json.loads((folder / "bom.json").read_text())["metadata"]["component"]["modelCard"]["modelParameters"]
     assert "Slices of the hold-out" not in card
-    assert "- `train.depth`: 3" in card
+    assert "- `train.depth`: `3`" in card
     assert "architectureFamily" not in parameters
 
 

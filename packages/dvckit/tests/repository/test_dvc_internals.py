@@ -13,7 +13,7 @@ from dvckit.repository import dvc_internals
 
 PACKAGE = Path(__file__).parents[2]
 SOURCE = PACKAGE / "src/dvckit"
-PRIVATE = ("dvc", "dvc_data", "dvc_gdrive", "dulwich", "hydra", "voluptuous")
+PRIVATE = ("dvc", "dvc_data", "dvc_gdrive", "dulwich", "hydra")
 
 
 @pytest.mark.parametrize("name", dvc_internals.MODULES)

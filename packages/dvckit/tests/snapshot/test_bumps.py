@@ -23,7 +23,7 @@ def tagged(fresh, monkeypatch):
 def other(project, path):
     """Commit a lock in which an output has another hash."""
     md5 = Revision(project.root).md5s[path]
-    project.edit("dvc.lock", (md5, "0" * 32))
+    project.edit("dvc.lock", (md5, "a" * 32))
     project.commit(f"another {path}")
 
 

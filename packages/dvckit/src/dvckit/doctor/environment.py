@@ -102,8 +102,11 @@ def libraries(clone: Clone) -> Iterator[Finding]:
 
 def installed() -> dict[str, str]:
     """Return the version of every installed package, under the name that uv.lock gives it."""
-    found = [(package.metadata["Name"], package.version) for package in importlib.metadata.distributions()]
-    return {re.sub(r"[-_.]+", "-", name).lower(): version for name, version in found if name and version}
+    versions = {}
+    for package in importlib.metadata.distributions():
+        with suppress(OSError, TypeError):  # what a killed set-up has left has no metadata; a backport raises, too
+            versions[re.sub(r"[-_.]+", "-", package.metadata["Name"]).lower()] = package.version
+    return versions
 
 
 def params(clone: Clone) -> list[Finding]:

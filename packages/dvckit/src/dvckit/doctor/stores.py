@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 
 from dvckit.core.errors import UserError, one_line
+from dvckit.doctor import locks
 from dvckit.doctor.clone import FIX, OK, WRONG, Clone, Finding
 from dvckit.repository import dvc_internals
 
@@ -82,7 +83,8 @@ def project(clone: Clone) -> list[Finding]:
         readable = bool(clone.config["core"] and clone.pipelines and clone.stages is not None)
     except (UserError, AttributeError, KeyError, TypeError, ValueError):
         return []  # reported with the files
-    if not readable or any(databases(clone)) or any(folders(clone)):
+    reported = [*databases(clone), *folders(clone), *locks.pipelines(clone), *locks.of_dvc_0(clone)]
+    if not readable or any(finding.level == WRONG for finding in reported):
         return []
     try:
         dvc_internals.open_project(clone.root)
