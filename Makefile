@@ -49,6 +49,7 @@ bench: dev ## time commands and long tables, as ratios to the bare work in the s
 	@$(RUN) python tests/bench_models.py
 	@$(RUN) python tests/bench_data.py
 	@$(RUN) python tests/bench_kills.py
+	@$(RUN) pytest -m fuzz --numprocesses 2
 	@$(RUN) python tests/bench_sweep.py
 	@$(RUN) python packages/dvckit/tests/compare/simulation.py
 

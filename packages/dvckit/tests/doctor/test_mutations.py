@@ -138,10 +138,11 @@ def check(mutated, seeds):
 
 
 def test_a_damaged_store_is_never_called_whole(mutated):
-    check(mutated, range(40))
+    check(mutated, range(6))
 
 
-@pytest.mark.faults
-@pytest.mark.parametrize("block", range(10))
+@pytest.mark.parametrize(
+    "block", [pytest.param(n, marks=pytest.mark.fuzz if n else pytest.mark.faults) for n in range(10)]
+)
 def test_many_damaged_stores_are_never_called_whole(mutated, block):
     check(mutated, range(100 + block * 50, 150 + block * 50))
