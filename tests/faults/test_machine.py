@@ -89,8 +89,10 @@ def sentences(output):
     return [line for line in output.splitlines() if not line.startswith("make")]
 
 
-def test_without_git_there_is_an_error(fresh, bare_path):
-    result = fresh.run("make", "reproduce", **bare_path("make", "python3.11"), UV="uv")
+def test_without_git_there_is_an_error(fresh, bare_path, tmp_path):
+    uv = program(tmp_path / "uv", "")
+
+    result = fresh.run("make", "reproduce", **bare_path("make", "python3.11"), UV=str(uv))
 
     assert result.code != 0
     assert "error: git is not installed; install it (Debian: apt install git)" in sentences(result.output)
