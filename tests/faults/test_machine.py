@@ -92,7 +92,7 @@ def sentences(output):
 def test_without_git_there_is_an_error(fresh, bare_path, tmp_path):
     uv = program(tmp_path / "uv", "")
 
-    result = fresh.run("make", "reproduce", **bare_path("make", "python3.11"), UV=str(uv))
+    result = fresh.run("make", "reproduce", f"UV={uv}", **bare_path("make", "python3.11"))
 
     assert result.code != 0
     assert "error: git is not installed; install it (Debian: apt install git)" in sentences(result.output)
