@@ -1,3 +1,4 @@
+import shutil
 import subprocess
 import sys
 
@@ -58,3 +59,17 @@ def test_what_has_the_name_alone_stays(tmp_path):
     remove_abandoned(tmp_path, "it-")
 
     assert len([*tmp_path.iterdir()]) == 2
+
+
+def test_what_a_child_writes_into_a_folder_that_is_being_removed_goes_with_the_next(tmp_path, monkeypatch):
+    """The lock goes last, so that the rest of the folder has one."""
+    left = killed(tmp_path)
+    (left / "copy").mkdir()
+    with monkeypatch.context() as patch:
+        patch.setattr(shutil, "rmtree", lambda *_, **__: None)  # it writes as fast as this removes
+        remove_abandoned(tmp_path, "it-")
+    assert abandoned(tmp_path, "it-") == [left]
+
+    remove_abandoned(tmp_path, "it-")
+
+    assert [*tmp_path.iterdir()] == []

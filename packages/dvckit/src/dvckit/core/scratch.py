@@ -16,15 +16,27 @@ LOCK = "lock"  # held by the process that the folder belongs to
 def private_folder(parent: Path, prefix: str) -> Iterator[Path]:
     """Give an empty folder that only this user can read, and remove it at the end, with those that are abandoned."""
     remove_abandoned(parent, prefix)
-    folder = Path(mkdtemp(prefix=prefix, dir=parent))
-    try:
-        with (folder / "new").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            (folder / "new").rename(folder / LOCK)  # nobody finds it before it is held
+    new = Path(mkdtemp(prefix=f".{prefix}", dir=parent))
+    with (new / LOCK).open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        folder = new.rename(new.with_name(new.name[1:]))  # nobody finds it before it is held
+        try:
             yield folder
-    finally:
-        for _ in range(2):  # a child that is about to end may write while its folder is removed
-            shutil.rmtree(folder, ignore_errors=True)
+        finally:
+            _remove(folder)
+    remove_abandoned(parent, prefix)
+
+
+def _remove(folder: Path) -> None:
+    """Remove a folder, its lock last: what a kill leaves of it, or a child that still writes, is abandoned, too."""
+    with suppress(OSError):
+        for path in folder.iterdir():
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path, ignore_errors=True)
+            elif path.name != LOCK:
+                path.unlink()
+        if [path.name for path in folder.iterdir()] == [LOCK]:
+            shutil.rmtree(folder)
 
 
 def abandoned(parent: Path, prefix: str) -> list[Path]:
@@ -35,7 +47,7 @@ def abandoned(parent: Path, prefix: str) -> list[Path]:
 def remove_abandoned(parent: Path, prefix: str) -> None:
     """Remove them."""
     for folder in abandoned(parent, prefix):
-        shutil.rmtree(folder, ignore_errors=True)
+        _remove(folder)
 
 
 def _is_own(folder: Path) -> bool:
