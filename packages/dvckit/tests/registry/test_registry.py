@@ -7,6 +7,8 @@ import pytest
 
 from dvckit.core.errors import UserError
 from dvckit.registry.facts import differing, facts, print_facts
+from dvckit.doctor.clone import WRONG, Clone
+from dvckit.doctor.locks import of_git
 from dvckit.registry.registry import models, promote, register
 from dvckit.registry.tags import model_version, tag_version, versioning, versions
 from dvckit.repository.programs import git
@@ -313,6 +315,7 @@ def test_of_two_promotions_at_a_time_one_is_told(tiny, tmp_path):
                 work()
 
     assert promote(tmp_path / "side", "v1.0.0", "prod", accept_equal=False) == "grades#prod#1"
+    assert [finding.what for finding in of_git(Clone(project.root)) if finding.level == WRONG] == []
 
 
 def test_a_wrong_stage_and_an_unknown_version_are_refused(tiny):

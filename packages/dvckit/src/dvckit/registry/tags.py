@@ -207,7 +207,7 @@ def assign(version: Version, stage: str) -> str:
 def versioning(root: Path) -> AbstractContextManager[None]:
     """Let no other process register or promote a version, also from another worktree; UserError where one does."""
     folder = Path(git(root, "rev-parse", "--path-format=absolute", "--git-common-dir").rstrip("\n"))
-    return alone(folder / "dvckit-models.lock", "models")
+    return alone(folder / "dvckit-models", "models")  # a name in .lock would be a lock of git
 
 
 def _tag(revision: Revision, name: str, tag: str, message: str) -> str:
