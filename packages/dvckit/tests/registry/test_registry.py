@@ -6,9 +6,9 @@ import pandas as pd
 import pytest
 
 from dvckit.core.errors import UserError
-from dvckit.registry.facts import differing, facts, print_facts
 from dvckit.doctor.clone import WRONG, Clone
 from dvckit.doctor.locks import of_git
+from dvckit.registry.facts import differing, facts, print_facts
 from dvckit.registry.registry import models, promote, register
 from dvckit.registry.tags import model_version, tag_version, versioning, versions
 from dvckit.repository.programs import git
