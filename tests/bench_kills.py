@@ -28,7 +28,7 @@ SOURCE = Path(__file__).parents[1]
 REPRO = ("dvc", "repro", "--all-pipelines")
 AXIS = ("-S", "train.max_depth=interval(1,30)")
 # Results are in conflict until they are reproduced.
-MERGE = "git merge --quiet --no-edit other; dvc repro --all-pipelines && git add --all && git commit --quiet --no-edit"
+MERGE = "git merge --quiet --no-edit other; dvc repro --all-pipelines && dvc push && git add --all && git commit --quiet --no-edit"
 UNDO_MERGE = ("git", "reset", "--quiet", "--hard")
 IGNORED = {".git", ".venv", "__pycache__", "tmp", "cache"}
 UV_CACHE = subprocess.run([*uv_program(), "cache", "dir"], capture_output=True, text=True, check=True).stdout.strip()

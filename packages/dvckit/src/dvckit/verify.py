@@ -60,8 +60,8 @@ def _pull(root: Path, promised: Revision, frozen: list[str], say: Say) -> list[s
         missing = _missing(promised, kept, say)
     elif kept:
         say(f"there is no default remote: {first(kept)} come from the cache of {root}")
-        cache = str(Revision(root).stores["cache"])
-        dvc(promised.root, "remote", "add", "--local", "--default", "cache-of-the-source", cache)
+        if (cache := Revision(root).stores["cache"]).is_dir():
+            dvc(promised.root, "remote", "add", "--local", "--default", "cache-of-the-source", str(cache))
     if sources:
         _fetch(promised, sources)
     return missing
