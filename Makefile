@@ -6,7 +6,7 @@ UV_HOME := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/dvckit/uv-$(UV_VERSION)
 UV := $(if $(shell uv --version 2>/dev/null),$(shell command -v uv),$(UV_HOME)/bin/uv)
 RUN := "$(UV)" run --locked --quiet
 SYNC := "$(UV)" sync --locked --quiet --inexact
-MEND := $(RUN) --no-sync python -I -m dvckit.doctor.installed "$(UV)"
+REPAIR := $(RUN) --no-sync python -I -m dvckit.doctor.installed "$(UV)"
 
 .DEFAULT_GOAL := help
 .PHONY: help reproduce test verify faults system image check bench docs hooks env dev uv
@@ -67,7 +67,7 @@ env: uv
 	@git rev-parse --git-dir >/dev/null || { echo "error: $(CURDIR) is not a git clone of yours; get it with git clone" >&2; exit 1; }
 	@test ! -e .venv -a ! -L .venv || .venv/bin/python -c 'import sys; sys.exit(sys.prefix == sys.base_prefix)' 2>/dev/null || rm -rf .venv
 	@$(SYNC)
-	@$(MEND) 2>/dev/null || { rm -rf .venv/lib/python*/*/dvckit-*.dist-info; $(SYNC) && $(MEND); }
+	@$(REPAIR) 2>/dev/null || { rm -rf .venv/lib/python*/*/dvckit-*.dist-info; $(SYNC) && $(REPAIR); }
 	@$(RUN) dvckit libraries
 
 dev: env

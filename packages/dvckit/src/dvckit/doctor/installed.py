@@ -102,7 +102,7 @@ def _remove(packages: Path, path: str) -> None:
         block.unlink(missing_ok=True)
 
 
-def mend(uv: str) -> Iterator[str]:
+def repair(uv: str) -> Iterator[str]:
     """Install damaged packages again, the second time not from uv's cache; yield a line for each time.
 
     uv is only told that they are not there: `--reinstall-package` would need the network.
@@ -123,7 +123,7 @@ def mend(uv: str) -> Iterator[str]:
 def main() -> None:
     """Do so; end with an error where packages are still damaged."""
     try:
-        for line in mend(sys.argv[1]):
+        for line in repair(sys.argv[1]):
             print(line, flush=True)
     except (OSError, subprocess.CalledProcessError) as error:
         sys.exit(f"error: {error}")
