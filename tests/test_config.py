@@ -204,7 +204,6 @@ def is_one_answer(result):
 
 
 @pytest.mark.faults
-@pytest.mark.xdist_group("wrong")
 @pytest.mark.parametrize(
     ("right", "wrong", "answer"), [pytest.param(*case, id=case[1]) for case in WRONG if case[1] in AT_DVC]
 )
@@ -219,7 +218,6 @@ def test_a_wrong_file_stops_the_run(old_outputs_stay, right, wrong, answer):
 
 
 @pytest.mark.faults
-@pytest.mark.xdist_group("wrong")
 @pytest.mark.parametrize(("override", "answer"), OVERRIDES)
 def test_a_wrong_override_stops_the_experiment(old_outputs_stay, override, answer):
     source = ["-S", "dataset.source=files"] if override.startswith("dataset.path") else []

@@ -74,8 +74,13 @@ def data_set():
 
 
 @pytest.fixture(scope="session")
-def _toy(tmp_path_factory: pytest.TempPathFactory) -> Repository:
-    toy = Repository(tmp_path_factory.mktemp("toy") / "toy")
+def _toy(make_once) -> Repository:
+    return Repository(make_once("toy", _make_toy) / "toy")
+
+
+def _make_toy(folder: Path) -> None:
+    (folder / "toy").mkdir()
+    toy = Repository(folder / "toy")
     for name, text in TOY.items():
         (toy.root / name).parent.mkdir(parents=True, exist_ok=True)
         (toy.root / name).write_text(text)
@@ -86,7 +91,6 @@ def _toy(tmp_path_factory: pytest.TempPathFactory) -> Repository:
     toy.ok("dvc", "repro", "--quiet", "--all-pipelines")
     toy.ok("dvc", "push", "--quiet")
     toy.commit("reproduced")
-    return toy
 
 
 @pytest.fixture

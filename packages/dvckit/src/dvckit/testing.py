@@ -5,6 +5,7 @@ reproduced with the parameters of the tests, pushed and committed. The ini optio
 keys of params.yaml, with values that take little time.
 """
 
+import fcntl
 import os
 import shutil
 import signal
@@ -154,14 +155,35 @@ def params_of_tests(source: Path, pytestconfig: pytest.Config) -> Path:
 
 
 @pytest.fixture(scope="session")
-def _small(source: Path, params_of_tests: Path, tmp_path_factory: pytest.TempPathFactory) -> Repository:
-    repository = copy_of_source(source, tmp_path_factory.mktemp("small") / source.name)
-    shutil.copyfile(params_of_tests, repository.root / "params.yaml")
-    repository.pull_added()
-    repository.ok("dvc", "repro", "--all-pipelines")
-    repository.ok("dvc", "push")
-    repository.commit("small and reproduced")
-    return repository
+def make_once(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, Callable[[Path], object]], Path]:
+    """Return the folder of a name, which a function has filled once for all processes that run these tests."""
+    temporary = tmp_path_factory.getbasetemp()
+    shared = temporary.parent if "PYTEST_XDIST_WORKER" in os.environ else temporary
+
+    def make_once(name: str, fill: Callable[[Path], object]) -> Path:
+        with (shared / f"{name}.lock").open("a+") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not (shared / f"{name}.made").exists():
+                shutil.rmtree(shared / name, ignore_errors=True)
+                (shared / name).mkdir()
+                fill(shared / name)
+                (shared / f"{name}.made").touch()
+        return shared / name
+
+    return make_once
+
+
+@pytest.fixture(scope="session")
+def _small(source: Path, params_of_tests: Path, make_once: Callable[..., Path]) -> Repository:
+    def fill(folder: Path) -> None:
+        repository = copy_of_source(source, folder / source.name)
+        shutil.copyfile(params_of_tests, repository.root / "params.yaml")
+        repository.pull_added()
+        repository.ok("dvc", "repro", "--all-pipelines")
+        repository.ok("dvc", "push")
+        repository.commit("small and reproduced")
+
+    return Repository(make_once("small", fill) / source.name)
 
 
 @pytest.fixture

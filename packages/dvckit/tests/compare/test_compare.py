@@ -16,8 +16,6 @@ from dvckit.repository.revision import Revision
 from dvckit.tables.load import table_at
 from titanic.schema import KEY, TARGET
 
-pytestmark = pytest.mark.xdist_group("compare")  # the history is made once
-
 RAW = "data/raw/train.csv"
 SEED = "  seed: 1                       # seed of the split"
 METRICS = ("accuracy", "roc_auc", "log_loss")

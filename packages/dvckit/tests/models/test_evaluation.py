@@ -1,3 +1,5 @@
+from copy import deepcopy
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -158,6 +160,26 @@ def test_an_interval_over_folds_stays_within_what_the_score_can_be():
 def test_a_model_with_other_training_scores_is_refused(stage):
     with pytest.raises(UserError, match="model and rows do not belong together"):
         evaluated(stage, {"accuracy": 0.5})
+
+
+def test_a_model_that_does_not_fit_together_is_refused_in_one_sentence(stage):
+    tables, model = stage
+    damaged = deepcopy(model)
+    damaged[0].feature_names_in_ = np.array(["other"], object)
+
+    with pytest.raises(UserError, match=r"model.skops cannot predict these rows \(.*\); run `dvc repro`$"):
+        evaluated((tables, damaged), {"accuracy": 0.5})
+
+
+def test_a_model_whose_recipe_cannot_be_fitted_is_refused_in_one_sentence(stage):
+    tables, model = stage
+    damaged = deepcopy(model)
+    damaged[-1].set_params(max_features="many")
+
+    with pytest.raises(
+        UserError, match=r"scikit-learn refuses a parameter of the pipeline: The 'max_features' parameter"
+    ):
+        evaluated((tables, damaged))
 
 
 def test_every_labelled_row_has_one_prediction_in_the_order_of_the_clean_table(stage):

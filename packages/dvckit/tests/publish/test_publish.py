@@ -16,7 +16,7 @@ from dvckit.publish.mirror import collect
 from dvckit.repository.programs import git
 from dvckit.repository.revision import Revision
 
-pytestmark = [pytest.mark.xdist_group("mirrors"), pytest.mark.system]
+pytestmark = pytest.mark.system
 FEATURES = "data/features/test.parquet"
 
 

@@ -21,7 +21,7 @@ import requests
 
 from dvckit.repository.programs import git
 
-pytestmark = [pytest.mark.xdist_group("mirrors"), pytest.mark.system]
+pytestmark = pytest.mark.system
 FEATURES = "data/features/test.parquet"
 
 

@@ -16,7 +16,7 @@ from selenium.webdriver.chrome.service import Service
 from dvckit.reports.plots import DIAGNOSTICS
 from titanic.reporting import report
 
-pytestmark = [pytest.mark.system, pytest.mark.xdist_group("browser")]
+pytestmark = pytest.mark.system
 
 SOURCE = Path(__file__).parents[4]
 CHROMIUM, DRIVER = Path("/usr/bin/chromium"), Path("/usr/bin/chromedriver")

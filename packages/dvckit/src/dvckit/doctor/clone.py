@@ -44,7 +44,8 @@ class Clone(Revision):
     def __init__(self, root: Path, until: float = float("inf"), name: str | None = None) -> None:
         super().__init__(root, name)
         self.until = until  # of time.monotonic(): when hashing ends, done or not
-        self.patience = min(PATIENCE, (until - time.monotonic()) / 2)
+        # a disk that works answers within a second, however little time is left
+        self.patience = min(PATIENCE, max(1.0, (until - time.monotonic()) / 2))
 
     @cached_property
     def config(self) -> Mapping[str, Any]:

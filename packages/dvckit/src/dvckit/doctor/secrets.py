@@ -7,6 +7,7 @@ secrets whatever is in them, and what DVC's options mean.
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -19,7 +20,7 @@ from pathlib import Path, PurePath
 
 from dvckit.core.addresses import address
 from dvckit.core.errors import UserError
-from dvckit.core.scratch import abandoned, remove_abandoned
+from dvckit.core.scratch import abandoned, private_folder, remove_abandoned
 from dvckit.doctor.clone import ADVICE, FIX, OK, WRONG, Clone, Finding
 from dvckit.repository.objects import STORAGE, md5_of
 from dvckit.repository.patience import within
@@ -34,12 +35,13 @@ NAMES = (
 )  # fmt: skip
 SAMPLES = ("*.example", "*.sample", "*.template", "*.dist", "example.env", "sample.env")  # no secrets yet
 RULES = Path(__file__).with_name("secrets.toml")
+MOST = 10  # MB of a file that is looked at
 OPTIONS = (
     "--no-validate", "--no-update-check", "--no-extract-archives", "--turbo", "--git-history", "none", "--format", "jsonl",
-    "--max-file-size", "10",
+    "--max-file-size", str(MOST),
 )  # fmt: skip
 FOUND = 200  # kingfisher's exit code
-MANY = 5_000  # files for one command line
+COPIES = (Path(tempfile.gettempdir()), "dvckit-secrets-")
 LONGEST = 600.0  # seconds
 _SECTION = re.compile(r"""^\s*\[(?:['"]?remote "(?P<remote>[^"]*)")?""")
 # Options of a remote whose value is a secret, of every kind that DVC knows, and those whose value is an address.
@@ -90,27 +92,33 @@ def _matches(name: str, patterns: tuple[str, ...]) -> bool:
 
 
 def _is_scanned(path: Path) -> bool:
-    return path.is_file() and not path.is_symlink()
+    return path.is_file() and not path.is_symlink() and path.stat().st_size <= MOST << 20
 
 
 def _scan(clone: Clone, names: list[str]) -> Iterator[tuple[str, str]]:
-    """Yield name and kind of what holds a secret; UserError where kingfisher cannot say."""
+    """Yield name and kind of what holds a secret; UserError where kingfisher cannot say.
+
+    It looks at copies: it starts threads for each path that it is given, which is one here.
+    """
     rules = ["--rules-path", str(RULES), "--rule-cache-dir", str(_compiled(clone.until))]
-    for begin in range(0, len(names), MANY):
-        paths = [f"./{name}" for name in names[begin : begin + MANY]]
-        with tempfile.TemporaryDirectory(prefix="dvckit-") as folder:
-            report = Path(folder, "report")
-            command = ["kingfisher", "scan", *OPTIONS, *rules, "--output", str(report), *paths]
-            within(partial(start, command, clone.root, codes=(0, FOUND)), _left(clone.until))
-            yield from _found(report)
+    with private_folder(*COPIES) as folder:
+        copies, report = folder / "copies", folder / "report"
+        copies.mkdir()
+        for number, name in enumerate(names):
+            (copies / str(number)).mkdir()
+            shutil.copyfile(clone.root / name, copies / str(number) / PurePath(name).name)
+        command = ["kingfisher", "scan", *OPTIONS, *rules, "--output", str(report), str(copies)]
+        within(partial(start, command, folder, codes=(0, FOUND)), _left(clone.until))
+        for place, kind in _found(report):
+            yield names[int(place.relative_to(copies).parts[0])], kind
 
 
-def _found(report: Path) -> Iterator[tuple[str, str]]:
+def _found(report: Path) -> Iterator[tuple[PurePath, str]]:
     for line in report.read_text(encoding="utf-8", errors="surrogateescape").split("\n")[:-1]:
         with suppress(KeyError):  # a summary
             found = json.loads(line)
             place, rule = found["finding"], found["rule"]["id"].partition(".")[2]
-            yield PurePath(place["path"]).as_posix(), f"{rule} in line {place['line']}"
+            yield PurePath(place["path"]), f"{rule} in line {place['line']}"
 
 
 def _compiled(until: float) -> Path:

@@ -18,6 +18,7 @@ from dvckit.core.files import write_json, write_table
 from dvckit.core.layout import EVALUATION, METRICS, MODEL, PLOTS, PREDICTIONS, SUBMISSION
 from dvckit.models import leaks
 from dvckit.models.folds import Recipe, Tables, Watcher, summary
+from dvckit.models.stored import predictions_of
 from dvckit.tasks.base import DIGITS, Labels, Task, rounded, with_interval
 from dvckit.tasks.clustered import Groups, codes
 from dvckit.tasks.predictions import GROUP, HOLDOUT, as_texts, row_hashes
@@ -45,7 +46,8 @@ def evaluate(
     schema, task = recipe.schema, recipe.task
     train, holdout, *tests = (tables[name] for name in ("train", "holdout", "test") if name in tables)
     learned = learned_from(card, train, holdout)
-    every = recipe.predict(pd.concat([learned, *tests]))  # one call: a call costs more than its rows
+    rows = pd.concat([learned, *tests])[list(schema.inputs)]
+    every = predictions_of(recipe.pipeline, task, rows, str(MODEL))  # one call: a call costs more than its rows
     of_learned, of_test = np.split(every, [len(learned)])
     _check_reproduced(rounded(task.scores(task.truth(learned[schema.target]), of_learned)), card.get("training", {}))
     judged = recipe if learned is train else recipe.fit(train)

@@ -7,8 +7,9 @@ import numpy as np
 import pandas as pd
 from sklearn.base import clone
 from sklearn.pipeline import Pipeline
+from sklearn.utils._param_validation import InvalidParameterError
 
-from dvckit.core.errors import UserError
+from dvckit.core.errors import UserError, one_line
 from dvckit.core.progress import progress
 from dvckit.models.divisions import Division, divisions
 from dvckit.models.roles import Roles
@@ -43,10 +44,12 @@ class Recipe(NamedTuple):
     def fit(self, table: pd.DataFrame) -> Self:
         """Return the recipe with an unfitted copy of its pipeline, fitted on all rows of a table.
 
-        UserError if the pipeline uses a column that is no input.
+        UserError if the pipeline uses a column that is no input, or has a parameter that scikit-learn refuses.
         """
         try:
             fitted = clone(self.pipeline).fit(table[list(self.schema.inputs)], table[self.schema.target])
+        except InvalidParameterError as error:
+            raise UserError(f"scikit-learn refuses a parameter of the pipeline: {one_line(error)}") from None
         except ValueError as error:
             if NO_COLUMN not in str(error):
                 raise

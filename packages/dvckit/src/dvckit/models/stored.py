@@ -31,6 +31,7 @@ from dvckit.models.archive import SCHEMA, HostileError, most, repack, unpack
 from dvckit.models.nodes import UntrustedError, check_nodes
 from dvckit.tables.schema import Schema
 from dvckit.tasks.base import Task
+from dvckit.tasks.uncertainty import Floats
 
 ADDRESS = "_stop_words_id"  # where scikit-learn's text vectorizers note an address in memory, to save a check
 LIBRARIES = ("numpy", "pandas", "pyarrow", "scikit-learn", "skops")
@@ -178,16 +179,21 @@ def _unpack(content: bytes, shown: str, trusted: Iterable[str]) -> Pipeline:
 
 
 def answers(model: Pipeline, schema: Schema, task: Task, rows: pd.DataFrame, shown: str) -> pd.DataFrame:
-    """Return a stored model's label and predictions for each row of features; UserError where it has none.
+    """Return a stored model's label and predictions for each row of features; UserError where it has none."""
+    predictions = predictions_of(model, task, rows, shown)
+    return pd.DataFrame(task.answer(schema.target, predictions), index=rows.index)
+
+
+def predictions_of(model: Pipeline, task: Task, rows: pd.DataFrame, shown: str) -> Floats:
+    """Return a stored model's predictions for rows of features; UserError where it has none.
 
     What is in a file may be of the right types and yet not fit together.
     """
     try:
         predictions = task.predict(model, rows)
-        table = pd.DataFrame(task.answer(schema.target, predictions), index=rows.index)
     except Exception as error:  # noqa: BLE001 - whatever a model that does not fit together leads scikit-learn to
         reason = shorten(f"{type(error).__name__}: {error}", 100)
         raise UserError(f"{shown} cannot predict these rows ({reason}); run `dvc repro`") from None
     if not np.isfinite(predictions).all():
         raise UserError(f"{shown} predicts what is no number; run `dvc repro`")
-    return table
+    return predictions
