@@ -48,10 +48,10 @@ class Repository:
     """A git and DVC repository in a folder of the test's own; `environment` is what its commands see."""
 
     def __init__(self, root: Path) -> None:
-        self.root = root
+        self.root, home = root, root.parent / "home"
         self.environment = {
             "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]),
-            "HOME": str(root.parent / "home"),
+            "HOME": str(home),
             "LANG": "C.UTF-8",
             "USER": "tester",
             "GIT_AUTHOR_NAME": "tester",
@@ -60,7 +60,9 @@ class Repository:
             "GIT_COMMITTER_EMAIL": "tester@localhost",
             "DVC_SITE_CACHE_DIR": str(root.parent / "site"),
         }
-        Path(self.environment["HOME"]).mkdir(exist_ok=True)
+        # else each command of DVC's starts another one, which asks the network
+        (home / ".config/dvc").mkdir(parents=True, exist_ok=True)
+        (home / ".config/dvc/config").write_text("[core]\n    analytics = false\n    check_update = false\n")
 
     def start(self, *command: str, **environment: str) -> subprocess.Popen[str]:
         """Start a command in the root, without a terminal, as the leader of a process group; its output can be read."""

@@ -289,7 +289,6 @@ def built(kind, folder):
     """The repository of a kind, run once and committed."""
     folder.mkdir(parents=True)
     repository = Repository(folder)
-    repository.environment |= {"DVC_NO_ANALYTICS": "1"}
     root = folder / kind.place
     for name, text in kind.files.items():
         (root / name).parent.mkdir(parents=True, exist_ok=True)
@@ -351,7 +350,7 @@ def users(repository):
 def compare(ours, kind):
     """Sweep one configuration and let DVC run it in a copy: all that both leave is the same."""
     theirs = Repository(ours.root.parent / "theirs")
-    theirs.environment |= {"DVC_NO_ANALYTICS": "1", "DVC_SITE_CACHE_DIR": str(ours.root.parent / "theirs-site")}
+    theirs.environment |= {"DVC_SITE_CACHE_DIR": str(ours.root.parent / "theirs-site")}
     shutil.copytree(ours.root, theirs.root, symlinks=True)
     before = users(ours)
 
