@@ -69,13 +69,13 @@ def test_the_same_model_is_the_same_bytes_in_every_process(table, params, tmp_pa
     cores = sorted(os.sched_getaffinity(0))
     hashes = []
 
-    for seed, kernel in enumerate(["Haswell", "Nehalem", "SkylakeX", "Nehalem", "Haswell"]):
+    for seed, kernel in enumerate(["Haswell", "Nehalem", "SkylakeX"]):
         environment = os.environ | {"PYTHONHASHSEED": str(seed), "OPENBLAS_CORETYPE": kernel, "OMP_NUM_THREADS": "2"}
         taskset = ["taskset", "--cpu-list", ",".join(map(str, cores[: 1 + seed % 2]))]
         process = subprocess.run([*taskset, *command], env=environment, capture_output=True, text=True, check=True)
         hashes.append(process.stdout.split())
 
-    assert hashes == [[hashlib.sha256(dump(fit(table, one))).hexdigest() for one in every]] * 5
+    assert hashes == [[hashlib.sha256(dump(fit(table, one))).hexdigest() for one in every]] * 3
 
 
 def test_storing_a_loaded_model_gives_the_same_bytes(table, params, store):
@@ -289,7 +289,7 @@ def test_the_vectorizer_of_a_text_gives_the_same_bytes_in_every_process():
         "model = Pipeline([('columns', columns)]).fit(pd.DataFrame({'text': ['a b', 'c']})); "
         "print(hashlib.sha256(dump(model)).hexdigest())"
     )
-    commands = [[sys.executable, "-c", code]] * 3
-    hashes = {subprocess.run(one, capture_output=True, text=True, check=True).stdout for one in commands}
+    command = [sys.executable, "-c", code]
+    hashes = {subprocess.run(command, capture_output=True, text=True, check=True).stdout for _ in range(2)}
 
     assert len(hashes) == 1

@@ -22,6 +22,7 @@ from dvckit.core.errors import UserError
 from dvckit.core.layout import INTERIM
 from dvckit.repository.programs import tracked
 from dvckit.repository.revision import Revision
+from dvckit.testing import forks
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -72,6 +73,8 @@ class Repository:
 
     def run(self, *command: str, **environment: str) -> Result:
         """Run a command in the root, without a terminal, and return what it prints."""
+        if command[0] == "dvc" and (forked := forks.run(command[1:], self.root, {**self.environment, **environment})):
+            return Result(*forked)
         process = subprocess.run(command, check=False, **self._surroundings(environment))
         return Result(process.returncode, process.stdout)
 
