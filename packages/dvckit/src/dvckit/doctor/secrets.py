@@ -42,7 +42,7 @@ OPTIONS = (
 )  # fmt: skip
 FOUND = 200  # kingfisher's exit code
 COPIES = (Path(tempfile.gettempdir()), "dvckit-secrets-")
-LONGEST = 600.0  # seconds
+LONGEST, TIDYING = 600.0, 1.0  # seconds that a search takes, and the removal of its copies
 _SECTION = re.compile(r"""^\s*\[(?:['"]?remote "(?P<remote>[^"]*)")?""")
 # Options of a remote whose value is a secret, of every kind that DVC knows, and those whose value is an address.
 _OPTION = re.compile(r"^\s*(?P<name>password|passphrase|connection_string|\w*(token|secret)|\w+_key)\s*=\s*\S")
@@ -108,7 +108,7 @@ def _scan(clone: Clone, names: list[str]) -> Iterator[tuple[str, str]]:
             (copies / str(number)).mkdir()
             shutil.copyfile(clone.root / name, copies / str(number) / PurePath(name).name)
         command = ["kingfisher", "scan", *OPTIONS, *rules, "--output", str(report), str(copies)]
-        within(partial(start, command, folder, codes=(0, FOUND)), _left(clone.until))
+        within(partial(start, command, folder, codes=(0, FOUND)), _left(clone.until - TIDYING))
         for place, kind in _found(report):
             yield names[int(place.relative_to(copies).parts[0])], kind
 

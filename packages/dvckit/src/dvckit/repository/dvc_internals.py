@@ -66,25 +66,16 @@ def __getattr__(name: str) -> Any:
 # What reads a configuration, a lock and `${…}`, and what opening a repository loads.
 _READERS = (
     *("configobj", "dulwich.ignore", "dulwich.worktree", "dvc.cachemgr", "dvc.config", "dvc.data_cloud", "dvc.dirs"),
-    *(
-        "dvc.fs",
-        "dvc.lock",
-        "dvc.parsing",
-        "dvc.repo.artifacts",
-        "dvc.repo.datasets",
-        "dvc.repo.graph",
-        "dvc.repo.index",
-    ),
-    *(
-        "dvc.repo.metrics",
-        "dvc.repo.params",
-        "dvc.repo.plots",
-        "dvc.repo.stage",
-        "dvc.repo.trie",
-        "dvc.schema",
-        "dvc.scm",
-    ),
-    *("dvc.utils.serialize", "dvc.utils.strictyaml", "dvc_data.hashfile.db.local", "networkx", "pyparsing"),
+    *("dvc.fs", "dvc.lock", "dvc.parsing", "dvc.repo.artifacts", "dvc.repo.datasets", "dvc.repo.graph"),
+    *("dvc.repo.index", "dvc.repo.metrics", "dvc.repo.params", "dvc.repo.plots", "dvc.repo.stage", "dvc.repo.trie"),
+    *("dvc.schema", "dvc.scm", "dvc.utils.serialize", "dvc.utils.strictyaml", "dvc_data.hashfile.db.local"),
+    *("networkx", "pyparsing"),
+)
+# What commands load when they run.
+_COMMANDS = (
+    *("dvc.cli.parser", "dvc.daemon", "dvc.repo.experiments.queue.celery", "dvc.repo.experiments.queue.workspace"),
+    *("dvc.repo.experiments.run", "dvc.repo.open_repo", "dvc.repo.worktree", "dvc.rwlock", "dvc_data.index.checkout"),
+    *("dvc_data.index.collect", "dvc_data.index.fetch", "dvc_data.index.push", "pygit2", "rich.status"),
 )
 
 
@@ -95,6 +86,14 @@ def load() -> None:
     """
     for module in _READERS:
         importlib.import_module(module)
+
+
+def load_commands() -> None:
+    """Import what DVC's commands need, which takes longer than most of them."""
+    load()
+    for module in _COMMANDS:
+        importlib.import_module(module)
+    importlib.import_module("dvc.cli.parser").get_main_parser()  # imports each command's own
 
 
 def broken_config(dvc_dir: Path) -> Path:

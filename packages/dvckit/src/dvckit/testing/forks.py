@@ -15,25 +15,18 @@ import sys
 import traceback
 from collections.abc import Mapping
 from contextlib import suppress
-from functools import cache
 from pathlib import Path
 from shutil import which
 from tempfile import TemporaryFile
 from threading import Lock
 from typing import NoReturn
 
-# What commands import when they run.
-MODULES = (
-    *("dvc.cachemgr", "dvc.cli.parser", "dvc.daemon", "dvc.data_cloud", "dvc.repo", "dvc.repo.artifacts"),
-    *("dvc.repo.datasets", "dvc.repo.experiments.queue.celery", "dvc.repo.experiments.queue.workspace"),
-    *("dvc.repo.experiments.run", "dvc.repo.graph", "dvc.repo.index", "dvc.repo.open_repo", "dvc.repo.plots"),
-    *("dvc.repo.stage", "dvc.repo.trie", "dvc.repo.worktree", "dvc.rwlock", "dvc.scm", "dvc.utils.strictyaml"),
-    *("dvc_data.hashfile.db.local", "dvc_data.index.checkout", "dvc_data.index.collect", "dvc_data.index.fetch"),
-    *("dvc_data.index.push", "networkx", "pygit2", "rich.status"),
-)
+from dvckit.repository import dvc_internals
+
 LOCALE = {"LANG": "C.UTF-8"}
 AT_START = ("LANG", "LC_", "PYTHON")  # begin the variables that Python reads when it starts
 _BUSY = Lock()
+_SERVERS: "list[subprocess.Popen[str]]" = []  # the last one lives
 
 
 def run(arguments: tuple[str, ...], root: Path, environment: Mapping[str, str]) -> tuple[int, str] | None:
@@ -61,26 +54,26 @@ def run(arguments: tuple[str, ...], root: Path, environment: Mapping[str, str]) 
         _BUSY.release()
 
 
-@cache
 def _server() -> "subprocess.Popen[str]":
     command = [sys.executable, "-c", f"from {__name__} import serve; serve()"]
     environment = {"PATH": os.environ["PATH"], **LOCALE}
-    return subprocess.Popen(
-        command,
-        env=environment,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-        start_new_session=True,  # doctor ends the programs of this session that its checks have left
-    )
+    if not _SERVERS or _SERVERS[-1].poll() is not None:
+        process = subprocess.Popen(
+            command,
+            env=environment,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            start_new_session=True,  # doctor ends the programs of this session that its checks have left
+        )
+        _SERVERS.append(process)
+    return _SERVERS[-1]
 
 
 def serve() -> None:
     """Fork for each command, and answer with its exit code."""
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-    for name in MODULES:
-        importlib.import_module(name)
-    importlib.import_module("dvc.cli.parser").get_main_parser()  # imports every command
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a snapshot sends it to all that run beside it
+    dvc_internals.load_commands()
     gc.freeze()
     for line in sys.stdin:
         if (child := os.fork()) == 0:
@@ -91,10 +84,9 @@ def serve() -> None:
 
 def _become(arguments: list[str], root: str, environment: dict[str, str], output: str) -> NoReturn:
     """Do what `dvc` would that was started in a folder with an environment, and end this process."""
-    from dvc.cli import main
-
     for descriptor, path, flags in ((0, os.devnull, os.O_RDONLY), (1, output, os.O_WRONLY), (2, output, os.O_WRONLY)):
         os.dup2(os.open(path, flags | os.O_APPEND), descriptor)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     os.chdir(root)
     os.environ.clear()
     os.environ.update(environment)
@@ -104,7 +96,7 @@ def _become(arguments: list[str], root: str, environment: dict[str, str], output
     sys.argv = ["dvc", *arguments]
     code: object = 1
     try:
-        code = main(arguments)
+        code = dvc_internals.main(arguments)
     except SystemExit as error:  # of --version
         code = error.code or 0
     except BaseException:  # noqa: BLE001 - as the interpreter does
