@@ -26,7 +26,7 @@ def test_a_project_that_reproduces_is_verified(toy):
     assert lines[0].startswith("verify: commit ")
     assert lines[1].startswith("HEAD has no uv.lock: stages run with Python 3.")
     assert lines[2:] == [
-        f"same       {stage} (1 files)" for stage in ("ingest", "featurize", "evaluate", "reports/dvc.yaml:report")
+        f"same       {stage} (1 file)" for stage in ("ingest", "featurize", "evaluate", "reports/dvc.yaml:report")
     ]
     assert toy.ok("git", "status", "--porcelain") == ""
 
@@ -53,7 +53,7 @@ def test_the_first_diverging_stage_is_reported_with_its_files(toy):
     holds, lines = verified(toy)
 
     assert not holds
-    assert [line.split()[0] for line in lines if "files)" in line] == ["same", "DIFFERENT", "same", "same"]
+    assert [line.split()[0] for line in lines if "file" in line] == ["same", "DIFFERENT", "same", "same"]
     assert lines[-1] == (
         f"first to diverge: featurize: {FEATURES} is {now[FEATURES]}, dvc.lock promises {before[FEATURES]}"
     )
@@ -71,7 +71,7 @@ def test_data_that_a_user_has_added_are_pulled(toy):
     holds, lines = verified(toy)
 
     assert holds, lines
-    assert "same       copy (1 files)" in lines
+    assert "same       copy (1 file)" in lines
 
 
 def test_a_stage_missing_in_the_lock_is_reported(toy):
@@ -83,7 +83,7 @@ def test_a_stage_missing_in_the_lock_is_reported(toy):
     holds, lines = verified(toy)
 
     assert not holds
-    assert "DIFFERENT  evaluate (1 files)" in lines
+    assert "DIFFERENT  evaluate (1 file)" in lines
     assert lines[-1].endswith("dvc.lock promises nothing")
 
 

@@ -180,6 +180,10 @@ def sweep(
         str | None,
         typer.Option(help="Metric that decides, a number in the metrics of dvc.yaml; by default the task's."),
     ] = None,
+    lower: Annotated[
+        bool | None,
+        typer.Option("--lower/--higher", help="Which values of the metric are better; by default its name tells."),
+    ] = None,
     keep: Annotated[str, typer.Option(help="Which trials become experiments: all, or best:N.")] = "all",
     jobs: Annotated[int | None, typer.Option("--jobs", "-j", min=1, help="Workers; by default one per core.")] = None,
     dry: Annotated[bool, typer.Option("--dry", help="List the trials and run none.")] = False,
@@ -201,7 +205,7 @@ def sweep(
     """
     from dvckit.sweep.command import Options, run
 
-    if not run(find_root(), Options(params, metric, keep, jobs, dry, yes, trials, seed, storage, scheduler)):
+    if not run(find_root(), Options(params, metric, lower, keep, jobs, dry, yes, trials, seed, storage, scheduler)):
         raise typer.Exit(1)
 
 

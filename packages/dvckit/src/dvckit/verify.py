@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from dvckit.core.errors import UserError
-from dvckit.core.grid import first
+from dvckit.core.grid import counted, first
 from dvckit.repository.locks import Output, is_of_dvc_0, is_old, parse
 from dvckit.repository.objects import output_md5
 from dvckit.repository.packages import UV_LOCK
@@ -59,7 +59,7 @@ def _pull(root: Path, promised: Revision, frozen: list[str], say: Say) -> list[s
     if promised.default_remote[0]:
         missing = _missing(promised, kept, say)
     elif kept:
-        say(f"there is no default remote: {first(kept)} come from the cache of {root}")
+        say(f"from the cache of {root}, as there is no default remote: {first(kept)}")
         if (cache := Revision(root).stores["cache"]).is_dir():
             dvc(promised.root, "remote", "add", "--local", "--default", "cache-of-the-source", str(cache))
     if sources:
@@ -126,7 +126,7 @@ def _report_stages(order: list[str], promised: Revision, say: Say) -> bool:
     for stage in order:
         files = [output for output in outputs if output.stage == stage]
         wrong = [output for output in files if not _is_same(promised.root, before.get(output.path), output)]
-        say(f"{'DIFFERENT' if wrong else 'same':10} {stage} ({len(files)} files)")
+        say(f"{'DIFFERENT' if wrong else 'same':10} {stage} ({counted(len(files), 'file')})")
         different = different or wrong
     for output in different:
         then = before[output.path].md5 if output.path in before else "nothing"

@@ -61,19 +61,19 @@ def test_many_kinds_of_stages_are_reproduced(project):
     holds = verify(project, lines.append)
 
     assert not holds  # by scores.json alone
-    assert f"there is no default remote: data/table.csv.dvc, get come from the cache of {project}" in lines
+    assert f"from the cache of {project}, as there is no default remote: data/table.csv.dvc, get" in lines
     assert [line for line in lines if line.startswith("EDITED")] == [
         "EDITED     scores.json: not the file that dvc.lock names; run `dvc repro -P` and commit both"
     ]
     assert "folder has a checkpoint, of which DVC 3 takes no notice: such a stage may wait for ever" in lines
     assert "frozen     get: it does not run, and its outputs are as they were" in lines
     assert sorted(line for line in lines if line.startswith("same")) == [
-        "same       city@oslo (1 files)",
-        "same       city@rome (1 files)",
-        "same       folder (1 files)",
-        "same       low/dvc.yaml:score (1 files)",
+        "same       city@oslo (1 file)",
+        "same       city@rome (1 file)",
+        "same       folder (1 file)",
+        "same       low/dvc.yaml:score (1 file)",
         "same       tell (0 files)",
-        "same       windows (1 files)",
+        "same       windows (1 file)",
     ]
     assert not any(line.startswith("DIFFERENT") for line in lines)
 

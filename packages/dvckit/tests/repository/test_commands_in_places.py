@@ -56,7 +56,7 @@ def place(request, toy):
 
 
 def test_commands_work_in_each_place(place):
-    assert "same       featurize (1 files)" in place.ok("dvckit", "verify")
+    assert "same       featurize (1 file)" in place.ok("dvckit", "verify")
     assert place.ok("dvckit", "doctor").endswith("nothing is wrong\n")
 
     place.edit("params.yaml", ("18, 35", "20, 35"))
@@ -67,7 +67,7 @@ def test_commands_work_in_each_place(place):
     assert place.ok("git", "status", "--porcelain") == ""
     assert Revision(place.root, "HEAD").md5s == Revision(place.root).md5s
     assert place.ok("dvckit", "doctor").endswith("nothing is wrong\n")
-    assert "same       featurize (1 files)" in place.ok("dvckit", "verify")
+    assert "same       featurize (1 file)" in place.ok("dvckit", "verify")
 
 
 @pytest.mark.filterwarnings("ignore:_NoneStep:DeprecationWarning")  # of DVC

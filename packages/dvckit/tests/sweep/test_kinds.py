@@ -404,6 +404,14 @@ def unmeasured(toy):
     toy.commit("no metric")
 
 
+def metrics_outside_of_git(toy):
+    toy.edit("dvc.yaml", ("outs: [reports/metrics.json: {cache: false, persist: true}]", "outs: [count]"))
+    toy.edit("dvc.yaml", ("wc -l < data/features/train.parquet > reports/metrics.json", "touch count"))
+    toy.ok("git", "rm", "--quiet", "--cached", "reports/metrics.json")
+    (toy.root / ".gitignore").write_text("metrics.json\n")
+    toy.commit("ignored")
+
+
 def lock_of_dvc_1(toy):
     toy.edit("dvc.lock", ("schema: '2.0'\nstages:\n", ""))
 
@@ -418,6 +426,11 @@ def lock_of_dvc_1(toy):
             unmeasured,
             [],
             "no metric is known: no `metrics` in dvc.yaml; a sweep needs one, run with `dvc repro` and committed",
+        ),
+        (
+            metrics_outside_of_git,
+            [],
+            "no metric is known: git does not have reports/metrics.json; `git add --force` and commit what is there",
         ),
         (lock_of_dvc_1, [], "dvc.lock' validation failed: 4 errors; remove it, and run `dvc repro`"),
         (
@@ -456,3 +469,25 @@ def test_what_a_sweep_cannot_do_is_one_sentence(toy, hurt, options, message, mon
     assert isinstance(result.exception, UserError)
     assert message in str(result.exception)
     assert "\n" not in str(result.exception)
+
+
+def test_a_trial_that_lacks_a_remotes_library_says_what_to_install(tmp_path, monkeypatch):
+    kind = KINDS["without_params_yaml"]
+    ours = built(kind, tmp_path / "ours")
+    ours.ok("dvc", "remote", "add", "--default", "far", "oss://bucket/x")
+    ours.commit("a remote whose library is not installed")
+
+    result = sweep(ours, kind)
+
+    assert "oss is supported, but requires 'dvc-oss' to be installed" in result.output
+
+
+def test_results_stay_where_they_are_when_git_ignores_the_folder_that_they_made(tmp_path):
+    kind = KINDS["without_params_yaml"]
+    ours = built(kind, tmp_path / "ours")
+    (ours.root / kind.place / ".gitignore").open("a").write("reports/\n")
+    ours.commit("reports/ is ignored")
+
+    pages = [sweep(ours, kind).output.splitlines()[-1] for _ in range(2)]
+
+    assert pages == ["all trials:  .dvc/tmp/sweep/sweep.html"] * 2

@@ -120,6 +120,25 @@ def test_rivals_are_judged_fold_by_fold_where_the_folds_hold_the_same_rows():
     assert f"2 of 3 others are indistinguishable from the best, {FOLD_BY_FOLD}, or {BY_INTERVALS}" in mixed
 
 
+@pytest.mark.parametrize(
+    ("metric", "lower", "best"),
+    [
+        *((name, None, "lower") for name in ("m.json:test_rmse", "rmse_test", "a.logloss", "mape", "eval.loss_test")),
+        *((name, None, "higher") for name in ("neg_mean_squared_error", "auc", "r2", "msever")),
+        ("chi", True, "lower"),
+        ("residual", False, "higher"),
+    ],
+)
+def test_which_scores_are_better_is_said(metric, lower, best):
+    aim = Aim(metric, lower)
+    outcomes = [Outcome(str(score), (), "new", scores={metric: score}) for score in (0.5, 0.25)]
+
+    first, second, *_ = verdict(aim, outcomes, 2, outcomes[0], "dvckit compare")
+
+    assert first.endswith(f"; {best} {metric} is better")
+    assert second.startswith(f"best {metric}: {0.25 if best == 'lower' else 0.5:.6f}")
+
+
 def test_where_nothing_can_be_judged_nothing_is_printed_of_others():
     trials = [Outcome(f"trial-{f1}", (), "new", scores={"holdout.f1": f1}) for f1 in (0.5, 0.6)]
     aim = Aim("holdout.f1")

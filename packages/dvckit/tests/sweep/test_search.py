@@ -106,7 +106,9 @@ def test_the_studies_are_in_the_project_whatever_its_path(tmp_path):
     (root / STUDIES).parent.mkdir(parents=True)
     base = SimpleNamespace(root=root, values=SimpleNamespace(start={"train.max_depth": 3}), name=lambda _: "base")
     texts = ["train.max_depth=interval(1,9)"]
-    options = Options(texts, "cv.roc_auc", "", 1, dry=False, yes=True, trials=2, seed=1, storage=None, scheduler=None)
+    options = Options(
+        texts, "cv.roc_auc", None, "", 1, dry=False, yes=True, trials=2, seed=1, storage=None, scheduler=None
+    )
 
     _search(base, parse_axes(texts), Aim("cv.roc_auc"), options)
 

@@ -54,6 +54,11 @@ class Terminal(Console):
         self.print("\n".join(map(in_line, lines)), soft_wrap=soft_wrap)
 
 
+def counted(number: int, noun: str) -> str:
+    """Return a number of things, such as `1 file` or `2 files`."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
 def first(items: Iterable[object], most: int = SHOWN) -> str:
     """Join items; of many, only the first."""
     listed = list(items)

@@ -10,7 +10,7 @@ from dvckit.core.errors import UserError
 from dvckit.core.files import write_bytes, write_json
 from dvckit.core.layout import REPORTS
 from dvckit.core.screen import say
-from dvckit.repository.programs import git
+from dvckit.repository.programs import git, tracked
 from dvckit.repository.revision import Revision
 from dvckit.sweep.base import Base, alone, private_folder
 from dvckit.sweep.configurations import Axis, count, files_of, grid, parse_axes
@@ -33,6 +33,7 @@ class Options(NamedTuple):
 
     params: list[str]
     metric: str | None
+    lower: bool | None
     keep: str
     jobs: int | None
     dry: bool
@@ -50,7 +51,7 @@ def run(root: Path, options: Options) -> bool:
         base = Base(root, folder, here, files_of(axis.written for axis in axes))
         recorder = Recorder(base)
         start = recorder.read(Trial(()), "done", base.tree)
-        aim = _aim(base, list(start.scores), options.metric)
+        aim = _aim(base, list(start.scores), options)
         for axis in axes:
             for assignment in axis.values:
                 base.stages((assignment,))
@@ -63,7 +64,7 @@ def run(root: Path, options: Options) -> bool:
             return True
         if included := base.included():
             say(f"uncommitted changes are included, as with `dvc exp run`: {', '.join(included)}")
-        same = [base.name(()), [axis.written for axis in axes], aim.metric, options.trials is None, options.seed]
+        same = [base.name(()), [axis.written for axis in axes], aim, options.trials is None, options.seed]
         with alone(root, same):
             search = _search(base, axes, aim, options)
             with (
@@ -115,7 +116,8 @@ def _reports(root: Path) -> Path:
     """Return the folder for the results, which git and DVC must not see: reports/, if git ignores just them there."""
     page = str(REPORTS / PAGE)
     with suppress(UserError):  # nothing is ignored
-        if git(root, "check-ignore", str(REPORTS), page).split("\n") == [page, ""]:
+        # with a slash: a pattern of folders matches one that is not there yet
+        if git(root, "check-ignore", f"{REPORTS}/", page).split("\n") == [page, ""]:
             return REPORTS
     return STUDIES.parent
 
@@ -169,11 +171,17 @@ def _keep(written: str) -> int | None:
     return int(best[1]) if best else None
 
 
-def _aim(base: Base, metrics: list[str], metric: str | None) -> Aim:
+def _aim(base: Base, metrics: list[str], options: Options) -> Aim:
     """Check a metric against those that HEAD has; the project's task has the default."""
+    metric = options.metric
     if not metrics:
-        files = ", ".join(base.pipeline(()).metrics)
-        reason = f"no number in {files}" if files else "no `metrics` in dvc.yaml"
+        files = base.pipeline(()).metrics
+        if left := [file for file in files if (base.root / file).is_file() and not tracked(base.root, "--", file)]:
+            names = ", ".join(left)
+            raise UserError(
+                f"no metric is known: git does not have {names}; `git add --force` and commit what is there"
+            )
+        reason = f"no number in {', '.join(files)}" if files else "no `metrics` in dvc.yaml"
         raise UserError(f"no metric is known: {reason}; a sweep needs one, run with `dvc repro` and committed")
     if metric is None and base.project:
         metric = f"cv.{base.project.task.decides}"
@@ -181,9 +189,9 @@ def _aim(base: Base, metrics: list[str], metric: str | None) -> Aim:
         names = ", ".join(metrics)
         raise UserError(f"dvc.yaml names no project, so name the metric that decides: --metric with one of {names}")
     if metric not in metrics:
-        files = ", ".join(base.pipeline(()).metrics)
-        raise UserError(f"there is no metric {metric!r} in {files}; known: {', '.join(metrics)}")
-    return Aim(metric)
+        where = ", ".join(base.pipeline(()).metrics)
+        raise UserError(f"there is no metric {metric!r} in {where}; known: {', '.join(metrics)}")
+    return Aim(metric, options.lower)
 
 
 def _runner(base: Base, scheduler: str | None) -> AbstractContextManager[Runner]:

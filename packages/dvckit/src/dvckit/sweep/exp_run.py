@@ -67,7 +67,7 @@ class Experiments:
 
     def _outcome(self, trial: Trial, error: BaseException) -> Outcome:
         """Return what a failure means for this trial, and for others: the last line of its stage, or what DVC says."""
-        while (cause := error.__cause__) and not isinstance(cause, ImportError):  # DVC says what to install
+        while (cause := error.__cause__) and not isinstance(cause, ModuleNotFoundError):  # DVC says what to install
             error = cause
         reason = one_line(error).replace(f"{self.folder}/clone", "")
         if isinstance(error, dvc_internals.StageCmdFailedError):

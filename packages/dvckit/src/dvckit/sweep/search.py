@@ -61,6 +61,7 @@ class Search:
         self._waiting: deque[optuna.Trial | None] = deque()
         optuna.logging.set_verbosity(optuna.logging.ERROR)
         same = {"base": base, "axes": [axis.written for axis in axes], "metric": aim.metric, "seed": seed}
+        same |= {} if aim.lower is None else {"lower": aim.lower}
         name = f"sweep-{dict_sha256(same)[:12]}"
         direction = optuna.study.StudyDirection.MINIMIZE if aim.minimised else optuna.study.StudyDirection.MAXIMIZE
         with self._answered():

@@ -36,7 +36,8 @@ def verdict(aim: Aim, outcomes: list[Outcome], count: int, start: Outcome, compa
     `start` is what it started from, `compare` the command that compares two revisions.
     """
     ranked = aim.ranked(outcomes)
-    lines = [f"{len(outcomes)} trials: {counts(outcomes)}"]
+    better = f"{'lower' if aim.minimised else 'higher'} {aim.metric} is better"
+    lines = [f"{len(outcomes)} trials: {counts(outcomes)}; {better}"]
     if count < len(ranked):
         lines.append(f"kept as experiments: the best {count}, and those that were already done")
     if not ranked:

@@ -47,14 +47,15 @@ class Outcome(NamedTuple):
 
 
 class Aim(NamedTuple):
-    """The metric that decides."""
+    """The metric that decides; `lower`: whether lower is better, None where its name tells."""
 
     metric: str
+    lower: bool | None = None
 
     @property
     def minimised(self) -> bool:
-        """Tell whether less is better."""
-        return is_minimised(self.metric)
+        """Tell whether lower is better."""
+        return is_minimised(self.metric) if self.lower is None else self.lower
 
     @property
     def fold_metric(self) -> str:

@@ -1,13 +1,18 @@
 """Tasks: the kinds of answer that a model gives, each with its metrics, intervals and tests."""
 
+import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from dvckit.tasks.base import Task
 
-# Losses and spreads, of any task or library: lower is better.
-MINIMISED = ("loss", "log_loss", "brier", "error", "rmse", "mae", "mse", "accuracy_sd")
+# Losses, errors and spreads, of any task or library: a metric with one of these words in its name is better where lower.
+MINIMISED = {
+    *("aic", "bic", "brier", "cer", "crossentropy", "deviance", "ece", "entropy", "err", "error", "errors", "hinge"),
+    *("logloss", "loss", "mae", "mape", "medae", "mse", "msle", "nll", "perplexity", "residual", "residuals", "rmse"),
+    *("rmsle", "rss", "sd", "smape", "std", "wer"),
+}
 # The constant models of the tasks, by their names in reports/metrics.json.
 BASELINES = {"majority": "majority class", "mean": "mean", "median": "median"}
 
@@ -29,5 +34,5 @@ def task_of(labels: Sequence[Any]) -> "Task":
 
 def is_minimised(metric: str) -> bool:
     """Tell by the name of a metric, which may be a dotted key, whether lower is better."""
-    name = metric.rpartition(".")[2].lower()
-    return name in MINIMISED or name.endswith(("_loss", "_error", "_sd"))
+    words = re.split(r"[^a-z]+", metric.rpartition(".")[2].lower())
+    return not MINIMISED.isdisjoint(words) and "neg" not in words  # scikit-learn's neg_log_loss
