@@ -22,16 +22,16 @@ reproduce: env ## set up, run both pipelines, print the scores beside the baseli
 	@$(RUN) dvckit summary
 
 test: dev ## the tests (at most 10 minutes on two cores)
-	@$(RUN) pytest --numprocesses 2 --dist loadfile
+	@$(RUN) pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 verify: env ## reproduce HEAD in an empty clone and compare every byte with dvc.lock
 	@$(RUN) dvckit verify
 
 faults: dev ## the long tests: commands of the docs, simulations, full disk, Ctrl-C and kill in every stage, other machines
-	@$(RUN) pytest -m faults --numprocesses 3 --dist loadfile
+	@$(RUN) pytest -m faults --numprocesses 3 --dist loadfile --no-loadscope-reorder
 
 system: dev ## tests with real servers, trackers and a browser; Debian: apt install chromium chromium-driver openssh-server
-	@$(RUN) pytest -m system --numprocesses 3 --dist loadfile
+	@$(RUN) pytest -m system --numprocesses 3 --dist loadfile --no-loadscope-reorder
 
 image: dev ## build the container image and test it, with docker or the tool that IMAGE_TOOL names
 	@$(RUN) pytest -m image
