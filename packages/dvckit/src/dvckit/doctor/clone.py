@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from dvckit.core.errors import UserError
 from dvckit.core.grid import first
 from dvckit.repository.locks import MD5, Output, in_project, outputs_of
-from dvckit.repository.objects import STORAGE, listed, object_path
+from dvckit.repository.objects import STORAGE, listed, object_paths
 from dvckit.repository.patience import PATIENCE
 from dvckit.repository.pipelines import outs_of
 from dvckit.repository.programs import tracked
@@ -157,8 +157,7 @@ class Clone(Revision):
         if not self.is_embedded:
             return []
         committed = self.files()
-        kept = {object_path(Path(STORAGE), md5).as_posix(): output for md5, output in self.pushable.items()}
-        return [output for path, output in kept.items() if path not in committed]
+        return [output for output in self.pushable.values() if committed.isdisjoint(embedded(output))]
 
     def put_aside(self, path: Path) -> Path:
         """Move what is damaged into .dvc/tmp/damaged, under a name that is free there."""
@@ -170,6 +169,11 @@ class Clone(Revision):
         free = next(name for name in names if not name.exists())
         shutil.move(path, free)
         return free.relative_to(self.root)
+
+
+def embedded(output: Output) -> tuple[str, ...]:
+    """Return where the embedded remote may have the object of an output."""
+    return tuple(path.as_posix() for path in object_paths(Path(STORAGE), output.md5))
 
 
 def some(names: Iterable[object]) -> str:

@@ -7,11 +7,11 @@ from typing import Any
 
 from dvckit.core.embedded import is_located, locate
 from dvckit.core.errors import UserError
-from dvckit.doctor.clone import ADVICE, FIX, OK, WRONG, Clone, Finding, paths
+from dvckit.doctor.clone import ADVICE, FIX, OK, WRONG, Clone, Finding, embedded, paths
 from dvckit.repository import dvc_internals
 from dvckit.repository.locks import Output
 from dvckit.repository.meanings import OTHER
-from dvckit.repository.objects import STORAGE, has, object_path
+from dvckit.repository.objects import STORAGE, has
 from dvckit.repository.programs import git
 from dvckit.repository.remotes import NOTHING, ask, folder_fault, named, problems, read_config, send
 
@@ -74,7 +74,7 @@ def committed(clone: Clone) -> Iterator[Finding]:
     if lacking := head.uncommitted:
         what = f"HEAD names {paths(lacking)}, and git has no such objects: others cannot pull them"
         yield Finding(WRONG if _is_shared(clone) else ADVICE, what, f"dvc push && git add {STORAGE} && git commit")
-    objects = {object_path(Path(STORAGE), md5).as_posix(): output for md5, output in head.pushable.items()}
+    objects = {path: output for output in head.pushable.values() for path in embedded(output)}
     if gone := {name: objects[name] for name in clone.tracked("--deleted", "--", STORAGE) if name in objects}:
         what = f"objects of HEAD are gone from {STORAGE} ({paths(gone.values())}), as after `dvc gc --cloud`"
         yield Finding(WRONG, what, f"git restore {STORAGE}", partial(_restore, clone.root, [*gone]))
