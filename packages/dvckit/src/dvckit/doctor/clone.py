@@ -73,6 +73,15 @@ class Clone(Revision):
             return super().committed(path)
         return None
 
+    def diff(self, path: str) -> str:
+        """Return the command that shows what differs from HEAD in a file; nothing where that is nothing."""
+        return f"git diff HEAD -- {path}" if self.committed(path) not in (None, self.file(path)) else ""
+
+    def restore(self, path: str) -> str:
+        """Return the command that gives back a file that cannot be read: that of HEAD, unless it is the same."""
+        same = self.committed(path) == self.file(path)
+        return f"git log --patch -- {path}" if same else f"git checkout HEAD -- {path}"
+
     @cached_property
     def _pushable(self) -> dict[Output, bool]:
         """The outputs of the pipelines that can be read, and whether DVC keeps each."""
@@ -174,6 +183,11 @@ class Clone(Revision):
 def embedded(output: Output) -> tuple[str, ...]:
     """Return where the embedded remote may have the object of an output."""
     return tuple(path.as_posix() for path in object_paths(Path(STORAGE), output.md5))
+
+
+def counted(number: int, noun: str) -> str:
+    """Return a number with its noun."""
+    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 def some(names: Iterable[object]) -> str:

@@ -13,7 +13,7 @@ from pathlib import Path
 from dvckit.core.files import write_bytes
 from dvckit.core.layout import RAW
 from dvckit.data.replace import adding, interrupted, is_running, restore
-from dvckit.doctor.clone import ADVICE, OK, WRONG, Clone, Finding, paths, some
+from dvckit.doctor.clone import ADVICE, OK, WRONG, Clone, Finding, counted, paths, some
 from dvckit.repository.locks import MD5, Output
 from dvckit.repository.objects import (
     file_md5,
@@ -50,10 +50,10 @@ def _store(clone: Clone, name: str, store: Path) -> Iterator[Finding]:
         fix = partial(_fix, clone, shown, path, md5s[path], legacy=path in legacy)
         yield Finding(WRONG, f"{shown} is damaged", "dvckit doctor --fix", fix)
     if unread:
-        what = f"{name}: no time for {len(unread)} of {len(files)} objects; --fix takes the time it needs"
+        what = f"{name}: no time for {len(unread)} of {counted(len(files), 'object')}; --fix takes the time it needs"
         yield Finding(ADVICE, what, "dvckit doctor --fix")
     elif files and not damaged:
-        yield Finding(OK, f"{name}: {len(files)} objects, each what its name says")
+        yield Finding(OK, f"{name}: {counted(len(files), 'object')}, each what its name says")
 
 
 def _fix(clone: Clone, shown: str, path: Path, md5: str, *, legacy: bool) -> str:
@@ -102,7 +102,7 @@ def outputs(clone: Clone) -> Iterator[Finding]:
     if unread:
         yield Finding(ADVICE, f"no time to read {paths(unread)}", "dvckit doctor --fix")
     if same and not (other or absent or unread):
-        yield Finding(OK, f"{len(same)} outputs, each what the last run wrote")
+        yield Finding(OK, f"{counted(len(same), 'output')}, each what the last run wrote")
 
 
 def _committed(clone: Clone, outputs: list[Output]) -> set[str]:
