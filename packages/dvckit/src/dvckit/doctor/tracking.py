@@ -2,7 +2,7 @@
 
 import re
 import shlex
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from itertools import accumulate
 
@@ -27,7 +27,7 @@ def outputs(clone: Clone) -> Iterator[Finding]:
     if unknown := [path for path in kept if path in new and path not in of_git]:
         what = f"git does not ignore {some(unknown)}, which DVC keeps: `git add --all` would add data to git"
         yield Finding(ADVICE, what, " && ".join(_to_ignore(clone, unknown)))
-    if lost := _lost(clone, [path for path in keepers if path not in kept and path not in of_git], kept):
+    if lost := _lost(clone, keepers, of_git):
         shown = some(f"{path} (`{pattern}` in {file})" for path, (file, pattern) in lost.items())
         what = f"neither git nor DVC keeps {shown}: no commit has it to compare or restore"
         yield Finding(ADVICE, what, f"git add --force {shlex.join(lost)}")
@@ -45,16 +45,16 @@ def _keepers(clone: Clone) -> dict[str, bool]:
             others += [*pipeline.metrics, *pipeline.plots]
     added = [out for file in clone.dvc_files.values() for out in file.get("outs") or ()]
     keepers |= {out["path"]: out.get("cache") != "false" for out in added}
-    return keepers | {path: False for path in others if not any(_is_in(path, out) for out in keepers)}
+    return keepers | {path: False for path in others if keepers.keys().isdisjoint(_places(path))}
 
 
-def _is_in(file: str, path: str) -> bool:
-    return file == path or file.startswith(f"{path}/")
+def _places(file: str) -> Iterator[str]:
+    """Yield the folders that a file is in, and the file."""
+    return accumulate(file.split("/"), "{}/{}".format)
 
 
 def _with_folders(files: Iterable[str]) -> set[str]:
-    """Return files, and the folders that have one."""
-    return {path for file in files for path in accumulate(file.split("/"), "{}/{}".format)}
+    return {path for file in files for path in _places(file)}
 
 
 def _ignored(clone: Clone, paths: Iterable[str]) -> dict[str, tuple[str, str]]:
@@ -81,12 +81,13 @@ def _to_ignore(clone: Clone, paths: Iterable[str]) -> list[str]:
     return [f"printf '%s\\n' {shlex.join(words)} >> {shlex.quote(file)}" for file, words in lines.items()]
 
 
-def _lost(clone: Clone, paths: Iterable[str], kept: list[str]) -> dict[str, tuple[str, str]]:
-    """Return which of the paths that git has to keep are there, and ignored."""
-    here = [path for path in paths if (clone.root / path).exists() and clone.is_inside(path)]
+def _lost(clone: Clone, keepers: Mapping[str, bool], of_git: set[str]) -> dict[str, tuple[str, str]]:
+    """Return what git has to keep and ignores, as `_ignored` does; of a folder, why it ignores a file in there."""
+    due = [path for path, is_kept in keepers.items() if not is_kept and path not in of_git]
+    here = [path for path in due if (clone.root / path).exists() and clone.is_inside(path)]
     asked = [f":(literal){path}" for path in here]
     ignored = clone.tracked("--others", "--ignored", "--exclude-standard", "--", *asked) if here else []
-    files = [file for file in ignored if not any(_is_in(file, path) for path in kept)]
-    firsts = {path: next((file for file in files if _is_in(file, path)), None) for path in here}
-    reasons = _ignored(clone, [file for file in firsts.values() if file])
-    return {path: reasons[file] for path, file in firsts.items() if file in reasons}
+    files = [file for file in ignored if not any(keepers.get(place) for place in _places(file))]
+    first = {place: file for file in reversed(files) for place in _places(file)}
+    reasons = _ignored(clone, {first[path] for path in here if path in first})
+    return {path: reasons[first[path]] for path in here if first.get(path) in reasons}
