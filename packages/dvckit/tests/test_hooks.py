@@ -149,7 +149,7 @@ def test_doctor_restores_objects_of_head_that_dvc_gc_has_removed(toy):
     (finding,) = committed(Clone(toy.root))
 
     assert (finding.level, finding.command) == ("WRONG", "git restore .dvc/storage")
-    assert finding.fix() == "1 objects of HEAD are in .dvc/storage again"
+    assert finding.fix() == "1 object of HEAD is in .dvc/storage again"
     assert gone.read_bytes() == content
     assert [*committed(Clone(toy.root))] == []
 

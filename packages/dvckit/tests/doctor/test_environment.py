@@ -62,6 +62,30 @@ def test_params_that_dvc_never_reads_are_reported(fresh, write_params, old, new,
     assert str(finding).startswith(line)
 
 
+def test_a_committed_key_is_in_no_diff(fresh):
+    fresh.edit("params.yaml", ("dataset:  ", "sede: 1\nabel: 2\ndataset:  "))
+    fresh.commit("unknown keys")
+    fresh.edit("params.yaml", ("sede: 1", "sede: 1\nnovel: 3"))
+
+    assert [str(finding) for finding in params(Clone(fresh.root))] == [
+        "advice  params.yaml: unknown key novel; no stage reads it; run `git diff HEAD -- params.yaml`",
+        "advice  params.yaml: unknown keys abel, sede; no stage reads them: remove them, or name them under `params` of a stage",
+    ]
+    assert "novel" in fresh.ok("git", "diff", "HEAD", "--", "params.yaml")
+    fresh.edit("params.yaml", ("sede: 1\nnovel: 3\nabel: 2\n", ""))
+    assert [finding.level for finding in params(Clone(fresh.root))] == ["ok"]
+
+
+@pytest.mark.parametrize("key", ["dataset: [", "datasets: "])
+def test_committed_errors_are_in_no_diff(fresh, write_params, key):
+    write_params(fresh.root, ("dataset:  ", key))
+    fresh.commit("a wrong file")
+
+    (finding,) = params(Clone(fresh.root))
+
+    assert (finding.level, finding.command) == ("WRONG", "")
+
+
 def test_a_section_that_dvc_yaml_itself_reads_is_known(fresh, write_params):
     write_params(fresh.root, ("dataset:  ", "sizes: {big: 1}\ndataset:  "))
     fresh.edit("dvc.yaml", ("metrics:\n", "  later:\n    cmd: echo ${sizes.big}\nmetrics:\n"))

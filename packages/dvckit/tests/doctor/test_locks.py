@@ -10,7 +10,7 @@ from dvc.utils.serialize import parse_yaml
 
 from dvckit.core.errors import UserError
 from dvckit.doctor.clone import Clone
-from dvckit.doctor.locks import of_dvc, of_git, pipelines
+from dvckit.doctor.locks import added, of_dvc, of_git, pipelines
 from dvckit.repository.dvc_internals import check_lock
 from dvckit.repository.locks import read_lock
 from dvckit.testing import Repository
@@ -307,3 +307,28 @@ def test_a_stage_that_never_ran_is_reported(toy):
     toy.edit("dvc.yaml", ("metrics:\n", "  later:\n    cmd: 'true'\nmetrics:\n"))
 
     assert "advice  dvc.lock does not name later; run `dvc repro --all-pipelines`" in lines(pipelines, toy)
+
+
+def test_a_lock_that_is_broken_in_head_too_is_made_anew(toy, fixed):
+    (toy.root / "reports/dvc.lock").write_text("schema: [")
+    toy.commit("broken")
+
+    (line,) = wrong(pipelines, toy)
+
+    assert line.endswith("; run `rm reports/dvc.lock && dvc repro --all-pipelines`")
+    assert "moved reports/dvc.lock to .dvc/tmp/damaged/dvc.lock; `dvc repro` makes it anew" in fixed(toy)
+    toy.ok("dvc", "repro", "--all-pipelines")
+    assert wrong(pipelines, toy) == []
+
+
+def test_a_file_that_is_broken_in_head_too_is_looked_up_in_earlier_commits(toy):
+    (toy.root / "data/mine.dvc").write_text("outs: [")
+    toy.commit("broken")
+    (toy.root / "data/other.dvc").write_text("outs: [")
+    toy.commit("other")
+    (toy.root / "data/other.dvc").write_text("outs: {")
+
+    mine, other = wrong(added, toy)
+
+    assert mine.endswith("; run `git log --patch -- data/mine.dvc`")
+    assert other.endswith("; run `git checkout HEAD -- data/other.dvc`")

@@ -7,7 +7,17 @@ import pytest
 
 from dvckit.doctor.clone import Clone
 from dvckit.doctor.objects import elsewhere, external, objects, outputs
-from dvckit.repository.objects import file_md5, folder_object, object_path
+from dvckit.doctor.remotes import committed, default
+from dvckit.repository.objects import (
+    PART,
+    file_md5,
+    folder_object,
+    is_legacy,
+    legacy_md5,
+    legacy_path,
+    md5_of,
+    object_path,
+)
 from dvckit.repository.revision import Revision
 
 STORES = {"cache": ".dvc/cache", ".dvc/storage": ".dvc/storage"}
@@ -34,6 +44,22 @@ def damaged(path, how, mode=0o444):
     path.chmod(mode)
 
 
+def age(project):
+    """Bring a project into the form of DVC 2: objects beside files/, whose hashes take CRLF in text for LF."""
+    names = {}
+    for store in STORES.values():
+        for path in sorted((project.root / store).glob("files/md5/??/*")):
+            new = legacy_md5(path.read_bytes())
+            names[path.parent.name + path.name.removesuffix(".dir")] = new
+            target = legacy_path(project.root / store, new + path.suffix)
+            target.parent.mkdir(exist_ok=True)
+            path.rename(target)
+        shutil.rmtree(project.root / store / "files")
+    for lock in project.root.rglob("*.lock"):
+        text = lock.read_text().replace("      hash: md5\n", "")
+        lock.write_text(re.sub(r"(?<=md5: )\w+", lambda match: names.get(match[0], match[0]), text))
+
+
 def lines(look, project):
     return [str(finding) for finding in look(Clone(project.root))]
 
@@ -50,6 +76,18 @@ def added(toy):
     for name, text in {"b.csv": "2\n", "deep/a.csv": "1\n", "ä.csv": "3\n"}.items():
         (folder.parent / name).write_text(text)
     toy.ok("dvc", "add", "data/external/mine")
+    return toy
+
+
+@pytest.fixture
+def old(toy):
+    """A project of DVC 2, with the lines of Windows."""
+    (toy.root / "source.csv").write_bytes(b"PassengerId\r\n1\r\n3\r\n")
+    toy.ok("dvc", "repro", "--all-pipelines")
+    toy.ok("dvc", "push")
+    age(toy)
+    toy.commit("of DVC 2")
+    assert toy.ok("dvc", "status", "--quiet") == ""
     return toy
 
 
@@ -82,6 +120,63 @@ def test_dvc_trusts_what_doctor_finds(toy):
     assert toy.ok("dvc", "data", "status").startswith("No changes.")
     assert len(lines(objects, toy)) == 2
     assert lines(outputs, toy) == [f"advice  not what the last run wrote: {FEATURES}; run `dvc repro --all-pipelines`"]
+
+
+@pytest.mark.parametrize("store", STORES)
+def test_a_damaged_object_of_dvc_2_is_found_and_repaired(old, store, examined):
+    before, path = old.outputs(), legacy_path(old.root / STORES[store], Revision(old.root).md5s["data/raw/train.csv"])
+    every, whole, (_, of_whole) = [*path.parents[1].glob("??/??*")], path.read_bytes(), examined(old)
+    damaged(path, flip)
+
+    healthy, before_fix = examined(old)
+    healthy_now, after = examined(old, fix_first=True)
+
+    assert f"ok      {store}: {len(every)} objects, each what its name says" in of_whole
+    assert (healthy, healthy_now) == (False, True)
+    assert f"{store}: the object {path.parent.name}{path.name} (data/raw/train.csv) is damaged; run" in before_fix
+    assert f"{store}: the object {path.parent.name}{path.name} (data/raw/train.csv) is whole again" in after
+    assert (path.read_bytes(), b"\r\n" in whole) == (whole, True)
+    (old.root / "data/raw/train.csv").unlink()
+    old.ok("dvc", "checkout")
+    assert old.outputs() == before
+
+
+def test_the_embedded_remote_of_dvc_2_has_what_head_names(old):
+    assert lines(committed, old) == []
+    gone = legacy_path(old.root / STORES[".dvc/storage"], Revision(old.root).md5s[FEATURES])
+    gone.unlink()
+
+    (line,) = lines(committed, old)
+
+    assert line.startswith(f"WRONG   objects of HEAD are gone from .dvc/storage ({FEATURES}), as after")
+    old.ok("git", "restore", ".dvc/storage")
+    assert lines(committed, old) == []
+
+
+def test_objects_of_dvc_2_are_pushed(old, fixed):
+    legacy_path(old.root / STORES[".dvc/storage"], Revision(old.root).md5s[FEATURES]).unlink()
+    old.commit("without the object")
+
+    output = fixed(old)
+
+    assert f"copied to .dvc/storage what it lacked ({FEATURES})" in output
+    shutil.rmtree(old.root / ".dvc/cache")
+    old.ok("dvc", "pull")
+    assert lines(default, old) == ["ok      remote embedded (.dvc/storage) has what the locks name"]
+
+
+def test_an_object_may_be_text_in_parts(tmp_path):
+    """DVC 1 and 2 asked the first bytes of a file alone whether it is text; DVC 3 asks those of each part."""
+    content = b"text\r\n".ljust(PART, b"a") + b"\x00 no text\r\n"
+    (tmp_path / "object").write_bytes(content)
+
+    of_dvc_3 = file_md5(tmp_path / "object", legacy=True)
+    of_dvc_2 = md5_of(content.replace(b"\r\n", b"\n"))
+
+    assert of_dvc_3 == legacy_md5(content) != of_dvc_2
+    assert is_legacy(content, of_dvc_3)
+    assert is_legacy(content, of_dvc_2)
+    assert not is_legacy(content, md5_of(content))
 
 
 @pytest.mark.parametrize("link", ["copy", "hardlink", "symlink"])
@@ -204,7 +299,7 @@ def test_a_local_remote_is_checked(toy, tmp_path):
 def test_when_time_runs_out_the_rest_is_reported(toy):
     texts = [str(finding) for finding in objects(Clone(toy.root, until=0))]
 
-    assert re.match(r"advice  cache: no time for (\d+) of \1 objects; --fix takes the time", texts[0])
+    assert re.match(r"advice  cache: no time for (\d+) of \1 objects?; --fix takes the time", texts[0])
 
 
 def test_raw_data_edited_in_place_is_reported_with_a_fix(toy):

@@ -240,11 +240,52 @@ def test_a_lost_object_is_reported_with_a_fix(toy):
 
 
 def test_a_missing_folder_of_another_default_remote_is_reported(toy, tmp_path):
-    remote(toy, str(tmp_path / "unplugged"))
+    remote(toy, str(tmp_path / "unplugged/store"))
 
-    assert wrong(default, toy) == [
-        f"WRONG   remote far ({tmp_path}/unplugged): the folder does not exist; run `dvc remote modify far url URL`"
-    ]
+    (line,) = lines(default, toy)
+
+    assert line == (
+        f"WRONG   remote far ({tmp_path}/unplugged/store): the folder does not exist; "
+        "run `dvc remote modify far url URL`"
+    )
+
+
+@pytest.mark.parametrize("place", ["beside", "inside", "embedded"])
+def test_the_folder_of_a_new_remote_is_made_by_a_push(toy, tmp_path, place):
+    path = {"beside": tmp_path / "new", "inside": toy.root / "a/new", "embedded": toy.root / ".dvc/storage"}[place]
+    toy.ok("git", "rm", "-r", "--quiet", ".dvc/storage")
+    toy.commit("without objects")
+    remote(toy, str(path))
+
+    (line,) = lines(default, toy)
+
+    shown = str(path).removeprefix(f"{toy.root}/")
+    assert line == (
+        f"advice  remote far ({shown}): the folder does not exist yet, or its disk is not mounted, so it lacks "
+        f"data/raw/train.csv, {FEATURES}, reports/report.html; run `dvc push`"
+    )
+    toy.ok("dvc", "push")
+    assert lines(default, toy) == [f"ok      remote far ({shown}) has what the locks name"]
+
+
+def test_what_is_nowhere_is_reported_of_a_new_remote_too(toy, tmp_path):
+    (toy.root / "mine.csv").write_text("1\n")
+    toy.ok("dvc", "add", "mine.csv")
+    toy.commit("added")
+    object_path(toy.root / ".dvc/cache", Revision(toy.root).all_md5s["mine.csv"]).unlink()
+    remote(toy, str(tmp_path / "new"))
+
+    at_hand, lost = lines(default, toy)
+
+    assert "is not mounted, so it lacks " in at_hand
+    assert lost.startswith(f"WRONG   remote far ({tmp_path}/new) and the cache lack mine.csv: push it from where")
+
+
+def test_a_folder_that_nobody_may_make_is_reported(toy, monkeypatch, tmp_path):
+    monkeypatch.setattr(os, "access", lambda *_: False)  # as root may write anywhere
+    remote(toy, str(tmp_path / "new"))
+
+    assert wrong(default, toy)[0].endswith("the folder does not exist; run `dvc remote modify far url URL`")
 
 
 def test_a_clone_that_was_moved_points_to_its_own_storage_again(toy):

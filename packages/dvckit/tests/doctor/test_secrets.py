@@ -164,7 +164,7 @@ def test_the_clone_of_a_killed_run_is_found_and_removed(fresh, monkeypatch):
 
     (finding,) = clones(Clone(fresh.root))
 
-    assert finding.what == f"killed runs have left 1 clones with passwords of remotes in {place}"
+    assert finding.what == f"killed runs have left 1 clone with passwords of remotes in {place}"
     finding.fix()
     assert [*place.iterdir()] == []
     assert clones(Clone(fresh.root)) == []

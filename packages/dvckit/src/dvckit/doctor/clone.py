@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from dvckit.core.errors import UserError
 from dvckit.core.grid import first
 from dvckit.repository.locks import MD5, Output, in_project, outputs_of
-from dvckit.repository.objects import STORAGE, listed, object_path
+from dvckit.repository.objects import STORAGE, listed, object_paths
 from dvckit.repository.patience import PATIENCE
 from dvckit.repository.pipelines import outs_of
 from dvckit.repository.programs import tracked
@@ -72,6 +72,15 @@ class Clone(Revision):
         with suppress(UserError):
             return super().committed(path)
         return None
+
+    def diff(self, path: str) -> str:
+        """Return the command that shows what differs from HEAD in a file; nothing where that is nothing."""
+        return f"git diff HEAD -- {path}" if self.committed(path) not in (None, self.file(path)) else ""
+
+    def restore(self, path: str) -> str:
+        """Return the command that gives back a file that cannot be read: that of HEAD, unless it is the same."""
+        same = self.committed(path) == self.file(path)
+        return f"git log --patch -- {path}" if same else f"git checkout HEAD -- {path}"
 
     @cached_property
     def _pushable(self) -> dict[Output, bool]:
@@ -157,8 +166,7 @@ class Clone(Revision):
         if not self.is_embedded:
             return []
         committed = self.files()
-        kept = {object_path(Path(STORAGE), md5).as_posix(): output for md5, output in self.pushable.items()}
-        return [output for path, output in kept.items() if path not in committed]
+        return [output for output in self.pushable.values() if committed.isdisjoint(embedded(output))]
 
     def put_aside(self, path: Path) -> Path:
         """Move what is damaged into .dvc/tmp/damaged, under a name that is free there."""
@@ -170,6 +178,16 @@ class Clone(Revision):
         free = next(name for name in names if not name.exists())
         shutil.move(path, free)
         return free.relative_to(self.root)
+
+
+def embedded(output: Output) -> tuple[str, ...]:
+    """Return where the embedded remote may have the object of an output."""
+    return tuple(path.as_posix() for path in object_paths(Path(STORAGE), output.md5))
+
+
+def counted(number: int, noun: str) -> str:
+    """Return a number with its noun."""
+    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 def some(names: Iterable[object]) -> str:

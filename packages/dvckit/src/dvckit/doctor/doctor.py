@@ -12,7 +12,7 @@ from typing import NamedTuple
 import psutil
 
 from dvckit.core.errors import UserError, one_line
-from dvckit.doctor import environment, git, locks, objects, order, remotes, secrets, stores
+from dvckit.doctor import environment, git, locks, objects, order, remotes, secrets, stores, tracking
 from dvckit.doctor.clone import ADVICE, FIX, FIXED, WRONG, Clone, Finding
 from dvckit.repository import dvc_internals
 
@@ -54,6 +54,7 @@ CHECKS = [
     Check("objects", objects.objects, fixes=True),
     Check("outputs", objects.outputs),
     Check("added data", objects.external, fixes=True),
+    Check("what git tracks", tracking.outputs),
     Check("outputs elsewhere", objects.elsewhere),
     Check("secrets in .dvc/config", secrets.config),
     Check("secrets in files", secrets.files),

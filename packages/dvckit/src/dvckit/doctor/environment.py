@@ -19,7 +19,7 @@ from dvckit.core.layout import LIBRARIES, PARAMS
 from dvckit.doctor.clone import ADVICE, OK, WRONG, Clone, Finding, some
 from dvckit.doctor.installed import damaged, name_of, site
 from dvckit.repository.libraries import locked, recorded
-from dvckit.repository.locks import in_project, pipeline_of
+from dvckit.repository.locks import in_project, parse, pipeline_of
 from dvckit.repository.packages import UV_LOCK, PackageLock
 from dvckit.repository.programs import git, git_files
 
@@ -114,22 +114,40 @@ def params(clone: Clone) -> list[Finding]:
 
     DVC looks at no such section. It is wrong where a stage lacks one that is spelt much like it.
     """
-    command = f"git diff HEAD -- {PARAMS}"
+    command = clone.diff(str(PARAMS))
     try:
         keys = set(_params(clone))
         used = {key for lock in clone.locks for key in _keys_used(clone, lock, keys)} or keys
     except UserError as error:
         return [Finding(WRONG, str(error).replace(f"{clone.root}/", ""), command)]
     near = {key: difflib.get_close_matches(key, sorted(used - keys), n=1) for key in sorted(keys - used)}
+    old = _keys_committed(clone)
     unknown = [
-        Finding(WRONG, f"{PARAMS}: unknown key {key}; did you mean {others[0]}?", command)
+        Finding(WRONG, f"{PARAMS}: unknown key {key}; did you mean {others[0]}?", "" if key in old else command)
         for key, others in near.items()
         if others
     ]
-    if unread := [key for key, others in near.items() if not others]:
-        unknown.append(Finding(ADVICE, f"{PARAMS}: unknown key {some(unread)}; no stage reads it", command))
+    unread = [key for key, others in near.items() if not others]
+    if new := [key for key in unread if command and key not in old]:
+        unknown.append(Finding(ADVICE, f"{PARAMS}: {_unknown(new)}", command))
+    if others := [key for key in unread if key not in new]:
+        it = "it" if len(others) == 1 else "them"
+        cure = f"remove {it}, or name {it} under `params` of a stage"
+        unknown.append(Finding(ADVICE, f"{PARAMS}: {_unknown(others)}: {cure}"))
     fine = [Finding(OK, f"{PARAMS} can be read, and stages read every section")] if keys else []
     return unknown or fine
+
+
+def _unknown(keys: list[str]) -> str:
+    words = ("key", "it") if len(keys) == 1 else ("keys", "them")
+    return f"unknown {words[0]} {some(keys)}; no stage reads {words[1]}"
+
+
+def _keys_committed(clone: Clone) -> set[str]:
+    """Return the keys that HEAD has, where its file can be read."""
+    with suppress(UserError, TypeError):
+        return set(parse(clone.committed(str(PARAMS)) or b"{}"))
+    return set()
 
 
 def _params(clone: Clone) -> dict[str, Any]:

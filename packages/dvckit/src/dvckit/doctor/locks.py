@@ -55,7 +55,7 @@ def _pipeline(clone: Clone, lock: str) -> list[Finding]:
     try:
         stages = clone.definitions(lock)
     except UserError as error:
-        return [Finding(WRONG, str(error), f"git diff HEAD -- {pipeline}")]
+        return [Finding(WRONG, str(error), clone.diff(pipeline))]
     if not stages or not os.path.lexists(path):
         return [Finding(ADVICE, f"there is no {lock}: no stage has run", repro)] if stages else []
     try:
@@ -90,7 +90,8 @@ def _unreadable(clone: Clone, lock: str, error: Exception) -> Finding:
         if is_old(parse(content := path.read_bytes())):
             fix = partial(_renew_lock, path, content)
             return Finding(WRONG, f"{lock} is one of DVC 1, which DVC 3 refuses", "dvckit doctor --fix", fix)
-    command, fix = f"git checkout HEAD -- {lock} && dvc repro --all-pipelines", partial(_restore_lock, clone, lock)
+    give_back = f"rm {lock}" if clone.committed(lock) in (None, clone.file(lock)) else f"git checkout HEAD -- {lock}"
+    command, fix = f"{give_back} && dvc repro --all-pipelines", partial(_restore_lock, clone, lock)
     return Finding(WRONG, f"{lock} cannot be read: {one_line(error)[:150]}", command, fix)
 
 
@@ -111,9 +112,9 @@ def _read_whole(lock: str, content: bytes, definitions: dict[str, Any]) -> Stage
 
 def _restore_lock(clone: Clone, lock: str) -> str:
     """Give back the lock of HEAD, or none: what the stages did since is still in DVC's run cache."""
+    committed, content = clone.committed(lock), clone.file(lock)
     aside = clone.put_aside(clone.root / lock)
-    committed = clone.committed(lock)
-    if committed is None:
+    if committed in (None, content):
         return f"moved {lock} to {aside}; `dvc repro` makes it anew"
     write_bytes(clone.root / lock, committed)
     return f"{lock} is that of HEAD again; what was there is in {aside}"
@@ -127,7 +128,7 @@ def added(clone: Clone) -> Iterator[Finding]:
         try:
             read_added(name, (clone.root / name).read_bytes())
         except (UserError, OSError) as error:
-            yield Finding(WRONG, f"{name} cannot be read: {one_line(error)[:150]}", f"git checkout HEAD -- {name}")
+            yield Finding(WRONG, f"{name} cannot be read: {one_line(error)[:150]}", clone.restore(name))
 
 
 def of_dvc_0(clone: Clone) -> Iterator[Finding]:

@@ -13,9 +13,18 @@ from pathlib import Path
 from dvckit.core.files import write_bytes
 from dvckit.core.layout import RAW
 from dvckit.data.replace import adding, interrupted, is_running, restore
-from dvckit.doctor.clone import ADVICE, OK, WRONG, Clone, Finding, paths, some
+from dvckit.doctor.clone import ADVICE, OK, WRONG, Clone, Finding, counted, paths, some
 from dvckit.repository.locks import MD5, Output
-from dvckit.repository.objects import file_md5, file_md5s, folder_object, is_intact, object_path, output_md5
+from dvckit.repository.objects import (
+    file_md5,
+    file_md5s,
+    folder_object,
+    has,
+    is_intact,
+    is_legacy,
+    output_md5,
+    read_object,
+)
 
 FEW = 4  # files that a command names
 
@@ -27,25 +36,27 @@ def objects(clone: Clone) -> Iterator[Finding]:
 
 
 def _store(clone: Clone, name: str, store: Path) -> Iterator[Finding]:
-    md5s = {path: path.parent.name + path.name for path in store.glob("files/md5/??/*")}
+    legacy = {*store.glob("[0-9a-f][0-9a-f]/*")}  # what DVC 1 and 2 wrote, and DVC 3 where a lock has their hashes
+    md5s = {path: path.parent.name + path.name for path in [*store.glob("files/md5/??/*"), *legacy]}
     named = {output.md5 for output in clone.named}
     files = sorted((path for path, md5 in md5s.items() if MD5.fullmatch(md5)), key=lambda path: md5s[path] not in named)
-    hashes = file_md5s(files, clone.until)
+    hashes = file_md5s(files, clone.until, legacy)
     unread = [path for path in files if hashes[path] is None]
-    damaged = [path for path in files if hashes[path] not in (None, md5s[path].removesuffix(".dir"))]
+    other = [path for path in files if hashes[path] not in (None, md5s[path].removesuffix(".dir"))]
+    damaged = [path for path in other if path not in legacy or not is_legacy(read_object(path), md5s[path])]
     for path in damaged:
         outputs = paths(output for output in clone.named if output.md5 == md5s[path])
         shown = f"{name}: the object {md5s[path]}" + (f" ({outputs})" if outputs else "")
-        fix = partial(_fix, clone, shown, path, md5s[path])
+        fix = partial(_fix, clone, shown, path, md5s[path], legacy=path in legacy)
         yield Finding(WRONG, f"{shown} is damaged", "dvckit doctor --fix", fix)
     if unread:
-        what = f"{name}: no time for {len(unread)} of {len(files)} objects; --fix takes the time it needs"
+        what = f"{name}: no time for {len(unread)} of {counted(len(files), 'object')}; --fix takes the time it needs"
         yield Finding(ADVICE, what, "dvckit doctor --fix")
     elif files and not damaged:
-        yield Finding(OK, f"{name}: {len(files)} objects, each what its name says")
+        yield Finding(OK, f"{name}: {counted(len(files), 'object')}, each what its name says")
 
 
-def _fix(clone: Clone, shown: str, path: Path, md5: str) -> str:
+def _fix(clone: Clone, shown: str, path: Path, md5: str, *, legacy: bool) -> str:
     """Put the intact object, from wherever on this machine it is, in the place of a damaged one and of its copies.
 
     A copy is an output that has the damaged content: a link to the object, or what DVC made of it. Where the object is
@@ -55,8 +66,10 @@ def _fix(clone: Clone, shown: str, path: Path, md5: str) -> str:
     there = [file for output in outputs if (file := clone.root / output.path).exists()]
     damaged, mode = file_md5(path), path.stat().st_mode & 0o777
     copies = [file for file in there if file_md5(file) == damaged != "unreadable"]
-    contents = (folder_object(file) if file.is_dir() else file.read_bytes() for file in there)
-    whole = next((content for content in chain(clone.places(md5), contents) if is_intact(content, md5)), None)
+    contents = (folder_object(file, legacy=legacy) if file.is_dir() else file.read_bytes() for file in there)
+    found = chain(clone.places(md5, legacy=legacy), clone.places(md5, legacy=not legacy), contents)
+    is_whole = is_legacy if legacy else is_intact
+    whole = next((content for content in found if is_whole(content, md5)), None)
     if whole is None:
         aside = clone.put_aside(path)
         for copy in copies:
@@ -78,7 +91,7 @@ def outputs(clone: Clone) -> Iterator[Finding]:
     raw = [output for output in other if Path(output.path).is_relative_to(RAW) and _is_of_its_kind(clone, output)]
     edited = [output for output in raw if output.path not in _committed(clone, raw)]
     for output in edited:
-        verb = "checkout" if object_path(clone.stores["cache"], output.md5).exists() else "pull"
+        verb = "checkout" if has(clone.stores["cache"], output.md5) else "pull"
         what = f"{output.path} was edited in place (to bring a table of your own: `dvckit data add`)"
         yield Finding(WRONG, what, f"dvc {verb} --force {output.path}")
     if changed := [output.path for output in other if output not in edited and _is_of_its_kind(clone, output)]:
@@ -89,7 +102,7 @@ def outputs(clone: Clone) -> Iterator[Finding]:
     if unread:
         yield Finding(ADVICE, f"no time to read {paths(unread)}", "dvckit doctor --fix")
     if same and not (other or absent or unread):
-        yield Finding(OK, f"{len(same)} outputs, each what the last run wrote")
+        yield Finding(OK, f"{counted(len(same), 'output')}, each what the last run wrote")
 
 
 def _committed(clone: Clone, outputs: list[Output]) -> set[str]:
@@ -140,7 +153,7 @@ def _of_another_kind(clone: Clone, outputs: list[Output]) -> Iterator[Finding]:
 def _missing(clone: Clone, absent: list[Output]) -> Finding:
     files, verb = sorted({output.stage for output in absent}), "is" if len(absent) == 1 else "are"
     what, cache = f"{paths(absent)} {verb} missing", clone.stores["cache"]
-    held = all(object_path(cache, output.md5).exists() for output in absent)
+    held = all(has(cache, output.md5) for output in absent)
     if not (clone.config["remote"] or held or set(files) & set(clone.imported_files)):
         return Finding(ADVICE, f"{what}, and there is no remote to pull from: ask whoever added it to push to one")
     return Finding(ADVICE, what, f"dvc pull {shlex.join(files)}" if len(files) <= FEW else "dvc pull")

@@ -1,5 +1,6 @@
 """DVC's configuration and its remotes: reachable, their credentials present, and what they lack."""
 
+import os
 from collections.abc import Iterator, Mapping
 from functools import partial
 from pathlib import Path
@@ -7,13 +8,13 @@ from typing import Any
 
 from dvckit.core.embedded import is_located, locate
 from dvckit.core.errors import UserError
-from dvckit.doctor.clone import ADVICE, FIX, OK, WRONG, Clone, Finding, paths
+from dvckit.doctor.clone import ADVICE, FIX, OK, WRONG, Clone, Finding, counted, embedded, paths
 from dvckit.repository import dvc_internals
 from dvckit.repository.locks import Output
 from dvckit.repository.meanings import OTHER
-from dvckit.repository.objects import STORAGE, has, object_path
+from dvckit.repository.objects import STORAGE, has
 from dvckit.repository.programs import git
-from dvckit.repository.remotes import NOTHING, ask, folder_fault, named, problems, read_config, send
+from dvckit.repository.remotes import GONE, NOTHING, ask, folder_fault, named, problems, read_config, send
 
 STRAY = Path("/.dvc/storage")  # where DVC takes the url in .dvc/config to be when it reads another revision
 OTHER_URL = "dvc remote modify {} url URL"
@@ -25,7 +26,7 @@ def config(clone: Clone) -> list[Finding]:
     try:
         embedded = read_config(clone.root)["remote"].get("embedded", {}).get("url")
     except UserError as error:
-        return [_unreadable(clone, str(error), restore)]
+        return [_unreadable(clone, str(error), clone.restore(".dvc/config"))]
     if ".dvc/config" in clone.tracked("--deleted", "--", ".dvc/config"):
         return [Finding(WRONG, "there is no .dvc/config", restore)]
     fix = partial(_locate, clone.root)
@@ -74,7 +75,7 @@ def committed(clone: Clone) -> Iterator[Finding]:
     if lacking := head.uncommitted:
         what = f"HEAD names {paths(lacking)}, and git has no such objects: others cannot pull them"
         yield Finding(WRONG if _is_shared(clone) else ADVICE, what, f"dvc push && git add {STORAGE} && git commit")
-    objects = {object_path(Path(STORAGE), md5).as_posix(): output for md5, output in head.pushable.items()}
+    objects = {path: output for output in head.pushable.values() for path in embedded(output)}
     if gone := {name: objects[name] for name in clone.tracked("--deleted", "--", STORAGE) if name in objects}:
         what = f"objects of HEAD are gone from {STORAGE} ({paths(gone.values())}), as after `dvc gc --cloud`"
         yield Finding(WRONG, what, f"git restore {STORAGE}", partial(_restore, clone.root, [*gone]))
@@ -86,7 +87,7 @@ def _is_shared(clone: Clone) -> bool:
 
 def _restore(root: Path, names: list[str]) -> str:
     git(root, "checkout", "--pathspec-from-file=-", "--pathspec-file-nul", stdin="\0".join(names))
-    return f"{len(names)} objects of HEAD are in {STORAGE} again"
+    return f"{counted(len(names), 'object')} of HEAD {'is' if len(names) == 1 else 'are'} in {STORAGE} again"
 
 
 def credentials(clone: Clone) -> Iterator[Finding]:
@@ -119,10 +120,19 @@ def _folder(clone: Clone, name: str, remote: Mapping[str, Any]) -> list[Finding]
     where = f"remote {name} ({remote['url'].replace(f'{clone.root}/', '')})"
     fault = folder_fault(folder, clone.patience)
     missing = [] if fault else [output for md5, output in clone.pushable.items() if not has(folder, md5)]
+    if fault == GONE and _can_be_made(clone, folder):
+        return _contents(clone, where, missing=[*clone.pushable.values()], is_new=True)
     if fault and clone.pushable:
         command = f"git checkout HEAD -- {STORAGE}" if embedded else OTHER_URL.format(name)
         return [Finding(WRONG, f"{where}: {fault}", command)]
     return _contents(clone, where, missing)
+
+
+def _can_be_made(clone: Clone, folder: Path) -> bool:
+    """Whether `dvc push` would make a folder; what git has in the embedded remote, it gives back."""
+    if folder.is_relative_to(clone.root):
+        return not clone.tracked("--", folder.relative_to(clone.root).as_posix())
+    return folder.parent.is_dir() and os.access(folder.parent, os.W_OK)
 
 
 def _server(clone: Clone, name: str, remote: Mapping[str, Any]) -> list[Finding]:
@@ -143,15 +153,19 @@ def _server(clone: Clone, name: str, remote: Mapping[str, Any]) -> list[Finding]
     return _contents(clone, named(name, remote), missing)
 
 
-def _contents(clone: Clone, where: str, missing: list[Output]) -> list[Finding]:
-    """Report what a remote lacks: wrong where the commit promises it, advice where it is still the workspace's own."""
+def _contents(clone: Clone, where: str, missing: list[Output], *, is_new: bool = False) -> list[Finding]:
+    """Report what a remote lacks: wrong where the commit promises it, advice where it is still the workspace's own.
+
+    `is_new`: its folder is still to be made.
+    """
     cached = [output for output in missing if has(clone.stores["cache"], output.md5)]
     lost = [output for output in missing if output not in cached and output.stage.endswith(".dvc")]
     again = [output for output in missing if output not in cached and output not in lost]
-    level, command = (WRONG, "dvckit doctor --fix") if _is_committed(clone) else (ADVICE, "dvc push")
-    fix = partial(_push, clone, cached)
+    level, command = (WRONG, FIX) if _is_committed(clone) and not is_new else (ADVICE, "dvc push")
+    lacks = ": the folder does not exist yet, or its disk is not mounted, so it lacks" if is_new else " lacks"
+    fix = None if is_new else partial(_push, clone, cached)
     findings = [
-        (cached, Finding(level, f"{where} lacks {paths(cached)}", command, fix)),
+        (cached, Finding(level, f"{where}{lacks} {paths(cached)}", command, fix)),
         (
             lost,
             Finding(WRONG, f"{where} and the cache lack {paths(lost)}: push it from where it was added", "dvc push"),

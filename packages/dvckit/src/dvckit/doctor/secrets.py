@@ -21,7 +21,7 @@ from pathlib import Path, PurePath
 from dvckit.core.addresses import address
 from dvckit.core.errors import UserError
 from dvckit.core.scratch import abandoned, private_folder, remove_abandoned
-from dvckit.doctor.clone import ADVICE, FIX, OK, WRONG, Clone, Finding
+from dvckit.doctor.clone import ADVICE, FIX, OK, WRONG, Clone, Finding, counted
 from dvckit.repository.objects import STORAGE, md5_of
 from dvckit.repository.patience import within
 from dvckit.repository.programs import environment, start
@@ -139,7 +139,7 @@ def _compiled(until: float) -> Path:
         process.wait(_left(until))
     except subprocess.TimeoutExpired:
         process.returncode = 0  # or Python warns of it
-        raise UserError("the rules are being compiled, which is done once; repeat this in a minute") from None
+        raise UserError("the rules are being compiled, which is done once and takes a minute") from None
     return folder
 
 
@@ -151,7 +151,7 @@ def clones(_: Clone) -> list[Finding]:
     """Look for temporary clones that killed runs have left, with what only the local configuration may have."""
     if not (left := abandoned(*CLONES)):
         return []
-    what = f"killed runs have left {len(left)} clones with passwords of remotes in {CLONES[0]}"
+    what = f"killed runs have left {counted(len(left), 'clone')} with passwords of remotes in {CLONES[0]}"
     return [Finding(WRONG, what, FIX, _remove_clones)]
 
 

@@ -58,6 +58,7 @@ def folders(clone: Clone) -> Iterator[Finding]:
     due = [clone.root / ".dvc/tmp", clone.root / ".dvc/tmp/exps", clone.root / ".dvc/tmp/exps/run"]
     for store in clone.stores.values():
         due += [store, store / "files", store / "files/md5", *sorted((store / "files/md5").glob("??"))]
+        due += sorted(store.glob("[0-9a-f][0-9a-f]"))  # where DVC 1 and 2 have objects
         due += [store / "runs", *sorted((store / "runs").glob("*"))]
     for path in due:
         if path.exists() and not path.is_dir():

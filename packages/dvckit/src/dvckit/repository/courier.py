@@ -101,11 +101,14 @@ def push(root: str, name: str) -> None:
 
     Object by object: DVC takes a folder's files for there when the folder's list is, and believes a killed push done.
     """
-    repo, md5s = dvc_internals.Repo(root), sys.stdin.read().split()
-    hashes = {dvc_internals.HashInfo("md5", md5) for md5 in md5s}
-    result = dvc_internals.transfer(repo.cache.local, repo.cloud.get_remote_odb(name), hashes)
-    if result.failed:
-        sys.exit(f"ERROR: {len(result.failed)} of {len(hashes)} objects could not be pushed")
+    repo, md5s = dvc_internals.Repo(root), {*sys.stdin.read().split()}
+    failed = {*md5s}
+    for kind, cache in zip(HASHES, (repo.cache.local, repo.cache.legacy), strict=True):
+        hashes = {dvc_internals.HashInfo(kind, md5) for md5 in md5s if cache.exists(md5)}
+        result = dvc_internals.transfer(cache, repo.cloud.get_remote_odb(name, hash_name=kind), hashes)
+        failed -= {one.value for one in hashes - result.failed}
+    if failed:
+        sys.exit(f"ERROR: {len(failed)} of {len(md5s)} objects could not be pushed")
 
 
 def _said(error: BaseException) -> str:

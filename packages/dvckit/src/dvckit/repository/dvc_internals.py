@@ -45,6 +45,7 @@ _NAMES = {
     ],
     "dvc_data.hashfile.hash": ["fobj_md5"],
     "dvc_data.hashfile.hash_info": ["HashInfo"],
+    "dvc_data.hashfile.istextfile": ["istextblock"],
     "dvc_data.hashfile.transfer": ["transfer"],
     "dvc_gdrive": ["GDriveFileSystem"],
     "configobj": ["ConfigObj"],

@@ -4,12 +4,13 @@ import hashlib
 import json
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
 from io import BytesIO
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, BinaryIO, TypeVar
 
 from dvckit.core.errors import UserError
@@ -19,7 +20,8 @@ from dvckit.repository.patience import PATIENCE, NoAnswerError, within
 from dvckit.repository.shapes import MD5, is_member
 
 STORAGE = ".dvc/storage"  # the embedded remote
-PART = 1 << 20  # bytes that are read between two looks at the clock
+PART = 1 << 20  # bytes that are read between two looks at the clock, and that DVC takes for text or not as a whole
+BLOCK = 512  # bytes at the beginning, by which DVC tells text
 
 _Value = TypeVar("_Value")
 
@@ -36,7 +38,12 @@ def legacy_path(store: Path, md5: str) -> Path:
 
 def has(store: Path, md5: str) -> bool:
     """Whether a store has the object with this md5, whichever DVC has written it."""
-    return object_path(store, md5).is_file() or legacy_path(store, md5).is_file()
+    return any(path.is_file() for path in object_paths(store, md5))
+
+
+def object_paths(store: Path, md5: str) -> tuple[Path, Path]:
+    """Return where a store may keep an object, whichever DVC has written it."""
+    return object_path(store, md5), legacy_path(store, md5)
 
 
 def answers(folder: Path, seconds: float | None = None) -> bool:
@@ -77,13 +84,27 @@ def _parts(path: Path, until: float) -> Iterator[bytes]:
 
 
 def is_legacy(content: bytes | None, md5: str) -> bool:
-    """Tell whether a content is that of an object that DVC 1 or 2 has written."""
-    return content is not None and legacy_md5(content) == md5.removesuffix(".dir")
+    """Tell whether a content is that of an object that DVC 1 or 2 has written, or DVC 3 in its place."""
+    if content is None:
+        return False
+    return md5.removesuffix(".dir") in (legacy_md5(content), _md5_of_dvc_2(content))
 
 
 def legacy_md5(content: bytes) -> str:
-    """Return the name of DVC 1 and 2 for a content."""
-    return str(dvc_internals.fobj_md5(BytesIO(content), name="md5-dos2unix"))
+    """Return the name of DVC 1 and 2 for a content, as DVC 3 computes it."""
+    return _legacy_md5(BytesIO(content))
+
+
+def _legacy_md5(file: Any) -> str:
+    return str(dvc_internals.fobj_md5(file, name="md5-dos2unix"))
+
+
+def _md5_of_dvc_2(content: bytes) -> str:
+    """Return the name that DVC 1 and 2 gave: the first bytes of a file say whether all of it is text, not of each part."""
+    if not dvc_internals.istextblock(content[:BLOCK]):
+        return md5_of(content)
+    parts = (content[start : start + PART] for start in range(0, len(content), PART))
+    return md5_of(b"".join(part.replace(b"\r\n", b"\n") for part in parts))
 
 
 def md5_of(content: bytes) -> str:
@@ -104,7 +125,8 @@ def file_md5(path: Path, until: float = float("inf"), *, legacy: bool = False) -
     digest = hashlib.md5()  # noqa: S324 - DVC's
     try:
         if legacy:
-            return legacy_md5(b"".join(_parts(path, until)))
+            parts = _parts(path, until)
+            return _legacy_md5(SimpleNamespace(read=lambda _: next(parts, b"")))
         for part in _parts(path, until):
             digest.update(part)
     except OSError:
@@ -114,11 +136,15 @@ def file_md5(path: Path, until: float = float("inf"), *, legacy: bool = False) -
     return digest.hexdigest()
 
 
-def file_md5s(paths: Iterable[Path], until: float) -> dict[Path, str | None]:
-    """Hash files in parallel, as `file_md5` does: hashing leaves Python's other threads free."""
+def file_md5s(paths: Iterable[Path], until: float, legacy: Collection[Path] = ()) -> dict[Path, str | None]:
+    """Hash files in parallel, as `file_md5` does, those in `legacy` as DVC 1 and 2 did.
+
+    Hashing leaves Python's other threads free.
+    """
     listed = list(paths)
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        return dict(zip(listed, pool.map(lambda path: file_md5(path, until), listed), strict=True))
+        hashes = pool.map(lambda path: file_md5(path, until, legacy=path in legacy), listed)
+        return dict(zip(listed, hashes, strict=True))
 
 
 def folder_object(folder: Path, *, legacy: bool = False) -> bytes:

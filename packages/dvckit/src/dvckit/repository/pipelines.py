@@ -64,10 +64,15 @@ def read_pipeline(path: str, content: Mapping[str, Any], files: Files) -> Pipeli
 
 
 def named(items: Any) -> Named:
-    """Return the options of each of `items`, which a dvc.yaml lists as `NAME` or as `NAME: {OPTIONS}`."""
+    """Return the options of each of `items`, which a dvc.yaml lists as `NAME`, `NAME: {OPTIONS}` or `NAME: [{OPTIONS}]`."""
     listed = items if isinstance(items, list) else [items or {}]
     pairs = [pair for item in listed for pair in (item.items() if isinstance(item, dict) else [(item, {})])]
-    return {str(name): dict(about) if isinstance(about, dict) else {} for name, about in pairs}
+    return {str(name): _options(about) for name, about in pairs}
+
+
+def _options(about: Any) -> dict[str, Any]:
+    parts = about if isinstance(about, list) else [about]
+    return {key: value for part in parts if isinstance(part, dict) for key, value in part.items()}
 
 
 def outs_of(definition: Mapping[str, Any]) -> Named:

@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from functools import cached_property
+from itertools import chain
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -32,6 +33,7 @@ from dvckit.repository.objects import (
     legacy_path,
     listed,
     object_path,
+    object_paths,
     read_object,
 )
 from dvckit.repository.packages import UV_LOCK, PackageLock
@@ -443,26 +445,24 @@ class Revision:
         inside = place.parent.resolve().is_relative_to(self._top)
         return inside and (not linked or any(place.resolve().is_relative_to(one) for one in linked))
 
-    def places(self, md5: str) -> Iterator[bytes | None]:
-        """Yield an object as each place on this machine has it, damaged or not: the stores, and .dvc/storage in git."""
+    def places(self, md5: str, *, legacy: bool = False) -> Iterator[bytes | None]:
+        """Yield an object as each place on this machine has it, damaged or not: the stores, and .dvc/storage in git.
+
+        `legacy`: that which DVC 1 or 2 has written.
+        """
         if not shapes.MD5.fullmatch(md5):
             return
+        place = legacy_path if legacy else object_path
         for store in self.stores.values():
-            yield read_object(object_path(store, md5))
-        if (committed := object_path(Path(STORAGE), md5).as_posix()) in self._names:
+            yield read_object(place(store, md5))
+        if (committed := place(Path(STORAGE), md5).as_posix()) in self._names:
             yield self.committed(committed)
 
     def stored(self, md5: str) -> bytes | None:
         """Return an object from the first place on this machine that has it undamaged; None where none has."""
         whole = (content for content in self.places(md5) if is_intact(content, md5))
-        return next(whole, None) or self._stored_by_old(md5)
-
-    def _stored_by_old(self, md5: str) -> bytes | None:
-        """Return an object that DVC 1 or 2 has written."""
-        for store in self.stores.values() if shapes.MD5.fullmatch(md5) else ():
-            if is_legacy(content := read_object(legacy_path(store, md5)), md5):
-                return content
-        return None
+        of_old = (content for content in self.places(md5, legacy=True) if is_legacy(content, md5))
+        return next(chain(whole, of_old), None)
 
     @cached_property
     def _remote_problem(self) -> str:
@@ -486,7 +486,7 @@ class Revision:
             except UserError as error:
                 if ABSENT not in str(error):
                     raise UserError(f"{nowhere}; {error}") from None
-        elif url and os.path.lexists(object_path(Path(url), md5)):
+        elif url and any(map(os.path.lexists, object_paths(Path(url), md5))):
             raise UserError(f"{nowhere}; {named(name, remote)}: what it has is damaged")
         raise UserError(
             f"{nowhere}{f', {named(name, remote)}' if '://' in url else ''}; run `dvc push` where it was made"
