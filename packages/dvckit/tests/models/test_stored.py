@@ -226,8 +226,8 @@ WATCHED = {"os.system", "os.mkdir", "os.remove", "os.exec", "subprocess.Popen", 
 
 @pytest.fixture(scope="module")
 def _events():
-    events = []
-    sys.addaudithook(lambda event, _: events.append(event) if event in WATCHED else None)  # stays for good
+    events, watched = [], WATCHED  # the hook stays until there are no globals any more
+    sys.addaudithook(lambda event, _: events.append(event) if event in watched else None)
     return events
 
 

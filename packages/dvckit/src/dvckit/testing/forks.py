@@ -66,8 +66,15 @@ def _server() -> "subprocess.Popen[str]":
             text=True,
             start_new_session=True,  # doctor ends the programs of this session that its checks have left
         )
+        atexit.register(_end, process)
         _SERVERS.append(process)
     return _SERVERS[-1]
+
+
+def _end(process: "subprocess.Popen[str]") -> None:
+    with process, suppress(OSError):
+        assert process.stdin
+        process.stdin.close()
 
 
 def serve() -> None:
