@@ -64,6 +64,7 @@ class Repository:
         # else each command of DVC's starts another one, which asks the network
         (home / ".config/dvc").mkdir(parents=True, exist_ok=True)
         (home / ".config/dvc/config").write_text("[core]\n    analytics = false\n    check_update = false\n")
+        (home / ".gitignore").write_text("*\n")  # it may be in a repository
 
     def start(self, *command: str, **environment: str) -> subprocess.Popen[str]:
         """Start a command in the root, without a terminal, as the leader of a process group; its output can be read."""
