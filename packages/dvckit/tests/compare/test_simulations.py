@@ -24,8 +24,7 @@ OTHER_SPLITS = [("binary", recipe, kind) for recipe in simulation.OF_TASK["binar
 @pytest.mark.parametrize(
     ("task", "recipe", "kind", "count"),
     [
-        *(("binary", FIRST["binary"], kind, 100) for kind in simulation.KINDS),
-        *((task, FIRST[task], "equal splits", 100) for task in ("multiclass", "regression")),
+        *((task, recipe, "equal splits", 100) for task, recipe in FIRST.items()),
         *(pytest.param(*one, "equal splits", 1_000, marks=LONG) for one in OTHERS),
         *(pytest.param(*one, 300, marks=LONG) for one in OTHER_SPLITS),
     ],

@@ -162,7 +162,7 @@ def survive(root, seeds):
 
 
 def test_mutated_files_are_read_or_refused(project):
-    survive(project, range(50))
+    survive(project, range(20))
 
 
 @pytest.mark.parametrize(
