@@ -185,11 +185,6 @@ def embedded(output: Output) -> tuple[str, ...]:
     return tuple(path.as_posix() for path in object_paths(Path(STORAGE), output.md5))
 
 
-def counted(number: int, noun: str) -> str:
-    """Return a number with its noun."""
-    return f"{number} {noun}{'' if number == 1 else 's'}"
-
-
 def some(names: Iterable[object]) -> str:
     """Join names, the first few of many."""
     return first(names, 8)

@@ -11,9 +11,10 @@ from itertools import chain
 from pathlib import Path
 
 from dvckit.core.files import write_bytes
+from dvckit.core.grid import counted
 from dvckit.core.layout import RAW
 from dvckit.data.replace import adding, interrupted, is_running, restore
-from dvckit.doctor.clone import ADVICE, OK, WRONG, Clone, Finding, counted, paths, some
+from dvckit.doctor.clone import ADVICE, OK, WRONG, Clone, Finding, paths, some
 from dvckit.repository.locks import MD5, Output
 from dvckit.repository.objects import (
     file_md5,

@@ -8,7 +8,8 @@ from typing import Any
 
 from dvckit.core.embedded import is_located, locate
 from dvckit.core.errors import UserError
-from dvckit.doctor.clone import ADVICE, FIX, OK, WRONG, Clone, Finding, counted, embedded, paths
+from dvckit.core.grid import counted
+from dvckit.doctor.clone import ADVICE, FIX, OK, WRONG, Clone, Finding, embedded, paths
 from dvckit.repository import dvc_internals
 from dvckit.repository.locks import Output
 from dvckit.repository.meanings import OTHER

@@ -20,8 +20,9 @@ from pathlib import Path, PurePath
 
 from dvckit.core.addresses import address
 from dvckit.core.errors import UserError
+from dvckit.core.grid import counted
 from dvckit.core.scratch import abandoned, private_folder, remove_abandoned
-from dvckit.doctor.clone import ADVICE, FIX, OK, WRONG, Clone, Finding, counted
+from dvckit.doctor.clone import ADVICE, FIX, OK, WRONG, Clone, Finding
 from dvckit.repository.objects import STORAGE, md5_of
 from dvckit.repository.patience import within
 from dvckit.repository.programs import environment, start
@@ -107,6 +108,8 @@ def _scan(clone: Clone, names: list[str]) -> Iterator[tuple[str, str]]:
         for number, name in enumerate(names):
             (copies / str(number)).mkdir()
             shutil.copyfile(clone.root / name, copies / str(number) / PurePath(name).name)
+        if clone.until - TIDYING < time.monotonic():  # compiling took it
+            raise UserError("there was no time left")
         command = ["kingfisher", "scan", *OPTIONS, *rules, "--output", str(report), str(copies)]
         within(partial(start, command, folder, codes=(0, FOUND)), _left(clone.until - TIDYING))
         for place, kind in _found(report):

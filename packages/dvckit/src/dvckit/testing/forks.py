@@ -1,6 +1,6 @@
 """DVC's commands in forks of a process that has imported DVC, as importing it takes longer than most commands of tests.
 
-`python -m dvckit.testing.forks` reads commands from its stdin, a line of JSON each, and answers with their exit codes.
+That process runs `serve`: it reads commands from its stdin, a line of JSON each, and answers with their exit codes.
 """
 
 import atexit
