@@ -416,6 +416,13 @@ def lock_of_dvc_1(toy):
     toy.edit("dvc.lock", ("schema: '2.0'\nstages:\n", ""))
 
 
+def cut_lock(toy):
+    """As Ctrl-C leaves it at the moment at which DVC writes it."""
+    lock = toy.root / "dvc.lock"
+    content = lock.read_text()
+    lock.write_text(content[: content.rindex("size:") + len("size:")])
+
+
 @pytest.mark.parametrize(
     ("hurt", "options", "message"),
     [
@@ -432,7 +439,8 @@ def lock_of_dvc_1(toy):
             [],
             "no metric is known: git does not have reports/metrics.json; `git add --force` and commit what is there",
         ),
-        (lock_of_dvc_1, [], "dvc.lock' validation failed: 4 errors; remove it, and run `dvc repro`"),
+        (lock_of_dvc_1, [], "dvc.lock' validation failed: 4 errors; run `dvckit doctor --fix`"),
+        (cut_lock, [], "dvc.lock' validation failed; run `dvckit doctor --fix`"),
         (
             lambda toy: change(toy, ".dvc/config", "[hydra]\n enabled = true\n"),
             [],

@@ -168,7 +168,7 @@ def _unlocked(root: Path) -> Iterator[Any]:
     except LockError:
         raise UserError("another DVC command is running in this repository; run the sweep when it has ended") from None
     except DvcException as error:
-        cure = "; remove it, and run `dvc repro`" if "dvc.lock' validation failed" in str(error) else ""
+        cure = "; run `dvckit doctor --fix`" if "dvc.lock' validation failed" in str(error) else ""
         raise UserError(f"DVC: {one_line(error)}{cure}") from None
 
 
