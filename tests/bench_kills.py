@@ -31,6 +31,8 @@ AXIS = ("-S", "train.max_depth=interval(1,30)")
 MERGE = "git merge --quiet --no-edit other; dvc repro --all-pipelines && dvc push && git add --all && git commit --quiet --no-edit"
 UNDO_MERGE = ("git", "reset", "--quiet", "--hard")
 IGNORED = {".git", ".venv", "__pycache__", "tmp", "cache"}
+# What uv needs to reach an index on a network with certificates or a proxy of its own.
+NETWORK = ("SSL_CERT_FILE", "SSL_CERT_DIR", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY")
 UV_CACHE = subprocess.run([*uv_program(), "cache", "dir"], capture_output=True, text=True, check=True).stdout.strip()
 
 
@@ -125,7 +127,10 @@ def copy(project: Repository, folder: Path) -> Repository:
     """Copy a project with its cache, and what is beside it."""
     shutil.copytree(project.root.parent, folder, symlinks=True)
     copied = Repository(folder / project.root.name)
-    copied.environment["UV_CACHE_DIR"] = UV_CACHE
+    copied.environment |= {
+        "UV_CACHE_DIR": UV_CACHE,
+        **{name: os.environ[name] for name in NETWORK if name in os.environ},
+    }
     return copied
 
 

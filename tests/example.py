@@ -10,7 +10,7 @@ from sklearn.pipeline import Pipeline
 
 from dvckit.core.params import read_values
 from dvckit.models.folds import Recipe
-from dvckit.tables.validation import check
+from dvckit.tables.rows import check
 from dvckit.tasks import task_of
 from titanic.dataset.synthetic import write_passengers
 from titanic.features import FEATURES, FeaturesParams, featurize

@@ -14,10 +14,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pydantic import Field, StrictInt, field_validator
 
-from dvckit.core.files import map_tables
 from dvckit.core.layout import FEATURES as FOLDER
 from dvckit.core.layout import INTERIM
 from dvckit.core.params import Section, read
+from dvckit.tables.partitions import map_tables
 from dvckit.tables.schema import ONE_LINE, FeatureSchema, Names, column
 from titanic.schema import RULES, Clean, Passenger
 

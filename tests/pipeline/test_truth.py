@@ -21,8 +21,19 @@ PACKAGES = {"titanic": ROOT / "titanic", "dvckit": LIBRARY}
 # What stages may be built of; the rest of the library are commands, and what these need.
 OF_STAGES = {"core", "stage.py", "tables", "tasks", "models", "reports"}
 PIPELINES = ("dvc.yaml", "reports/dvc.yaml")
-# They read parameters and write to the terminal, or fetch files whose checksum is known.
-WITHOUT_EFFECT = {"omegaconf", "pooch", "pydantic", "pyyaml", "requests", "rich", "ruamel-yaml", "tqdm"}
+# They read parameters, write to the terminal, copy files as they are, or bring tasks to where they run.
+WITHOUT_EFFECT = {
+    "distributed",
+    "fsspec",
+    "omegaconf",
+    "pooch",
+    "pydantic",
+    "pyyaml",
+    "requests",
+    "rich",
+    "ruamel-yaml",
+    "tqdm",
+}
 BY_MODULE = importlib.metadata.packages_distributions()
 SECTIONS = list(PROJECT.sections)
 

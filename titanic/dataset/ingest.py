@@ -11,11 +11,13 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from dvckit.core.files import scratch_folder
+from dvckit.core.files import put, scratch_folder
 from dvckit.core.layout import RAW, TEST
 from dvckit.core.params import Section, Seed, read
+from dvckit.tables.parts import Partitions
 from dvckit.tables.sources import folder as local
 from dvckit.tables.sources import kaggle, web
+from dvckit.tables.sources.parts import derive, in_parts
 from titanic.dataset.synthetic import write_passengers
 from titanic.schema import KEY, RULES, SUBMISSION, TARGET, Clean
 
@@ -37,6 +39,7 @@ class Dataset(Section):
 
     source: Literal["synthetic", "files", "web", "kaggle"]
     path: str = Field(min_length=1)
+    partitions: Partitions
     seed: Seed
     rows: int = Field(ge=50, le=1_000_000_000)
     mirrors: tuple[Annotated[str, Field(pattern="^https?://.")], ...] = Field(min_length=1, strict=False)
@@ -46,7 +49,7 @@ class Dataset(Section):
 # Each writes train.csv, test.csv and, where it has one, gender_submission.csv to a folder.
 SOURCES: dict[str, Callable[[Dataset, Path], None]] = {
     "synthetic": lambda dataset, to: write_passengers(dataset.seed, dataset.rows, to / FILES[0], to / FILES[1]),
-    "files": lambda dataset, to: local.copy(Path(dataset.path), RULES, to),
+    "files": lambda dataset, to: local.copy(dataset.path, RULES, to, dataset.partitions),
     "web": lambda dataset, to: web.download(dict(dataset.sha256), dataset.mirrors, to, cache=COMPETITION),
     "kaggle": lambda _, to: kaggle.download(COMPETITION, FILES, to),
 }
@@ -72,7 +75,9 @@ def main() -> None:
     dataset = read("dataset", Dataset)
     with scratch_folder(RAW / ".ingest.tmp") as folder:
         SOURCES[dataset.source](dataset, folder)
+        if dataset.partitions > 1:
+            in_parts(folder)
         if not (folder / f"{SUBMISSION}.csv").exists():
-            write_gender_submission(folder / f"{TEST}.csv", folder / f"{SUBMISSION}.csv")
+            derive(folder / f"{TEST}.csv", folder / f"{SUBMISSION}.csv", write_gender_submission)
         for name in FILES:
-            (folder / name).replace(RAW / name)
+            put(folder / name, RAW / name)

@@ -5,6 +5,7 @@ predict are never rejected.
 """
 
 from dvckit.core.params import read
+from dvckit.tables.parts import Division
 from dvckit.tables.validation import Validate, validate
 from dvckit.tasks import task_of
 from titanic.schema import LABELS, RULES
@@ -12,4 +13,4 @@ from titanic.schema import LABELS, RULES
 
 def main() -> None:
     """Run the stage."""
-    validate(RULES, task_of(LABELS), read("validate", Validate))
+    validate(RULES, task_of(LABELS), read("validate", Validate), read("dataset", Division).partitions)

@@ -118,19 +118,41 @@ def snapshot(
 
 @app.command()
 def predict(
-    source: Annotated[Path, typer.Argument(metavar="INPUT.csv", help="Rows, with or without the target.")],
-    target: Annotated[Path, typer.Argument(metavar="OUTPUT.csv", help="Key, label and probabilities of each row.")],
+    source: Annotated[
+        str,
+        typer.Argument(
+            metavar="INPUT", help="CSV file with or without the target; or a folder of CSV or Parquet files."
+        ),
+    ],
+    target: Annotated[
+        str, typer.Argument(metavar="OUTPUT", help="CSV file of key, label and probabilities; or a folder.")
+    ],
     rev: Annotated[str | None, typer.Option(help="Use the model of this revision, tag, branch or experiment.")] = None,
+    scheduler: Annotated[
+        str | None,
+        typer.Option(
+            envvar="DVCKIT_SCHEDULER", help="Predict the files of a folder on a Dask cluster, tcp://HOST:PORT."
+        ),
+    ] = None,
 ) -> None:
-    """Predict the target of each row; the rows are checked first, and the model before it is loaded."""
+    """Predict the target of each row; the rows are checked first, and the model before it is loaded.
+
+    Folders may be addresses such as s3://BUCKET/FOLDER; their files are predicted side by side.
+    """
     from dvckit.core.files import is_device
     from dvckit.repository.revision import Revision
 
-    Revision(find_root()).check_present(source)
+    if "://" in source or Path(source).is_dir():
+        from dvckit.predict import predict_parts
+
+        rows = predict_parts(Revision(find_root(), rev), source, target, scheduler)
+        say(f"{target}: {rows} rows")
+        return
+    Revision(find_root()).check_present(Path(source))
     from dvckit.predict import predict as write_predictions
 
-    rows = write_predictions(Revision(find_root(), rev), source, target)
-    say(f"{target}: {rows} rows", sys.stderr if is_device(target) else None)
+    rows = write_predictions(Revision(find_root(), rev), Path(source), Path(target))
+    say(f"{target}: {rows} rows", sys.stderr if is_device(Path(target)) else None)
 
 
 @app.command()

@@ -1,6 +1,7 @@
 """What git and DVC keep beside the project's files, damaged; and files of the project that are still valid when cut."""
 
 import shutil
+import subprocess
 
 import pytest
 
@@ -35,6 +36,21 @@ def file_for_prefix(root):
     prefix.write_bytes(b"")
 
 
+def flipped(name, *command):
+    """Let git write one of its indexes, and change a byte in the middle of it."""
+
+    def change(root):
+        for words in (["gc", "--quiet"], command):
+            subprocess.run(["git", *words], cwd=root, check=True, capture_output=True)
+        path = root / ".git/objects" / name
+        content = bytearray(path.read_bytes())
+        content[len(content) // 2] ^= 1
+        path.chmod(0o644)
+        path.write_bytes(content)
+
+    return change
+
+
 # the check, the damage, what is said, and whether --fix repairs it
 CASES = {
     "index cut": (git.store, cut(".git/index"), "git's index cannot be read", True),
@@ -44,6 +60,18 @@ CASES = {
     "tag broken": (git.store, write(".git/refs/tags/v1", b"x\n"), "refs/tags/v1 of git's names nothing", True),
     "packed-refs": (git.store, write(".git/packed-refs", b"garbage\n"), "packed-refs cannot be read", True),
     "alternates": (git.store, write(".git/objects/info/alternates", b"/nowhere\n"), "does not exist", True),
+    "commit-graph": (
+        git.store,
+        flipped("info/commit-graph", "commit-graph", "write", "--reachable"),
+        "git's index of commits is damaged",
+        True,
+    ),
+    "multi-pack-index": (
+        git.store,
+        flipped("pack/multi-pack-index", "multi-pack-index", "write"),
+        "git's index of packs is damaged",
+        True,
+    ),
     "HEAD": (git.store, write(".git/HEAD", b"ref: refs/heads/gone\n"), "HEAD names no commit (refs/heads/gone)", False),
     "shallow": (git.store, write(".git/shallow", b"garbage\n"), "git's store is damaged", False),
     "prefix": (stores.folders, file_for_prefix, "is no folder, which DVC needs there", True),

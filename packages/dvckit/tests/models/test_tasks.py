@@ -20,8 +20,8 @@ from dvckit.models.split import split
 from dvckit.models.stored import card as card_of
 from dvckit.models.stored import dump, parse
 from dvckit.tables.quality import quality
+from dvckit.tables.rows import Checked
 from dvckit.tables.schema import Rules
-from dvckit.tables.validation import Checked
 from dvckit.tasks.base import rounded
 from dvckit.tasks.predictions import check_predictions
 

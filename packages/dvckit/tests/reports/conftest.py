@@ -18,8 +18,8 @@ from dvckit.models.split import split
 from dvckit.reports.page import page
 from dvckit.reports.plots import figures, read_curves
 from dvckit.tables.quality import quality
+from dvckit.tables.rows import Checked
 from dvckit.tables.schema import Rules
-from dvckit.tables.validation import Checked
 from dvckit.tasks.base import Words, rounded
 
 PARAMS = {

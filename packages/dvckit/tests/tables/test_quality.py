@@ -5,7 +5,8 @@ import pytest
 from dvckit.core.files import write_parquet
 from dvckit.tables import quality as module
 from dvckit.tables.quality import quality
-from dvckit.tables.validation import Checked, judge
+from dvckit.tables.rows import Checked
+from dvckit.tables.validation import judge
 from dvckit.tasks import task_of
 from titanic.schema import LABELS, RULES, Clean
 

@@ -11,10 +11,11 @@ from hypothesis import strategies as st
 from dvckit.core.errors import UserError
 from dvckit.core.files import write_table
 from dvckit.tables import reading
+from dvckit.tables.rows import check, check_source, type_cells
 from dvckit.tables.schema import Dialect
 from dvckit.tables.sources import folder as local
-from dvckit.tables.validation import check, check_source, refusal, rejected_rows, type_cells
 from dvckit.tables.validation import judge as judge_tables
+from dvckit.tables.validation import refusal, rejected_rows
 from dvckit.tasks import task_of
 from titanic.schema import LABELS, RULES, Clean
 
@@ -264,7 +265,7 @@ def test_any_text_survives_unchanged_or_is_rejected_by_name(tmp_path_factory, pe
     shutil.copy(folder / "train.csv", folder / "test.csv")
     (folder / "raw").mkdir()
 
-    local.copy(folder, RULES, folder / "raw")
+    local.copy(str(folder), RULES, folder / "raw", 1)
     try:
         checked = check(folder / "raw/train.csv", folder / "clean.parquet", RULES.schema, RULES.fields("train"))
     except UserError as error:

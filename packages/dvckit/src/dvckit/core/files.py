@@ -46,7 +46,7 @@ def scratch_folder(path: Path) -> Iterator[Path]:
 
 
 def _remove(path: Path) -> None:
-    if path.is_dir():
+    if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path, ignore_errors=True)
     else:
         path.unlink(missing_ok=True)
@@ -75,7 +75,19 @@ def replacing(path: Path) -> Iterator[Path]:
     path.parent.mkdir(parents=True, exist_ok=True)
     with unfinished(path.with_name(f".{path.name}.tmp")) as temporary:
         yield temporary
-        temporary.replace(path)
+        put(temporary, path)
+
+
+def put(new: Path, target: Path) -> None:
+    """Move a file or folder to where another file or folder may be."""
+    if not new.is_dir() and (target.is_symlink() or not target.is_dir()):
+        new.replace(target)
+        return
+    with unfinished(target.with_name(f".{target.name}.old.tmp")) as old:
+        _remove(old)  # a killed run may have left it
+        if os.path.lexists(target):
+            target.rename(old)
+        new.rename(target)
 
 
 def write_bytes(path: Path, content: bytes) -> None:
@@ -133,17 +145,6 @@ def map_parquet(source: Path, target: Path, work: "Callable[[pd.DataFrame], pd.D
                 advance(len(batch))
 
         write_parquet(target, results())
-
-
-def map_tables(
-    names: Iterable[str], source: Path, target: Path, work: "Callable[[pd.DataFrame], pd.DataFrame]"
-) -> None:
-    """Do the same for the tables of a folder, two at a time; each is NAME.parquet in both folders."""
-    from concurrent.futures import ThreadPoolExecutor
-
-    with ThreadPoolExecutor(2) as pool:
-        files = [f"{name}.parquet" for name in names]
-        list(pool.map(lambda file: map_parquet(source / file, target / file, work), files))
 
 
 def write_table(path: Path, table: "pd.DataFrame") -> None:

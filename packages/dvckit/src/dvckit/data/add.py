@@ -14,8 +14,9 @@ from dvckit.project import Project
 from dvckit.repository.programs import dvc
 from dvckit.tables.dialect import named
 from dvckit.tables.reading import check_header
+from dvckit.tables.rows import table_in
 from dvckit.tables.schema import Rules
-from dvckit.tables.validation import Verdict, judge, table_in
+from dvckit.tables.validation import Verdict, judge
 
 NAME = r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}(?<!\.dvc)"
 

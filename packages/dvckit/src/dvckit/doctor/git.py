@@ -16,6 +16,10 @@ from dvckit.repository.revision import head
 
 FSCK = ("git", *OPTIONS, "fsck", "--no-dangling", "--no-progress", "--name-objects")
 LONGEST = 60.0  # seconds, also where there is time: of a large repository, git reads every object
+DERIVED = {  # git's command that checks it, and where it is
+    "commits": ("commit-graph", "info/commit-graph", "info/commit-graphs"),
+    "packs": ("multi-pack-index", "pack/multi-pack-index"),
+}
 REF = re.compile(r"(refs/\S+): (?:invalid sha1 pointer|badRefContent)")
 PACKED = re.compile(rb"#.*|[0-9a-f]{40,64} refs/\S+|\^[0-9a-f]{40,64}")
 
@@ -26,6 +30,7 @@ def store(clone: Clone) -> list[Finding]:
         folder = clone.root / git(clone.root, "rev-parse", "--git-common-dir").rstrip("\n")
     except UserError:
         return []  # reported with the hooks, unless there is no git at all
+    refused = False
     seconds = max(1.0, min(clone.until - time.monotonic(), LONGEST))
     try:
         # git's own words about alternates that are gone come with the exit code 0
@@ -34,11 +39,13 @@ def store(clone: Clone) -> list[Finding]:
     except NoAnswerError as error:
         return [Finding(ADVICE, f"git's store could not be checked: {error}", "git fsck")]
     except UserError as error:
-        output = str(error).partition("failed: ")[2]
+        output, refused = str(error).partition("failed: ")[2], True
     wrong = [*_index(clone, output), *_packed(clone, folder)]
     wrong += [_ref(clone, folder, ref) for ref in dict.fromkeys(REF.findall(output))]
     wrong += [] if wrong else _head(clone)
-    if not wrong and (errors := re.findall(r"(?:error|fatal|missing|broken)\b[^;\n]*", output)):
+    wrong += [] if wrong or not refused else _derived(clone, folder)
+    errors = re.findall(r"(?:error|fatal|missing|broken)\b[^;\n]*", output) or [output] * refused
+    if errors and not wrong:
         wrong.append(_damaged(clone, folder, errors))
     return wrong or [Finding(OK, "git's store is whole")]
 
@@ -51,6 +58,19 @@ def _damaged(clone: Clone, folder: Path, errors: list[str]) -> Finding:
         if git(clone.root, "remote").strip():
             return Finding(WRONG, what, "git fetch --refetch")
     return Finding(WRONG, what, "git fsck")
+
+
+def _derived(clone: Clone, folder: Path) -> Iterator[Finding]:
+    """Report damaged indexes of commits and packs, which git makes of the others and does without."""
+    for what, (command, *names) in DERIVED.items():
+        for path in (folder / "objects" / name for name in names):
+            if path.exists():
+                try:
+                    git(clone.root, command, "verify")
+                except UserError as error:
+                    reason = str(error).partition("failed: ")[2].strip()[:100]
+                    said = f"git's index of {what} is damaged: {reason}"
+                    yield Finding(WRONG, said, FIX, partial(_put_aside, clone, path))
 
 
 def _put_aside(clone: Clone, path: Path) -> str:

@@ -15,7 +15,7 @@ from sklearn.pipeline import Pipeline
 
 from dvckit.core.errors import UserError
 from dvckit.core.files import write_json, write_table
-from dvckit.core.layout import EVALUATION, METRICS, MODEL, PLOTS, PREDICTIONS, SUBMISSION
+from dvckit.core.layout import EVALUATION, METRICS, MODEL, PLOTS, PREDICTIONS, SUBMISSION, TRAIN
 from dvckit.models import leaks
 from dvckit.models.folds import Recipe, Tables, Watcher, summary
 from dvckit.models.stored import predictions_of
@@ -49,12 +49,15 @@ def evaluate(
     rows = pd.concat([learned, *tests])[list(schema.inputs)]
     every = predictions_of(recipe.pipeline, task, rows, str(MODEL))  # one call: a call costs more than its rows
     of_learned, of_test = np.split(every, [len(learned)])
-    _check_reproduced(rounded(task.scores(task.truth(learned[schema.target]), of_learned)), card.get("training", {}))
+    check_reproduced(rounded(task.scores(task.truth(learned[schema.target]), of_learned)), card.get("training", {}))
     judged = recipe if learned is train else recipe.fit(train)
     truth, of_holdout = task.truth(holdout[schema.target]), judged.predict(holdout)
     over_folds = recipe.folds(train, folds=folds, seed=seed, watcher=watcher)
     models = {**task.constant_models(), **baselines}
-    rules = {name: recipe._replace(pipeline=one).fit(train).predict(holdout) for name, one in models.items()}
+    rules = {
+        name: task.metrics[0].score(truth, recipe._replace(pipeline=one).fit(train).predict(holdout))
+        for name, one in models.items()
+    }
     evaluation: dict[str, Any] = {
         "holdout": holdout_evaluation(task, truth, of_holdout, codes(holdout, schema.group)),
         "cv": summary(task, over_folds.scores, folds),
@@ -66,12 +69,22 @@ def evaluate(
         holdout_above_cross_validation=leaks.too_good(evaluation["holdout"], evaluation["cv"], task),
     )
     return {
-        METRICS: _metrics(task, truth, of_holdout, over_folds.scores, rules),
+        METRICS: metrics_of(task, holdout_scores(task, truth, of_holdout), over_folds.scores, rules),
         EVALUATION: evaluation,
         **{PLOTS / f"{name}.csv": curve.round(DIGITS) for name, curve in task.curves(truth, of_holdout).items()},
         PREDICTIONS: _predictions(recipe, tables, over_folds.predictions, of_holdout),
-        **({SUBMISSION: _submission(recipe, tables["test"], of_test)} if tests else {}),
+        **({SUBMISSION: submission_of(recipe, tables["test"], of_test)} if tests else {}),
     }
+
+
+def holdout_scores(task: Task, truth: Labels, predictions: Floats) -> dict[str, float]:
+    """Return the scores of a hold-out that experiments are compared by, and those beside them."""
+    return task.scores(truth, predictions) | task.further_scores(truth, predictions)
+
+
+def tables_of(refit: str) -> tuple[str, ...]:
+    """Return the tables in data/processed that the stored model learns from."""
+    return (TRAIN, HOLDOUT) if refit == "all" else (TRAIN,)
 
 
 def learned_from(card: Mapping[str, Any], train: pd.DataFrame, holdout: pd.DataFrame) -> pd.DataFrame:
@@ -85,16 +98,19 @@ def write(outs: Mapping[Path, Any]) -> None:
         (write_table if isinstance(content, pd.DataFrame) else write_json)(path, content)
 
 
-def _metrics(
-    task: Task, truth: Labels, of_holdout: Floats, scores: pd.DataFrame, rules: Mapping[str, Floats]
+def metrics_of(
+    task: Task, holdout: Mapping[str, float], scores: pd.DataFrame, rules: Mapping[str, float]
 ) -> dict[str, Any]:
-    """Return the scores to compare; `_sd` is the standard deviation of the headline metric between folds."""
+    """Return the scores to compare: of the hold-out, of folds, and the headline metric of the baselines.
+
+    `_sd` is the standard deviation of the headline metric between folds.
+    """
     headline, means = task.metrics[0], dict(scores.mean())
     over_folds = {headline.name: means[headline.name], f"{headline.name}_sd": scores[headline.name].std(), **means}
     return {
-        "holdout": rounded(task.scores(truth, of_holdout) | task.further_scores(truth, of_holdout)),
+        "holdout": rounded(holdout),
         "cv": rounded(over_folds),
-        "baseline": rounded({name: headline.score(truth, predictions) for name, predictions in rules.items()}),
+        "baseline": rounded(rules),
     }
 
 
@@ -130,12 +146,14 @@ def _predictions(recipe: Recipe, tables: Tables, of_folds: pd.DataFrame, of_hold
     return rows.merge(predictions.round(PRECISION), on="key")
 
 
-def _submission(recipe: Recipe, test: pd.DataFrame, of_test: Floats) -> pd.DataFrame:
+def submission_of(recipe: Recipe, test: pd.DataFrame, of_test: Floats) -> pd.DataFrame:
+    """Return the key and the predicted target of each row to predict."""
     schema = recipe.schema
     return pd.DataFrame({schema.key: test[schema.key], schema.target: recipe.task.labels(of_test)}).round(DIGITS)
 
 
-def _check_reproduced(scores: dict[str, float], noted: dict[str, Any]) -> None:
+def check_reproduced(scores: dict[str, float], noted: dict[str, Any]) -> None:
+    """Raise a UserError where a model does not have the scores on the rows that it learned from that its card has."""
     if scores != noted:
         raise UserError(
             f"{MODEL} scores {scores} on the rows that it learned from, and {noted} when it was trained: model and rows do "

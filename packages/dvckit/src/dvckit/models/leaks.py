@@ -3,8 +3,8 @@
 Stage evaluate runs the cheap ones, stage diagnose those that refit the model.
 """
 
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -22,41 +22,76 @@ TWINS = 0.05
 PARTS = (slice(0, None, 2), slice(1, None, 2), slice(0, None, 7), slice(0, 20))
 
 
+class Shared(NamedTuple):
+    """What the hold-out has in common with the training rows; of partitions the sums."""
+
+    keys: int  # hold-out rows whose key a training row has
+    equal: int  # hold-out rows that equal a training row in every column but the key
+    groups: int  # hold-out rows whose group a training row has
+    late: int  # training rows that are not earlier than the first hold-out row
+    rows: int  # of the hold-out
+
+
 def in_both(train: pd.DataFrame, holdout: pd.DataFrame, schema: Schema) -> Iterator[str]:
     """Look for hold-out rows in the training rows, by their key and by all other columns, and for broken roles."""
-    key = schema.key
-    if shared := int(holdout[key].isin(train[key]).sum()):
-        yield f"{shared} hold-out rows are in the training rows as well ({key})"
-    inside, outside = (_hashes(rows, key) for rows in (train, holdout))
+    inside, outside = (hashes(rows, schema.key) for rows in (train, holdout))
     equal = int(outside.isin(inside).sum())
-    if equal > TWINS * len(holdout) and _are_copies(pd.concat([train, holdout]), schema):
-        yield f"{equal} of {len(holdout)} hold-out rows equal a training row in every column but {key}"
-    if schema.group and (shared := int(holdout[schema.group].isin(train[schema.group]).sum())):
-        yield f"{shared} hold-out rows have a training row of the same {schema.group}"
-    if schema.time and (late := int((train[schema.time] >= holdout[schema.time].min()).sum())):
-        yield f"{late} training rows are not earlier than the first hold-out row ({schema.time})"
+    late = int((train[schema.time] >= holdout[schema.time].min()).sum()) if schema.time else 0
+    found = Shared(
+        shared_in(train, holdout, schema.key), equal, shared_in(train, holdout, schema.group), late, len(holdout)
+    )
+    both = pd.concat([train, holdout])
+    yield from told(found, schema, lambda: are_copies(*pairs_in(both, schema), both[schema.target].value_counts()))
 
 
-def _hashes(rows: pd.DataFrame, *but: str) -> pd.Series:
+def shared_in(train: pd.DataFrame, holdout: pd.DataFrame, column: str | None) -> int:
+    """Return how many hold-out rows have a value of a column that a training row has."""
+    return int(holdout[column].isin(train[column]).sum()) if column else 0
+
+
+def told(found: Shared, schema: Schema, copies: Callable[[], bool]) -> Iterator[str]:
+    """Yield a sentence for each finding; `copies` tells whether rows that are equal are copies."""
+    key = schema.key
+    if found.keys:
+        yield f"{found.keys} hold-out rows are in the training rows as well ({key})"
+    if found.equal > TWINS * found.rows and copies():
+        yield f"{found.equal} of {found.rows} hold-out rows equal a training row in every column but {key}"
+    if found.groups:
+        yield f"{found.groups} hold-out rows have a training row of the same {schema.group}"
+    if found.late:
+        yield f"{found.late} training rows are not earlier than the first hold-out row ({schema.time})"
+
+
+def hashes(rows: pd.DataFrame, *but: str) -> pd.Series:
+    """Return a hash of each row without some columns."""
     return pd.util.hash_pandas_object(rows.drop(columns=[*but]), index=False)
 
 
-def _are_copies(table: pd.DataFrame, schema: Schema) -> bool:
+def pairs_in(table: pd.DataFrame, schema: Schema) -> tuple[int, int]:
+    """Return how many pairs of rows are equal but for key and target, and how many but for the key."""
+    equal, alike = (pairs_of(hashes(table, *but)) for but in ((schema.key, schema.target), (schema.key,)))
+    return equal, alike
+
+
+def pairs_of(values: pd.Series) -> int:
+    """Return how many pairs of rows have the same value, each counted twice."""
+    counts = values.value_counts()
+    return int((counts * (counts - 1)).sum())
+
+
+def are_copies(equal: int, alike: int, labels: pd.Series) -> bool:
     """Whether rows that are equal but for key and target have the same target, in nine of ten pairs where others have not.
 
-    In a table of a few categories, most rows equal another one, and their targets differ.
+    In a table of a few categories, most rows equal another one, and their targets differ. `labels` counts the rows of each
+    value of the target.
     """
-    alike, equal = (
-        (counts * (counts - 1)).sum()
-        for counts in (_hashes(table, *but).value_counts() for but in ((schema.key, schema.target), (schema.key,)))
-    )
-    others = np.square(table[schema.target].value_counts(normalize=True)).sum()
-    return bool(equal >= (1 - (1 - others) / 10) * alike)
+    others = np.square(labels / labels.sum()).sum()
+    return bool(alike >= (1 - (1 - others) / 10) * equal)
 
 
-def tells(table: pd.DataFrame, schema: Schema, task: Task) -> Iterator[str]:
+def tells(table: pd.DataFrame, schema: Schema, task: Task, columns: Iterable[str] = ()) -> Iterator[str]:
     """Look for features that give the target away, like `dvckit.tables.quality` for the raw columns."""
-    for name in schema.inputs:
+    for name in columns or schema.inputs:
         if task.gives_away(table[name], table[schema.target], numeric=schema.kind(name) is not str):
             yield f"{name} alone predicts {schema.target} nearly always; is it known before that?"
 

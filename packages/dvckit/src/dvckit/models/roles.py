@@ -1,7 +1,7 @@
 """The roles group and time: which rows must stay on one side of a split, and which must not be learned from."""
 
 import warnings
-from typing import NamedTuple, Self
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -82,24 +82,28 @@ def whole_groups(strata: pd.Series, group: pd.Series, parts: int, random: int | 
     return numbers
 
 
-def latest(time: pd.Series, rows: float) -> Rows:
-    """Return the rows of the latest instants, about so many, and not all."""
-    since = time.value_counts().sort_index(ascending=False).cumsum().iloc[:-1]  # rows at an instant or later
-    return (time >= (since - rows).abs().idxmin()).to_numpy()
+def counts_of(time: pd.Series) -> pd.Series:
+    """Return how many rows each instant has, in their order."""
+    return time.value_counts().sort_index()
 
 
-def windows(time: pd.Series, count: int) -> Numbers:
-    """Return the window, from 0, of each row, in the order of time: whole instants, each window with its share of rows."""
-    sizes = time.value_counts().sort_index()
-    numbers: list[int] = []
-    number = filled = 0
-    left = len(time)  # rows that are in no window before this one
-    for place, size in enumerate(sizes):
-        wanted = left / (count - number)
+def latest(counts: pd.Series, rows: float) -> Any:
+    """Return the first of the latest instants that have about so many rows together, and not all."""
+    since = counts.iloc[::-1].cumsum().iloc[:-1]  # rows at an instant or later
+    return (since - rows).abs().idxmin()
+
+
+def window_starts(counts: pd.Series, windows: int) -> npt.NDArray[Any]:
+    """Return the first instant of each window of time: whole instants, each window with its share of rows."""
+    starts: list[int] = [0]
+    filled = 0
+    left = int(counts.sum())  # rows that are in no window before this one
+    for place, size in enumerate(counts):
+        wanted = left / (windows - len(starts) + 1)
         # the next window starts where this one is nearest to its share, or where each that follows needs an instant
-        full = filled + size / 2 > wanted or len(sizes) - place < count - number
-        if filled and full and number < count - 1:
-            number, left, filled = number + 1, left - filled, 0
+        full = filled + size / 2 > wanted or len(counts) - place < windows - len(starts) + 1
+        if filled and full and len(starts) < windows:
+            left, filled = left - filled, 0
+            starts.append(place)
         filled += size
-        numbers.append(number)
-    return time.map(dict(zip(sizes.index, numbers, strict=True))).to_numpy(dtype=np.int64)
+    return counts.index.to_numpy()[starts]

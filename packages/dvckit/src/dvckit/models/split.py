@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from fractions import Fraction
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -12,7 +12,7 @@ from dvckit.core.errors import UserError
 from dvckit.core.files import write_table
 from dvckit.core.layout import FEATURES, PROCESSED, TRAIN
 from dvckit.core.params import Section, Seed
-from dvckit.models.roles import Roles, Rows, check_count, latest, whole_groups
+from dvckit.models.roles import Roles, Rows, check_count, counts_of, latest, whole_groups
 from dvckit.tables.schema import Schema
 from dvckit.tasks import task_of
 from dvckit.tasks.base import Task
@@ -32,6 +32,11 @@ class Split(Section, extra="ignore"):
 
 def split_tables(names: Iterable[str], schema: Schema, params: Split) -> None:
     """Do the work of the stage: data/features -> data/processed; `names` are the tables, and that to predict stays whole."""
+    if (FEATURES / f"{TRAIN}.parquet").is_dir():
+        from dvckit.models.partitions import split_partitions
+
+        split_partitions([*names], schema, params)
+        return
     tables = {name: pd.read_parquet(FEATURES / f"{name}.parquet") for name in names}
     task = task_of(schema.labels)
     tables[TRAIN], tables["holdout"] = split(tables[TRAIN], schema, task, test_size=params.test_size, seed=params.seed)
@@ -40,19 +45,20 @@ def split_tables(names: Iterable[str], schema: Schema, params: Split) -> None:
 
 
 def split(
-    table: pd.DataFrame, schema: Schema, task: Task, *, test_size: float, seed: int
+    table: pd.DataFrame, schema: Schema, task: Task, *, test_size: float, seed: int, since: Any = None
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Return (train, holdout), each in the order of `table`.
 
     The hold-out is drawn by the seed and stratified by the target; of the role group it has whole groups. With the role
     time it is the latest rows, whatever the seed; rows of its groups are then in neither part. UserError if a part would
-    lack a class or nearly all of its rows.
+    lack a class or nearly all of its rows. `since` is the first instant of the hold-out, where the rows are not all.
     """
     roles, strata = Roles.of(table, schema), task.strata(table[schema.target])
     for units in roles.given:
         check_count(units, 2, "a hold-out")
     if roles.time is not None:
-        outside = latest(roles.time, test_size * len(table))
+        first = latest(counts_of(roles.time), test_size * len(table)) if since is None else since
+        outside = (roles.time >= first).to_numpy()
     elif roles.group is not None:
         outside = _groups(strata, roles.group, test_size, seed)
     else:

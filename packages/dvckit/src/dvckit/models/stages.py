@@ -1,6 +1,7 @@
 """The work of the stages train, evaluate and diagnose: read the tables of a project, compute, write the results."""
 
 from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -10,11 +11,14 @@ from sklearn.pipeline import Pipeline
 from dvckit.core.files import write_bytes, write_json
 from dvckit.core.layout import DIAGNOSTICS, FEATURES, INTERIM, MODEL, MODEL_CARD, PREDICTIONS, PROCESSED, TEST, TRAIN
 from dvckit.core.params import Section, Seed
+from dvckit.core.pool import pool
 from dvckit.core.progress import progress
 from dvckit.models import diagnostics
-from dvckit.models.evaluation import evaluate, learned_from, write
+from dvckit.models.evaluation import evaluate, learned_from, tables_of, write
 from dvckit.models.folds import Recipe, Watcher
 from dvckit.models.leaks import Featurize
+from dvckit.models.partitioned_evaluation import evaluate_partitions
+from dvckit.models.partitions import fit_partitions, is_partitioned, scores_of
 from dvckit.models.split import Refit
 from dvckit.models.stored import card, dump, load
 from dvckit.tables.schema import Schema
@@ -30,10 +34,16 @@ def _processed(name: str) -> pd.DataFrame:
 
 def train_model(schema: Schema, pipeline: Pipeline, refit: Refit) -> None:
     """Fit a pipeline on the training rows, and on the hold-out too if `refit` is all; store it, with its card beside it."""
-    table = learned_from({"refit": refit}, *(_processed(name) for name in (TRAIN, "holdout")))
-    recipe = Recipe(schema, task_of(schema.labels), pipeline).fit(table)
-    content = dump(recipe.pipeline)
-    scores = recipe.task.scores(recipe.task.truth(table[schema.target]), recipe.predict(table))
+    if is_partitioned(PROCESSED):
+        with pool(Path.cwd()) as running:
+            model = fit_partitions(schema, pipeline, tables_of(refit), running)
+            scores = scores_of(model, schema, tables_of(refit), running)
+    else:
+        table = learned_from({"refit": refit}, *(_processed(name) for name in (TRAIN, "holdout")))
+        recipe = Recipe(schema, task_of(schema.labels), pipeline).fit(table)
+        scores = recipe.task.scores(recipe.task.truth(table[schema.target]), recipe.predict(table))
+        model = recipe.pipeline
+    content = dump(model)
     write_bytes(MODEL, content)
     write_json(MODEL_CARD, card(content, schema, refit, rounded(scores)))
 
@@ -56,6 +66,13 @@ def evaluate_model(
 ) -> None:
     """Write scores, plot data and predictions of the stored model; where there are rows to predict, the submission."""
     model, about = load(MODEL, MODEL_CARD, schema, trusted)
+    if is_partitioned(PROCESSED):
+        write(
+            evaluate_partitions(
+                schema, model, about, baselines, folds=params.folds, seed=params.seed, predict=predict, watcher=watcher
+            )
+        )
+        return
     names = (TRAIN, "holdout", *([TEST] if predict else []))
     tables = {name: _processed(name) for name in names}
     tables["clean"] = pd.read_parquet(INTERIM / f"{TRAIN}.parquet")

@@ -40,7 +40,7 @@ from dvckit.repository.packages import UV_LOCK, PackageLock
 from dvckit.repository.pipelines import Pipeline, expanded, read_pipeline
 from dvckit.repository.programs import NotThereError, git, git_files, names_in, tracked
 from dvckit.repository.remotes import check_remote, default_remote, download, named, read_config
-from dvckit.repository.tables import as_table
+from dvckit.repository.tables import CELLS, as_table
 from dvckit.repository.values import numbers, parsed
 
 if TYPE_CHECKING:
@@ -532,11 +532,28 @@ class Revision:
             content = self.file(path)
             return {} if content is None else dict(shapes.fit(shape, read_json(content)))
 
+    def parts(self, path: str) -> list[str]:
+        """Return the files of a table: that of its path, or those in the folder that it is, in the order of their names."""
+        if self.commit is None and (self.root / path).is_dir():
+            return sorted(f"{path}/{file.name}" for file in (self.root / path).iterdir() if file.is_file())
+        return sorted(f"{path}/{name}" for name in self.members(path)) or [path]
+
     def table(self, path: str) -> "pd.DataFrame":
-        """Return an output as a table, by its suffix Parquet or text; UserError where it is not to be had or no table."""
-        content = self.read(path)
-        with self.reading(path):
-            return as_table(path, content)
+        """Return an output as a table, by its suffix Parquet or text; UserError where it is not to be had or no table.
+
+        One in parts is put together.
+        """
+        import pandas as pd
+
+        tables, cells = [], 0
+        for part in self.parts(path):
+            content = self.read(part)
+            with self.reading(part):
+                tables.append(as_table(part, content))
+                cells += tables[-1].size
+                if cells > CELLS:
+                    raise UserError(f"the table has more than {CELLS:,} cells")
+        return tables[0] if len(tables) == 1 else pd.concat(tables, ignore_index=True)
 
 
 def _commit(root: Path, name: str) -> str:

@@ -38,13 +38,21 @@ def table_at(revision: Revision, table: str) -> "pd.DataFrame":
 
     Of text, a row with more or fewer cells than the header is an error.
     """
-    from pyarrow import csv
-
-    from dvckit.tables.reading import as_text
+    import pandas as pd
 
     path = TABLES[table].as_posix()
     if table not in AS_TEXT:
         return revision.table(path)
+    parts = [_as_text(revision, part) for part in revision.parts(path)]
+    return parts[0] if len(parts) == 1 else pd.concat(parts, ignore_index=True)
+
+
+def _as_text(revision: Revision, path: str) -> "pd.DataFrame":
+    """Return a CSV file with every cell as text."""
+    from pyarrow import csv
+
+    from dvckit.tables.reading import as_text
+
     content = revision.read(path)
     try:
         names = csv.open_csv(BytesIO(content)).schema.names

@@ -3,47 +3,76 @@
 It reads the Parquet files of the accepted rows, a few columns at a time and long text in parts, so that memory is bounded.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from itertools import chain
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow.dataset import Dataset, dataset
 
 from dvckit.core.layout import TEST, TRAIN
+from dvckit.tables.partitions import PANDAS
 from dvckit.tables.scale import mixed_scale, other_forms
 from dvckit.tables.schema import NOUN, ROW, Entity, Rules, Schema
 
 if TYPE_CHECKING:
-    from dvckit.tables.validation import Checked
+    from dvckit.tables.rows import Checked
     from dvckit.tasks.base import Task
     from dvckit.tasks.tells import Tell
 
 TOP = 5  # most frequent values in the profile of a column
 PART = 2_000_000  # rows of text that are grouped at once
 
-PANDAS = {pa.int64(): pd.Int64Dtype(), pa.string(): pd.StringDtype(na_value=np.nan)}
 STREAM = {"use_threads": False, "batch_readahead": 1, "fragment_readahead": 1}  # so that memory is bounded
 
 
-def quality(tables: "Mapping[str, Checked]", rules: Rules, task: "Task") -> dict[str, Any]:
+class Column(NamedTuple):
+    """A column of a table of accepted rows."""
+
+    table: str
+    clean: Path
+    name: str
+
+
+class Questions(Protocol):
+    """What answers questions about all rows of some tables; `Here` for tables that are in one file each."""
+
+    def profiles(self, work: "Callable[[Column], Profile]", columns: Sequence[Column]) -> "list[Profile]":
+        """Return `work(column)` for each column."""
+
+    def entity_twice(self, tables: "Mapping[str, Checked]", entity: Entity) -> list[Any]:
+        """Return a key for each entity that has several rows."""
+
+    def shared_keys(self, tables: "Mapping[str, Checked]") -> tuple[int, list[Any]]:
+        """Return how many keys are in both tables, and some of them."""
+
+
+Profile = tuple[
+    dict[str, Any], bool, str
+]  # for the report, whether the column gives the target away, what of its scale
+
+
+def quality(
+    tables: "Mapping[str, Checked]", rules: Rules, task: "Task", questions: Questions | None = None
+) -> dict[str, Any]:
     """Return the report on the tables "train" and "test", or on one of them: rows, columns, and every check's result.
 
     A check is {"ok": whether nothing was found, "found": a sentence for each finding}.
     """
-    schema, rows = rules.schema, {name: dataset(checked.clean) for name, checked in tables.items()}
-    columns = [(name, column) for name in tables for column in schema.columns(labelled=name == TRAIN)]
-    large = any(checked.accepted > PART for checked in tables.values())
-    with ThreadPoolExecutor(1 if large else 2) as pool:
-        repeated = pool.submit(lambda: list(_entity_twice(tables, schema, rules.entity)))
-        profiles = dict(
-            zip(columns, pool.map(lambda at: _profile(rows[at[0]], at[1], schema, task), columns), strict=True)
-        )
+    schema, ask = rules.schema, questions or Here(rules.schema, tables)
+    columns = [
+        Column(name, checked.clean, column)
+        for name, checked in tables.items()
+        for column in schema.columns(labelled=name == TRAIN)
+    ]
+    found = ask.profiles(partial(profile, schema=schema, task=task), columns)
+    profiles = {(column.table, column.name): one for column, one in zip(columns, found, strict=True)}
     report: dict[str, Any] = {
         name: {
             "rows": {"read": checked.rows, "accepted": checked.accepted, "rejected": len(checked.rejected)},
@@ -71,8 +100,8 @@ def quality(tables: "Mapping[str, Checked]", rules: Rules, task: "Task") -> dict
             if leaks
         ],
         "mixed_scale": list(_mixed_scale(tables, profiles, schema)),
-        **({"shared_keys": list(_shared_keys(rows, schema))} if len(rows) > 1 and schema.key != ROW else {}),
-        **({rules.entity.check: repeated.result()} if rules.entity else {}),
+        **({"shared_keys": list(_shared(ask, tables, schema))} if len(tables) > 1 and schema.key != ROW else {}),
+        **({rules.entity.check: list(_twice(ask, tables, schema, rules.entity))} if rules.entity else {}),
     }
     return {**report, "checks": {name: {"ok": not findings, "found": findings} for name, findings in checks.items()}}
 
@@ -94,8 +123,9 @@ def _no_numbers(checked: "Checked", column: str, schema: Schema) -> Iterator[str
             yield reason[len(start) : -len(end)]
 
 
-def _profile(table: Dataset, name: str, schema: Schema, task: "Task") -> tuple[dict[str, Any], bool, str]:
+def profile(column: Column, schema: Schema, task: "Task") -> Profile:
     """Return the profile of a column for the report, whether it gives the target away, and whether its scale is mixed."""
+    table, name = dataset(column.clean), column.name
     profile: dict[str, Any] = {"type": schema.kind(name).__name__, "missing": 0}
     if name == schema.key:  # unique by now
         keys = table.to_table([name])[name].to_numpy()
@@ -166,25 +196,47 @@ def _constant(report: dict[str, Any], schema: Schema) -> Iterator[str]:
                 yield f"{name}: {column} is {'missing' if profile['missing'] else 'the same'} in every row"
 
 
-def _shared_keys(tables: dict[str, Dataset], schema: Schema) -> Iterator[str]:
-    train, test = (tables[name].to_table([schema.key])[schema.key].to_numpy() for name in (TRAIN, TEST))
-    shared = np.intersect1d(train, test, assume_unique=True)
-    if len(shared):
-        yield f"train and test: {len(shared)} {schema.key}s are in both, {_some(shared.tolist())}"
+def _shared(ask: Questions, tables: "Mapping[str, Checked]", schema: Schema) -> Iterator[str]:
+    count, examples = ask.shared_keys(tables)
+    if count:
+        yield f"train and test: {count} {schema.key}s are in both, {_some(examples)}"
 
 
-def _entity_twice(tables: "Mapping[str, Checked]", schema: Schema, entity: Entity | None) -> Iterator[str]:
-    if entity is None:
-        return
-    key, who, again = schema.key, list(entity.columns), []
-    both = dataset([checked.clean for checked in tables.values()])
-    for part in _parts(both, [*who, key], who[0]):
-        again += part[part.duplicated(who, keep=False)].groupby(who, dropna=False)[key].min().tolist()
-    if again:
+def _twice(ask: Questions, tables: "Mapping[str, Checked]", schema: Schema, entity: Entity) -> Iterator[str]:
+    if again := ask.entity_twice(tables, entity):
         yield (
-            f"{' and '.join(tables)}: {len(again)} {entity.noun} appear more than once (by {' and '.join(who)}), "
-            f"{key} {_some(sorted(again))}"
+            f"{' and '.join(tables)}: {len(again)} {entity.noun} appear more than once (by {' and '.join(entity.columns)}), "
+            f"{schema.key} {_some(sorted(again))}"
         )
+
+
+class Here:
+    """Answers in threads of this process, from files of any length, with bounded memory."""
+
+    def __init__(self, schema: Schema, tables: "Mapping[str, Checked]") -> None:
+        self._key = schema.key
+        self._threads = 1 if any(checked.accepted > PART for checked in tables.values()) else 2
+
+    def profiles(self, work: "Callable[[Column], Profile]", columns: Sequence[Column]) -> list[Profile]:
+        """Return `work(column)` for each column."""
+        with ThreadPoolExecutor(self._threads) as threads:
+            return list(threads.map(work, columns))
+
+    def entity_twice(self, tables: "Mapping[str, Checked]", entity: Entity) -> list[Any]:
+        """Return a key for each entity that has several rows."""
+        who, again = list(entity.columns), []
+        both = dataset([checked.clean for checked in tables.values()])
+        for part in _parts(both, [*who, self._key], who[0]):
+            again += part[part.duplicated(who, keep=False)].groupby(who, dropna=False)[self._key].min().tolist()
+        return again
+
+    def shared_keys(self, tables: "Mapping[str, Checked]") -> tuple[int, list[Any]]:
+        """Return how many keys are in both tables, and some of them."""
+        train, test = (
+            dataset(tables[name].clean).to_table([self._key])[self._key].to_numpy() for name in (TRAIN, TEST)
+        )
+        shared = np.intersect1d(train, test, assume_unique=True)
+        return len(shared), shared[:3].tolist()
 
 
 def _some(keys: list[Any]) -> str:

@@ -40,15 +40,25 @@ def row_hashes(table: pd.DataFrame, columns: Iterable[str]) -> pd.Series:
 
     Equal rows are numbered by appearance, so that no two rows of a table have the same hash.
     """
+    texts = row_texts(table, columns)
+    return text_hashes(texts, texts.groupby(texts).cumcount())
+
+
+def row_texts(table: pd.DataFrame, columns: Iterable[str]) -> pd.Series:
+    """Return the names of columns and the cells in them as one text for each row."""
     cells = [as_texts(table[name]) for name in sorted(columns)]
     names = _SEPARATOR.join(sorted(columns))
-    texts = pd.Series([_SEPARATOR.join(row) for row in zip(*cells, strict=True)], dtype="str")
-    numbers = texts.groupby(texts).cumcount()
+    texts = [f"{names}\x1e{_SEPARATOR.join(row)}" for row in zip(*cells, strict=True)]
+    return pd.Series(texts, index=table.index, dtype="str")
+
+
+def text_hashes(texts: pd.Series, numbers: Iterable[int]) -> pd.Series:
+    """Return the hash of each text and its number among equal ones, from 0."""
     hashes = [
-        hashlib.blake2b(f"{names}\x1e{text}\x1e{number}".encode(), digest_size=8).hexdigest()
+        hashlib.blake2b(f"{text}\x1e{number}".encode(), digest_size=8).hexdigest()
         for text, number in zip(texts, numbers, strict=True)
     ]
-    return pd.Series(hashes, index=table.index, dtype="str")
+    return pd.Series(hashes, index=texts.index, dtype="str")
 
 
 def as_texts(column: pd.Series) -> list[str]:
