@@ -127,7 +127,9 @@ def copy(project: Repository, folder: Path) -> Repository:
     """Copy a project with its cache, and what is beside it."""
     shutil.copytree(project.root.parent, folder, symlinks=True)
     copied = Repository(folder / project.root.name)
+    (temporary := folder / "tmp").mkdir(exist_ok=True)  # killed runs leave folders there, which doctor removes
     copied.environment |= {
+        "TMPDIR": str(temporary),
         "UV_CACHE_DIR": UV_CACHE,
         **{name: os.environ[name] for name in NETWORK if name in os.environ},
     }

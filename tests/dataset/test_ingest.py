@@ -7,7 +7,9 @@ from titanic.dataset.ingest import Dataset, Sha256
 
 def dataset(path):
     sha256 = Sha256(train="0" * 64, test="0" * 64)
-    return Dataset(source="files", path=str(path), partitions=1, seed=1912, rows=50, mirrors=("http://localhost",), sha256=sha256)
+    return Dataset(
+        source="files", path=str(path), partitions=1, seed=1912, rows=50, mirrors=("http://localhost",), sha256=sha256
+    )
 
 
 @pytest.fixture

@@ -8,6 +8,8 @@ import pytest
 from dvckit.doctor import environment, git, locks, objects, remotes, stores
 from dvckit.doctor.clone import Clone
 from dvckit.repository.dvc_internals import Repo, site_cache
+from dvckit.repository.objects import object_path
+from dvckit.repository.revision import Revision
 
 
 def wrong(look, project):
@@ -117,3 +119,42 @@ def test_a_stage_that_dvc_yaml_has_lost_is_named(toy):
     (toy.root / "dvc.yaml").write_text(text[: text.index("  evaluate")])
 
     assert "dvc.yaml lacks evaluate, which dvc.lock and HEAD have" in wrong(locks.pipelines, toy)[0].what
+
+
+CUT = """
+import os, sys
+import dvc.cli
+import dvc_data.index.collect as module
+
+collect, made = module._collect_from_index, []
+
+def die_at_the_second(*arguments, **options):
+    if made:
+        os._exit(137)
+    made.append(collect(*arguments, **options))
+
+module._collect_from_index = die_at_the_second
+dvc.cli.main(sys.argv[1:])
+"""
+
+
+@pytest.mark.parametrize("kind", ["push", "fetch"])
+def test_a_list_that_a_kill_has_cut_is_found_and_dropped(toy, kind):
+    """DVC keeps what it had listed, and says ever after that everything is up to date."""
+    assert toy.run("python", "-c", CUT, kind).code == 137
+    lost = [*Revision(toy.root).md5s][-1]
+    store = toy.root / (".dvc/storage" if kind == "push" else ".dvc/cache")
+    whole = object_path(store, Revision(toy.root).md5s[lost])
+    whole.unlink()
+    if kind == "fetch":
+        (toy.root / lost).unlink()
+    assert "Everything is up to date" in toy.ok("dvc", kind)
+
+    result = toy.run("dvckit", "doctor")
+    assert result.code == 1
+    assert f"WRONG   a kill has cut DVC's list of what to {kind}" in result.output
+    toy.run("dvckit", "doctor", "--fix")
+    toy.ok("dvc", kind)
+
+    assert whole.exists()
+    assert "has cut" not in toy.run("dvckit", "doctor").output

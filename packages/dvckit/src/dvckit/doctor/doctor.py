@@ -82,6 +82,7 @@ def doctor(root: Path, say: Say, *, fix_first: bool) -> bool:
 
 def fix(root: Path, say: Say) -> None:
     """Fix what can be fixed without losing anything; say a line for each thing."""
+    stores.drop_lists(root)
     for _ in range(ROUNDS):
         findings = (finding for check in CHECKS if check.fixes for finding in _findings(check, Clone(root)))
         ours = (finding for finding in findings if finding.level == WRONG or finding.command == FIX)

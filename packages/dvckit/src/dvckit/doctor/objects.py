@@ -15,6 +15,7 @@ from dvckit.core.grid import counted
 from dvckit.core.layout import RAW
 from dvckit.data.replace import adding, interrupted, is_running, restore
 from dvckit.doctor.clone import ADVICE, OK, WRONG, Clone, Finding, paths, some
+from dvckit.doctor.stores import cut_list
 from dvckit.repository.locks import MD5, Output
 from dvckit.repository.objects import (
     file_md5,
@@ -98,6 +99,7 @@ def outputs(clone: Clone) -> Iterator[Finding]:
     if changed := [output.path for output in other if output not in edited and _is_of_its_kind(clone, output)]:
         yield Finding(ADVICE, f"not what the last run wrote: {some(changed)}", "dvc repro --all-pipelines")
     if absent:
+        yield from cut_list(clone, "fetch")
         pull = "dvc pull` or `" if clone.default_remote[0] else ""
         yield Finding(ADVICE, f"missing outputs: {paths(absent)}", f"{pull}dvc repro --all-pipelines")
     if unread:
@@ -132,6 +134,7 @@ def external(clone: Clone) -> Iterator[Finding]:
         what = f"{output.path} has changed since it was added (to keep that as a new version: `dvc add {output.path}`)"
         yield Finding(WRONG, what, f"dvc checkout --force {output.stage}")
     if absent:
+        yield from cut_list(clone, "fetch")
         yield _missing(clone, absent)
     if same:
         yield Finding(OK, f"{paths(same)}: as it was added")

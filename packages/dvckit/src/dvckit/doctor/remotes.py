@@ -10,6 +10,7 @@ from dvckit.core.embedded import is_located, locate
 from dvckit.core.errors import UserError
 from dvckit.core.grid import counted
 from dvckit.doctor.clone import ADVICE, FIX, OK, WRONG, Clone, Finding, embedded, paths
+from dvckit.doctor.stores import cut_list
 from dvckit.repository import dvc_internals
 from dvckit.repository.locks import Output
 from dvckit.repository.meanings import OTHER
@@ -173,7 +174,8 @@ def _contents(clone: Clone, where: str, missing: list[Output], *, is_new: bool =
         ),
         (again, Finding(ADVICE, f"{where} and the cache lack {paths(again)}", "dvc repro --all-pipelines && dvc push")),
     ]
-    return [finding for some, finding in findings if some] or [Finding(OK, f"{where} has what the locks name")]
+    cut = cut_list(clone, "push") if cached else ()
+    return [*cut, *(finding for some, finding in findings if some)] or [Finding(OK, f"{where} has what the locks name")]
 
 
 def _is_committed(clone: Clone) -> bool:

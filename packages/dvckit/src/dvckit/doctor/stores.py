@@ -92,3 +92,21 @@ def project(clone: Clone) -> list[Finding]:
     except UserError as error:
         return [Finding(WRONG, f"DVC refuses this repository: {error}", "dvc status")]
     return [Finding(OK, "DVC can read this repository")]
+
+
+def cut_list(clone: Clone, kind: str) -> Iterator[Finding]:
+    """Report a list of what to "push" or to "fetch" that a kill has cut, by which DVC would leave out the rest."""
+    try:
+        cut = dvc_internals.is_cut(clone.root, kind)
+    except Exception:  # noqa: BLE001 - a broken repository breaks DVC in any way, and is reported with the rest
+        return
+    if cut:
+        what = f"a kill has cut DVC's list of what to {kind}: `dvc {'push' if kind == 'push' else 'pull'}` leaves out the rest"
+        yield Finding(WRONG, what, FIX)
+
+
+def drop_lists(root: Path) -> None:
+    """Let DVC list anew what to push and to fetch: lists of other states of the files may be cut, too."""
+    if (root / ".dvc/tmp/btime").is_file():  # else DVC has not run here
+        with suppress(Exception):  # a broken repository breaks DVC in any way, and is reported with the rest
+            dvc_internals.drop_lists(root)

@@ -5,6 +5,7 @@ from typing import Any, NamedTuple, Self
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 from sklearn.base import clone
 from sklearn.pipeline import Pipeline
 from sklearn.utils._param_validation import InvalidParameterError
@@ -12,7 +13,9 @@ from sklearn.utils._param_validation import InvalidParameterError
 from dvckit.core.errors import UserError, one_line
 from dvckit.core.progress import progress
 from dvckit.models.divisions import Division, divisions
+from dvckit.models.ensembles import combined, partitions_of, recipe_of
 from dvckit.models.roles import Roles
+from dvckit.tables.partitions import places
 from dvckit.tables.schema import Schema
 from dvckit.tasks.base import Task, with_interval
 from dvckit.tasks.uncertainty import Floats, folds_interval
@@ -44,8 +47,14 @@ class Recipe(NamedTuple):
     def fit(self, table: pd.DataFrame) -> Self:
         """Return the recipe with an unfitted copy of its pipeline, fitted on all rows of a table.
 
-        UserError if the pipeline uses a column that is no input, or has a parameter that scikit-learn refuses.
+        Of a mean of models, each is fitted on the rows of its partition. UserError if the pipeline uses a column that is no
+        input, or has a parameter that scikit-learn refuses.
         """
+        if (count := partitions_of(self.pipeline)) > 1:
+            one = self._replace(pipeline=recipe_of(self.pipeline))
+            of_rows = places(pa.array(table[self.schema.group or self.schema.key]), count)
+            models = [one.fit(table[of_rows == place]).pipeline for place in range(count)]
+            return self._replace(pipeline=combined(self.task, models))
         try:
             fitted = clone(self.pipeline).fit(table[list(self.schema.inputs)], table[self.schema.target])
         except InvalidParameterError as error:

@@ -35,6 +35,7 @@ from dvckit.core.layout import (
 from dvckit.core.pool import Pool, pool
 from dvckit.models import leaks
 from dvckit.models.divisions import Starts, divisions
+from dvckit.models.ensembles import combined, recipe_of
 from dvckit.models.evaluation import (
     PRECISION,
     check_reproduced,
@@ -47,13 +48,11 @@ from dvckit.models.evaluation import (
 from dvckit.models.folds import Recipe, Watcher, summary
 from dvckit.models.partitions import (
     HOLDOUT,
-    combined,
     count_of,
     fit,
     in_partition,
     instants,
     read_partition,
-    recipe_of,
     scores_of,
 )
 from dvckit.models.roles import Roles, window_starts

@@ -13,27 +13,22 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from sklearn.base import clone
-from sklearn.ensemble import VotingClassifier, VotingRegressor
 from sklearn.pipeline import Pipeline
-from sklearn.preprocessing import LabelEncoder
-from sklearn.utils import Bunch
 
 from dvckit.core.errors import UserError
 from dvckit.core.files import put, scratch_folder, write_parquet
 from dvckit.core.layout import FEATURES, PROCESSED, TRAIN
 from dvckit.core.pool import Pool, pool
+from dvckit.models.ensembles import combined
 from dvckit.models.folds import Recipe
 from dvckit.models.roles import counts_of, latest
 from dvckit.models.split import Split, split
 from dvckit.tables.partitions import partitioned
 from dvckit.tables.schema import Schema
 from dvckit.tasks import task_of
-from dvckit.tasks.base import Task
 
 LEAST_ROWS = 2_000  # labelled rows of a partition
 HOLDOUT = "holdout"
-STEP = "partitions"  # of a stored pipeline: the mean of the models of the partitions
 
 
 def is_partitioned(folder: Path) -> bool:
@@ -77,7 +72,7 @@ def split_partitions(names: Sequence[str], schema: Schema, params: Split) -> Non
 def check_sizes(sizes: Sequence[int]) -> None:
     """Raise a UserError where a partition has too few labelled rows for a model of its own."""
     if (fewest := min(sizes)) < LEAST_ROWS:
-        most = max(1, sum(sizes) // LEAST_ROWS)
+        most = max(1, sum(sizes) * 9 // 10 // LEAST_ROWS)  # they are not quite equal
         raise UserError(
             f"dataset.partitions {len(sizes)} leaves {fewest} labelled rows in a partition, and a model needs {LEAST_ROWS}; "
             f"{sum(sizes)} rows are enough for {'one partition' if most == 1 else f'about {most}'}"
@@ -145,26 +140,6 @@ def fit(recipe: Recipe, rows: pd.DataFrame) -> Recipe:
     if fewest < 1:
         raise UserError(f"it has no {rows_of}; use fewer partitions, or bring more rows")
     return recipe.fit(rows)
-
-
-def combined(task: Task, models: Sequence[Pipeline]) -> Pipeline:
-    """Return the mean of fitted models, which know the same labels, as one: of probabilities, or of values."""
-    named = {f"partition_{number + 1}": model for number, model in enumerate(models)}
-    unfitted = [(name, clone(model)) for name, model in named.items()]
-    if task.classes:
-        mean = VotingClassifier(unfitted, voting="soft")
-        mean.le_ = LabelEncoder().fit(models[0].classes_)
-        mean.classes_ = mean.le_.classes_
-    else:
-        mean = VotingRegressor(unfitted)
-    mean.estimators_, mean.named_estimators_ = [*models], Bunch(**named)
-    return Pipeline([(STEP, mean)])
-
-
-def recipe_of(model: Pipeline) -> Pipeline:
-    """Return the unfitted pipeline whose fits a stored mean of models has."""
-    member: Pipeline = clone(model.named_steps[STEP].estimators_[0])
-    return member
 
 
 def scores_of(model: Pipeline, schema: Schema, tables: Sequence[str], running: Pool) -> dict[str, float]:

@@ -22,6 +22,7 @@ _NAMES = {
     "dvc.lock": ["LockError"],
     "dvc.parsing": ["DataResolver"],
     "dvc.repo": ["Repo"],
+    "dvc.repo.fetch": ["_collect_indexes"],
     "dvc.repo.experiments.cache": ["ExpCache"],
     "dvc.repo.experiments.refs": ["ExpRefInfo"],
     "dvc.repo.experiments.serialize": ["SerializableExp"],
@@ -47,6 +48,7 @@ _NAMES = {
     "dvc_data.hashfile.hash_info": ["HashInfo"],
     "dvc_data.hashfile.istextfile": ["istextblock"],
     "dvc_data.hashfile.transfer": ["transfer"],
+    "dvc_data.index.collect": ["collect"],
     "dvc_gdrive": ["GDriveFileSystem"],
     "configobj": ["ConfigObj"],
     "dulwich.config": ["StackedConfig"],
@@ -67,7 +69,8 @@ def __getattr__(name: str) -> Any:
 # What reads a configuration, a lock and `${…}`, and what opening a repository loads.
 _READERS = (
     *("configobj", "dulwich.ignore", "dulwich.worktree", "dvc.cachemgr", "dvc.config", "dvc.data_cloud", "dvc.dirs"),
-    *("dvc.fs", "dvc.lock", "dvc.parsing", "dvc.repo.artifacts", "dvc.repo.datasets", "dvc.repo.graph"),
+    *("dvc.fs", "dvc.lock", "dvc.parsing", "dvc.repo.artifacts", "dvc.repo.brancher", "dvc.repo.datasets"),
+    *("dvc.repo.fetch", "dvc.repo.graph", "fsspec.implementations.memory", "dvc_data.index.collect"),
     *("dvc.repo.index", "dvc.repo.metrics", "dvc.repo.params", "dvc.repo.plots", "dvc.repo.stage", "dvc.repo.trie"),
     *("dvc.schema", "dvc.scm", "dvc.utils.serialize", "dvc.utils.strictyaml", "dvc_data.hashfile.db.local"),
     *("networkx", "pyparsing"),
@@ -131,6 +134,37 @@ def open_project(root: Path) -> None:
                 repo.close()
     except Exception as error:  # noqa: BLE001 - a broken repository breaks DVC in any way
         raise UserError(f"{type(error).__name__}: {one_line(error)}"[:300]) from None
+
+
+def is_cut(root: Path, kind: str) -> bool:
+    """Tell whether DVC's list of what to "push" or to "fetch" for the files as they are now is shorter than it should be.
+
+    DVC keeps the list, and a kill while it is made leaves the first part: until it is dropped, DVC goes by that.
+    """
+    from fsspec.utils import tokenize
+
+    repo = __getattr__("Repo")(str(root))
+    try:
+        indexes = __getattr__("_collect_indexes")(repo, push=kind == "push")
+        key = (kind, tokenize(sorted(index.data_tree.hash_info.value for index in indexes.values())))
+        if not repo.data_index.has_node(key):
+            return False
+        known = sum(1 for _ in repo.data_index.iteritems(key))
+        lists = __getattr__("collect")(
+            [index.data["repo"] for index in indexes.values()], "remote", push=kind == "push"
+        )
+        return bool(known < sum(1 for one in lists for _ in one.iteritems()))
+    finally:
+        repo.close()
+
+
+def drop_lists(root: Path) -> None:
+    """Let DVC make its lists of what to push and to fetch anew."""
+    repo = __getattr__("Repo")(str(root))
+    try:
+        repo.drop_data_index()
+    finally:
+        repo.close()
 
 
 def write_local_config(dvc_dir: Path, sections: Mapping[str, Mapping[str, Any]]) -> None:
