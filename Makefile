@@ -9,10 +9,10 @@ SYNC := "$(UV)" sync --locked --quiet --inexact
 REPAIR := $(RUN) --no-sync python -I -m dvckit.doctor.installed "$(UV)"
 
 .DEFAULT_GOAL := help
-.PHONY: help reproduce test verify faults system image check bench docs hooks env dev uv
+.PHONY: help reproduce test verify faults system image check bench bench-scale docs hooks env dev uv
 
 help: ## print this help
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 # Data under `dvc add` that are not here come from the remote.
 reproduce: env ## set up, run both pipelines, print the scores beside the baselines and where the report is
@@ -52,6 +52,9 @@ bench: dev ## time commands and long tables, as ratios to the bare work in the s
 	@$(RUN) pytest -m fuzz --numprocesses 2
 	@$(RUN) python tests/bench_sweep.py
 	@$(RUN) python packages/dvckit/tests/compare/simulation.py
+
+bench-scale: dev ## ten million rows in partitions: workers, memory, a new part, accuracy; takes hours
+	@$(RUN) python tests/bench_scale.py
 
 docs: dev ## write what derives from the schema, and build the documentation into site/
 	@$(RUN) dvckit dictionary

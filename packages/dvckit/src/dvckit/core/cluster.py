@@ -99,6 +99,8 @@ def cluster(root: Path, address: str) -> Iterator[Cluster]:
 
 def _check(client: Client, root: Path, address: str) -> None:
     """Raise a UserError where the scheduler has no workers, or one cannot run tasks of the project."""
+    with suppress(TimeoutError):
+        client.wait_for_workers(1, timeout=CONNECT)
     if not client.nthreads():
         raise UserError(f"the Dask scheduler at {address} has no workers; start some: dask worker {address}")
     ours = get_versions()["packages"]
