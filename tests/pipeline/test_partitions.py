@@ -240,3 +240,62 @@ def test_a_cluster_without_workers_is_one_sentence(divided, dask):
     assert (
         result.output == f"error: the Dask scheduler at {address} has no workers; start some: dask worker {address}\n"
     )
+
+
+@pytest.fixture
+def bucket(divided):
+    """A store with the S3 API on this machine; its bucket, and what a program needs to use it."""
+    import urllib.request
+
+    url = "http://127.0.0.1:18790"
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    server = subprocess.Popen(["moto_server", "-H", "127.0.0.1", "-p", "18790"], env=divided.environment, **quiet)
+    variables = {
+        "AWS_ENDPOINT_URL": url,
+        "AWS_ACCESS_KEY_ID": "me",
+        "AWS_SECRET_ACCESS_KEY": "mine",
+        "AWS_DEFAULT_REGION": "us-east-1",
+    }
+    for _ in range(200):
+        time.sleep(0.1)
+        with suppress(OSError):
+            urllib.request.urlopen(urllib.request.Request(f"{url}/bucket", method="PUT"))
+            break
+    yield "s3://bucket", variables
+    server.kill()
+    server.wait()
+
+
+@pytest.mark.system
+def test_a_source_and_predictions_may_lie_in_s3(divided, bucket):
+    address, variables = bucket
+    before = content(divided)
+    copy = "import sys, fsspec; fsspec.filesystem('s3').put(sys.argv[1], sys.argv[2], recursive=True)"
+    for name in ("train", "test"):
+        divided.ok("python", "-c", copy, f"data/raw/{name}.csv/", f"{address}/list/{name}", **variables)
+    divided.edit("params.yaml", ("source: synthetic", "source: files"), ("data/external/titanic ", f"{address}/list "))
+
+    divided.ok("dvc", "repro", "evaluate", **variables)
+    divided.ok("dvc", "remote", "add", "--default", "--force", "far", f"{address}/store")
+    divided.ok("dvc", "push", **variables)
+    output = divided.ok("dvckit", "predict", f"{address}/list/test", f"{address}/answers", **variables)
+
+    after = content(divided)
+    assert {path: after[path] for path in after if path.suffix != ".csv"} == {
+        path: before[path] for path in before if path.suffix != ".csv"
+    }
+    assert "3066 rows" in output
+    listed = "import sys, fsspec; print(*fsspec.filesystem('s3').find(sys.argv[1]))"
+    assert divided.ok("python", "-c", listed, f"{address}/answers", **variables).split()
+    assert divided.ok("python", "-c", listed, f"{address}/store", **variables).split()
+
+
+@pytest.mark.system
+def test_a_bucket_that_is_not_there_is_one_sentence(divided, bucket):
+    address, variables = bucket
+
+    result = divided.run("dvckit", "predict", f"{address}-other/list", "out", **variables)
+
+    assert result.code == 1
+    assert result.output.startswith(f"error: {address}-other/list ")
+    assert result.output.count("\n") == 1
