@@ -2,6 +2,7 @@
 
 import shutil
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -299,6 +300,11 @@ def test_a_file_whose_last_row_has_no_line_end_is_cut(tmp_path, monkeypatch):
     files = cut(tmp_path, "n\n" + "\n".join(map(str, range(100))), 60, monkeypatch)
 
     assert pd.concat(map(pd.read_csv, files))["n"].tolist() == list(range(100))
+
+
+@pytest.mark.parametrize(("name", "number"), [("rows-0000000012", 12), ("rows-12", 1), ("rows-may", 1), ("2026", 1)])
+def test_only_the_names_of_cut_parts_have_a_number(name, number):
+    assert first_row(Path(f"{name}.csv")) == number
 
 
 def test_what_follows_an_open_quote_stays_together(tmp_path, monkeypatch):

@@ -11,7 +11,7 @@ from pydantic import Field
 
 from dvckit.core.params import Section
 
-NUMBERED = "rows-"  # begins the name of a part whose first row has the number that follows
+NUMBERED = "rows-{:010d}"  # the name of a part that was cut from a file, with the number of its first row
 # How many partitions the rows of a source are divided into; 1: tables are files, and each stage is one process.
 Partitions = Annotated[int, Field(ge=1, le=1_000, strict=True)]
 
@@ -29,4 +29,5 @@ def files_of(path: Path) -> list[Path]:
 
 def first_row(part: Path) -> int:
     """Return the number of the first row of a part, where rows without an id are numbered over all parts."""
-    return int(part.stem.removeprefix(NUMBERED)) if part.stem.startswith(NUMBERED) else 1
+    number = part.stem.removeprefix("rows-")
+    return int(number) if number.isdecimal() and NUMBERED.format(int(number)) == part.stem else 1

@@ -120,7 +120,7 @@ def cut(source: Path, folder: Path, size: int = SIZE) -> None:
     with source.open("rb") as file:
         header, number, block = _header(file), 1, file.read(BLOCK)
         while True:
-            with (folder / f"{NUMBERED}{number:010d}.csv").open("wb") as part:
+            with (folder / f"{NUMBERED.format(number)}.csv").open("wb") as part:
                 part.write(header)
                 while block and part.tell() < size:
                     end, rows = _last_row(block)
