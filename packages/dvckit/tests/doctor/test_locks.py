@@ -40,7 +40,18 @@ def ended():
     return process.pid
 
 
-@pytest.mark.parametrize("content", [b"", b'{"write": {"a', b'{"write": 3}'])
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b'{"write": {"a',
+        b'{"write": 3}',
+        b'{"wrate": {}}',
+        b'{"write": {"a": {"pid": 1}}}',
+        b'{"read": {"a": [{"pid": "1", "cmd": "dvc repro"}]}}',
+        b"[]",
+    ],
+)
 def test_an_unreadable_rwlock_stops_dvc_until_it_is_fixed(toy, content, examined):
     (toy.root / ".dvc/tmp/rwlock").write_bytes(content)
     assert toy.run("dvc", "repro").code != 0

@@ -234,12 +234,12 @@ def _running(program: str, root: Path, *, but_parents: bool = True) -> list[int]
 def _rwlock(path: Path) -> list[Finding]:
     """Report a file that DVC cannot read, as a kill leaves it, and one that names processes that have ended."""
     try:
-        held = read_json(path.read_bytes())
-        infos = [*held.get("write", {}).values(), *(info for infos in held.get("read", {}).values() for info in infos)]
-        pids = {int(info["pid"]) for info in infos}
+        held = dvc_internals.SCHEMA(read_json(path.read_bytes()))
+        infos = [*held["write"].values(), *(info for infos in held["read"].values() for info in infos)]
+        pids = {info["pid"] for info in infos}
     except FileNotFoundError:
         return []
-    except (OSError, UserError, ValueError, KeyError, TypeError, AttributeError):
+    except (OSError, UserError, dvc_internals.Invalid):
         what = f".dvc/tmp/rwlock cannot be read ({path.lstat().st_size} bytes): DVC refuses to run"
         return [Finding(WRONG, what, "rm -rf .dvc/tmp/rwlock", partial(_remove_rwlock, path))]
     if not pids or any(_wrote(pid, path) for pid in pids):

@@ -28,6 +28,7 @@ _NAMES = {
     "dvc.repo.experiments.serialize": ["SerializableExp"],
     "dvc.repo.reproduce": ["get_active_graph", "plan_repro"],
     "dvc.repo.metrics.show": ["_collect_metrics"],
+    "dvc.rwlock": ["SCHEMA"],
     "dvc.schema": ["COMPILED_LOCKFILE_SCHEMA"],
     "dvc.stage.exceptions": ["StageCmdFailedError"],
     "dvc.stage.loader": ["StageLoader"],
@@ -72,13 +73,20 @@ _READERS = (
     *("dvc.fs", "dvc.lock", "dvc.parsing", "dvc.repo.artifacts", "dvc.repo.brancher", "dvc.repo.datasets"),
     *("dvc.repo.fetch", "dvc.repo.graph", "fsspec.implementations.memory", "dvc_data.index.collect"),
     *("dvc.repo.index", "dvc.repo.metrics", "dvc.repo.params", "dvc.repo.plots", "dvc.repo.stage", "dvc.repo.trie"),
-    *("dvc.schema", "dvc.scm", "dvc.utils.serialize", "dvc.utils.strictyaml", "dvc_data.hashfile.db.local"),
+    *(
+        "dvc.rwlock",
+        "dvc.schema",
+        "dvc.scm",
+        "dvc.utils.serialize",
+        "dvc.utils.strictyaml",
+        "dvc_data.hashfile.db.local",
+    ),
     *("networkx", "pyparsing"),
 )
 # What commands load when they run.
 _COMMANDS = (
     *("dvc.cli.parser", "dvc.daemon", "dvc.repo.experiments.queue.celery", "dvc.repo.experiments.queue.workspace"),
-    *("dvc.repo.experiments.run", "dvc.repo.open_repo", "dvc.repo.worktree", "dvc.rwlock", "dvc_data.index.checkout"),
+    *("dvc.repo.experiments.run", "dvc.repo.open_repo", "dvc.repo.worktree", "dvc_data.index.checkout"),
     *("dvc_data.index.collect", "dvc_data.index.fetch", "dvc_data.index.push", "pygit2", "rich.status"),
 )
 
