@@ -4,15 +4,14 @@ import time
 
 import pytest
 
-from dvckit.doctor.doctor import doctor
+from dvckit.doctor.clone import OK, Finding
+from dvckit.doctor.doctor import Check, doctor, look
 from dvckit.testing import Repository
 
 
 def test_a_healthy_clone_is_reported_on_one_screen(small):
-    started = time.monotonic()
     lines = small.ok("dvckit", "doctor").splitlines()
 
-    assert time.monotonic() - started < 10
     assert {line[:8] for line in lines[:-1]} == {"ok      ", "advice  "}
     assert lines[-1] == "nothing is wrong"
     assert len(lines) < 24
@@ -56,6 +55,35 @@ look(Path.cwd(), 7.0)
 def test_no_check_imports_anything_in_its_own_thread(fresh):
     # two threads that import modules which import each other in circles can deadlock
     assert fresh.ok(sys.executable, "-c", IMPORTS_IN_THREADS) == ""
+
+
+def compute(_):
+    end = time.thread_time() + 2
+    while time.thread_time() < end:
+        sum(range(1000))
+    yield Finding(OK, "computed")
+
+
+def hang(_):
+    time.sleep(60)
+    yield Finding(OK, "woke up")
+
+
+def test_a_check_that_computes_has_the_time_that_a_busy_machine_takes(toy, monkeypatch):
+    monkeypatch.setattr("dvckit.doctor.doctor.CHECKS", [Check("this", compute), Check("that", hang)])
+
+    findings = look(toy.root, 1.0)
+
+    assert [str(finding) for finding in findings] == [
+        "ok      computed",
+        "WRONG   that could not be checked: no answer within 1 s",
+    ]
+
+
+def test_a_check_that_never_ends_its_computing_is_left(toy, monkeypatch):
+    monkeypatch.setattr("dvckit.doctor.doctor.CHECKS", [Check("this", compute)])
+
+    assert "no answer" in str(look(toy.root, 0.1)[0])
 
 
 def remove(*names):

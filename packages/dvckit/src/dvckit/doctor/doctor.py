@@ -17,6 +17,8 @@ from dvckit.doctor.clone import ADVICE, FIX, FIXED, WRONG, Clone, Finding
 from dvckit.repository import dvc_internals
 
 LIMIT = 7.0  # seconds for all checks, which run beside each other; starting takes some more
+AT_WORK = 0.05  # seconds of computing in LOOK, of a check that other programs keep from the processor
+LOOK = 0.5  # seconds between two looks whether checks are at work
 ROUNDS = 3  # of fixing: what a fixed lock names can be looked at only then
 
 Say = Callable[[str], None]
@@ -68,7 +70,7 @@ CHECKS = [
 def doctor(root: Path, say: Say, *, fix_first: bool) -> bool:
     """Say a line for each thing that is right or wrong, and return whether nothing is wrong.
 
-    All checks together take at most LIMIT; with `fix_first`, fixing takes the time that it needs.
+    All checks together take LIMIT, or longer while they compute; with `fix_first`, fixing takes the time that it needs.
     """
     if fix_first:
         fix(root, say)
@@ -111,12 +113,34 @@ def look(root: Path, seconds: float) -> list[Finding]:
     threads = [Thread(target=make, args=[check], daemon=True) for check in CHECKS]
     for thread in threads:
         thread.start()
-    for thread in threads:
-        thread.join(max(0.0, clone.until + 0.5 - time.monotonic()))
+    _wait(threads, clone.until + 0.5, 2 * seconds)
     what = f"could not be checked: no answer within {seconds:.0f} s"
     late = {check: [Finding(WRONG, f"{check.part} {what}")] for check in CHECKS}
     _end_programs()
     return [finding for findings in (late | results).values() for finding in findings]
+
+
+def _wait(threads: list[Thread], until: float, most: float) -> None:
+    """Wait for the checks until a time, and longer while they compute, as on a busy machine; at most that many seconds of it."""
+    for thread in threads:
+        thread.join(max(0.0, until - time.monotonic()))
+    started = before = _computed()
+    while late := [thread for thread in threads if thread.is_alive()]:
+        late[0].join(LOOK)
+        now = _computed()
+        if now - before < AT_WORK or now - started > most:
+            return
+        before = now
+
+
+def _computed() -> float:
+    """Return the seconds that the processor has spent on this process and what it has started."""
+    this, spent = psutil.Process(), 0.0
+    for process in [this, *this.children(recursive=True)]:
+        with suppress(psutil.Error):
+            times = process.cpu_times()
+            spent += times.user + times.system + times.children_user + times.children_system
+    return spent
 
 
 def _end_programs() -> None:

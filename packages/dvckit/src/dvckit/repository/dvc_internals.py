@@ -5,7 +5,7 @@ Tried on the versions in TRIED_ON, to which pyproject.toml holds DVC. What a new
 
 import importlib
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -106,6 +106,21 @@ def load_commands() -> None:
     for module in _COMMANDS:
         importlib.import_module(module)
     importlib.import_module("dvc.cli.parser").get_main_parser()  # imports each command's own
+
+
+def run_stages_by(run: Callable[[str, str, Mapping[str, str]], int | None]) -> None:
+    """Let `run(command, folder, environment)` run a stage's command; where it returns None, and no exit code, DVC does."""
+    module: Any = importlib.import_module("dvc.stage.run")
+    own = module._run  # noqa: SLF001
+
+    def run_stage(executable: str, command: str, **options: Any) -> None:
+        code = run(command, options["cwd"], options["env"])
+        if code is None:
+            own(executable, command, **options)
+        elif code:
+            raise module.StageCmdFailedError(command, code)
+
+    module._run = run_stage  # noqa: SLF001
 
 
 def broken_config(dvc_dir: Path) -> Path:

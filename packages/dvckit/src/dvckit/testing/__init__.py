@@ -74,7 +74,7 @@ class Repository:
 
     def run(self, *command: str, **environment: str) -> Result:
         """Run a command in the root, without a terminal, and return what it prints."""
-        if command[0] == "dvc" and (forked := forks.run(command[1:], self.root, {**self.environment, **environment})):
+        if forked := forks.run(command, self.root, {**self.environment, **environment}):
             return Result(*forked)
         process = subprocess.run(command, check=False, **self._surroundings(environment))
         return Result(process.returncode, process.stdout)

@@ -1,6 +1,7 @@
-"""DVC's commands in forks of a process that has imported DVC, as importing it takes longer than most commands of tests.
+"""`dvc`, `dvckit` and the stages that `dvc` starts in forks of a process that has imported what they need.
 
-That process runs `serve`: it reads commands from its stdin, a line of JSON each, and answers with their exit codes.
+To import that takes longer than most commands of tests. The process runs `serve`: it reads commands from its stdin, a line
+of JSON each, and answers with their exit codes.
 """
 
 import atexit
@@ -10,43 +11,51 @@ import json
 import os
 import random
 import signal
+import socket
 import subprocess
 import sys
+import time
 import traceback
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from shutil import which
 from tempfile import TemporaryFile
 from threading import Lock
-from typing import NoReturn
+from typing import Any, NoReturn
 
+from dvckit.core.arithmetic import ARITHMETIC
 from dvckit.repository import dvc_internals
 
+STAGE = ["python", "-m", "dvckit.stage"]  # and a module
+IMPORTED = (
+    *("dvckit.cli", "dvckit.doctor.doctor", "dvckit.models.diagnostics", "dvckit.models.stages", "dvckit.project"),
+    *("dvckit.reports.report", "dvckit.tables.validation", "sklearn.compose", "sklearn.ensemble", "sklearn.impute"),
+    *("sklearn.linear_model", "sklearn.neural_network"),
+)
 LOCALE = {"LANG": "C.UTF-8"}
 AT_START = ("LANG", "LC_", "PYTHON")  # begin the variables that Python reads when it starts
 _BUSY = Lock()
 _SERVERS: "list[subprocess.Popen[str]]" = []  # the last one lives
 
 
-def run(arguments: tuple[str, ...], root: Path, environment: Mapping[str, str]) -> tuple[int, str] | None:
-    """Run a command of DVC's; return its exit code and output.
+def run(command: tuple[str, ...], root: Path, environment: Mapping[str, str]) -> tuple[int, str] | None:
+    """Run a command, `dvc`, `dvckit` or a stage; return its exit code and output.
 
-    None, with nothing done, where only a process of its own can do it: `environment` has another `dvc` or says how Python
+    None, with nothing done, where only a process of its own can do it: it is another program, `environment` says how Python
     is to start, another command is running, or this is not Linux.
     """
-    at_start = {name: value for name, value in environment.items() if name.startswith(AT_START)}
-    is_ours = which("dvc", path=environment.get("PATH")) == str(Path(sys.executable).with_name("dvc"))
-    if sys.platform != "linux" or at_start != LOCALE or not is_ours or not _BUSY.acquire(blocking=False):
+    if sys.platform != "linux" or not _is_forked([*command], environment) or not _BUSY.acquire(blocking=False):
         return None
     try:
         with TemporaryFile("w+") as output:
             file = f"/proc/{os.getpid()}/fd/{output.fileno()}"
-            command = {"arguments": arguments, "root": str(root), "environment": dict(environment), "output": file}
             process = _server()
             assert process.stdin
             assert process.stdout
-            print(json.dumps(command), file=process.stdin, flush=True)
+            surroundings = {"root": str(root), "environment": dict(environment), "output": file}
+            print(json.dumps({"command": command, **surroundings}), file=process.stdin, flush=True)
             code = int(process.stdout.readline())
             output.seek(0)
             return code, output.read()
@@ -54,9 +63,19 @@ def run(arguments: tuple[str, ...], root: Path, environment: Mapping[str, str]) 
         _BUSY.release()
 
 
+def _is_forked(command: list[str], environment: Mapping[str, str]) -> bool:
+    """Tell whether a fork does what a command would in an environment."""
+    program = command[0]
+    if program not in _MAIN or (program == "python" and command[:-1] != STAGE):
+        return False
+    at_start = {name: value for name, value in environment.items() if name.startswith(AT_START)}
+    ours = str(Path(sys.executable).with_name(program))
+    return at_start == LOCALE and which(program, path=environment.get("PATH")) == ours
+
+
 def _server() -> "subprocess.Popen[str]":
     command = [sys.executable, "-c", f"from {__name__} import serve; serve()"]
-    environment = {"PATH": os.environ["PATH"], **LOCALE}
+    environment = {"PATH": os.environ["PATH"], **LOCALE, **ARITHMETIC}
     if not _SERVERS or _SERVERS[-1].poll() is not None:
         process = subprocess.Popen(
             command,
@@ -78,38 +97,97 @@ def _end(process: "subprocess.Popen[str]") -> None:
 
 
 def serve() -> None:
-    """Fork for each command, and answer with its exit code."""
+    """Fork for each command, and for each stage that it starts; answer with the command's exit code."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a snapshot sends it to all that run beside it
     dvc_internals.load_commands()
+    for module in IMPORTED:
+        importlib.import_module(module)
     gc.freeze()
     for line in sys.stdin:
-        if (child := os.fork()) == 0:
-            _become(**json.loads(line))
-        _, status = os.waitpid(child, 0)
-        print(os.waitstatus_to_exitcode(status), flush=True)
+        ours, theirs = socket.socketpair()
+        with ours:
+            command = _fork(json.loads(line), theirs)
+            theirs.close()
+            with ours.makefile("rw") as stages:
+                for stage in stages:  # until the command ends
+                    print(_awaited(_fork(json.loads(stage))), file=stages, flush=True)
+        print(_awaited(command), flush=True)
 
 
-def _become(arguments: list[str], root: str, environment: dict[str, str], output: str) -> NoReturn:
-    """Do what `dvc` would that was started in a folder with an environment, and end this process."""
+def _awaited(process: int) -> int:
+    """Wait for the end of a process; return its exit code."""
+    return os.waitstatus_to_exitcode(os.waitpid(process, 0)[1])
+
+
+def _fork(surroundings: dict[str, Any], stages: socket.socket | None = None) -> int:
+    """Do in a fork what a command would that was started in a folder with an environment; return the id of its process."""
+    if (child := os.fork()) == 0:
+        _become(**surroundings, stages=stages)
+    return child
+
+
+def _ask(stages: socket.socket, output: str, command: str, root: str, environment: Mapping[str, str]) -> int | None:
+    """Ask for a fork that runs a stage; return its exit code, None where only a process of its own can run it."""
+    words = command.split()
+    if not _is_forked(words, environment):
+        return None
+    with stages.makefile("rw") as answers:
+        surroundings = {"root": root, "environment": dict(environment), "output": output}
+        print(json.dumps({"command": words, **surroundings}), file=answers, flush=True)
+        return int(answers.readline())
+
+
+def _dvc() -> object:
+    return dvc_internals.main(sys.argv[1:])
+
+
+def _dvckit() -> None:
+    importlib.import_module("dvckit.start").main()
+
+
+def _stage() -> None:
+    importlib.import_module("dvckit.stage").main()
+
+
+_MAIN: dict[str, Callable[[], object]] = {"dvc": _dvc, "dvckit": _dvckit, "python": _stage}
+
+
+def _become(
+    command: list[str], root: str, environment: dict[str, str], output: str, stages: socket.socket | None
+) -> NoReturn:
+    """Run a command in this process, and end it."""
     for descriptor, path, flags in ((0, os.devnull, os.O_RDONLY), (1, output, os.O_WRONLY), (2, output, os.O_WRONLY)):
         os.dup2(os.open(path, flags | os.O_APPEND), descriptor)
     signal.signal(signal.SIGINT, signal.default_int_handler)
     os.chdir(root)
     os.environ.clear()
     os.environ.update(environment)
+    time.tzset()
     pygit2 = importlib.import_module("pygit2")  # which DVC brings, and which read HOME when it was imported
     pygit2.settings.search_path[pygit2.enums.ConfigLevel.GLOBAL] = environment.get("HOME", "")
     random.seed()
-    sys.argv = ["dvc", *arguments]
+    if stages:
+        dvc_internals.run_stages_by(partial(_ask, stages, output))
+    program, *arguments = command
+    is_stage = command[:-1] == STAGE
+    sys.path[0] = root if is_stage else str(Path(sys.executable).parent)
+    sys.argv = command[2:] if is_stage else [str(Path(sys.executable).with_name(program)), *arguments]
+    os._exit(_run_main(_MAIN[program]))  # to tidy up would take longer than the command
+
+
+def _run_main(main: Callable[[], object]) -> int:
+    """Do what the interpreter does with a program; return its exit code."""
     code: object = 1
     try:
-        code = dvc_internals.main(arguments)
-    except SystemExit as error:  # of --version
-        code = error.code or 0
+        code = main()
+    except SystemExit as error:
+        code = error.code
+        if isinstance(code, str):
+            print(code, file=sys.stderr)
     except BaseException:  # noqa: BLE001 - as the interpreter does
         traceback.print_exc()
     with suppress(OSError):
-        atexit._run_exitfuncs()  # noqa: SLF001 - what the interpreter does when it ends
+        atexit._run_exitfuncs()  # noqa: SLF001
         sys.stdout.flush()
         sys.stderr.flush()
-    os._exit(code if isinstance(code, int) else 1)  # to tidy what was imported would take longer than the command
+    return code if isinstance(code, int) else int(code is not None)
