@@ -56,6 +56,27 @@ def test_a_full_disk_gives_an_error_and_the_next_run_completes(disk, kib):
     assert disk.outputs() == before
 
 
+@pytest.mark.parametrize("kib", SPACE[:2])
+def test_a_full_disk_stops_tasks_of_partitions_with_one_sentence(disk, kib):
+    disk.edit("params.yaml", ("partitions: 1", "partitions: 2"))
+    stages = ("titanic.dataset.ingest", "titanic.dataset.validate")
+    disk.ok("python", "-m", "dvckit.stage", stages[0])
+    shutil.rmtree(disk.root / ".dvc/tmp")
+    before = set((disk.root / "data").rglob("*"))
+    ballast = disk.root.parent / "ballast"
+    with ballast.open("wb") as file:
+        os.posix_fallocate(file.fileno(), 0, shutil.disk_usage(disk.root).free - kib * 1024)
+
+    result = disk.run("python", "-m", "dvckit.stage", stages[1], DVCKIT_WORKERS="2")
+
+    assert result.code == 1
+    assert "No space left on device" in result.output
+    assert result.output.count("\n") == 1
+    assert set((disk.root / "data").rglob("*")) == before
+    ballast.unlink()
+    disk.ok("python", "-m", "dvckit.stage", stages[1])
+
+
 def test_a_read_only_tree_gives_an_error(small):
     mounts("mount", "--bind", str(small.root), str(small.root))
     try:

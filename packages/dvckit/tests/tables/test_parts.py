@@ -9,12 +9,12 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 from pyarrow import csv, parquet
+from pydantic import ValidationError
 
 from dvckit.core.errors import UserError
-from dvckit.core.params import Section
 from dvckit.core.pool import pool
 from dvckit.tables.partitions import in_partitions, map_tables, partitioned, places
-from dvckit.tables.parts import first_row
+from dvckit.tables.parts import Division, first_row
 from dvckit.tables.schema import Record, Rules, Schema, column
 from dvckit.tables.sources import parts
 from dvckit.tables.sources.folder import copy
@@ -401,9 +401,7 @@ def test_rows_without_an_id_are_numbered_over_the_parts_of_their_file(tmp_path, 
     assert rows["Price"].tolist() == list(range(1, 301))
 
 
-def test_a_section_of_partitions_is_strict():
-    from dvckit.tables.sources.folder import Dataset
-
-    assert issubclass(Dataset, Section)
-    with pytest.raises(ValueError, match="greater than or equal to 1"):
-        Dataset(path="x", partitions=0)
+@pytest.mark.parametrize("value", ["3", 2.5, 0, 1001, True])
+def test_the_number_of_partitions_is_a_whole_one(value):
+    with pytest.raises(ValidationError):
+        Division(partitions=value)

@@ -7,6 +7,7 @@ that you trust. For `tls://`, Dask's own configuration names the certificates.
 """
 
 import logging
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from importlib.metadata import version
@@ -85,7 +86,8 @@ def cluster(root: Path, address: str) -> Iterator[Cluster]:
     """Give what runs tasks on a cluster; UserError where no scheduler answers, or its workers cannot run them."""
     logging.getLogger("distributed").setLevel(logging.CRITICAL)
     try:
-        client = Client(address, timeout=CONNECT)
+        with warnings.catch_warnings(action="ignore"):  # of versions, which are checked below
+            client = Client(address, timeout=CONNECT)
     except Exception as error:  # noqa: BLE001 - a wrong address, a deaf port, another protocol
         raise UserError(f"no Dask scheduler answers at {address}: {one_line(error)[:200]}") from None
     with client:
