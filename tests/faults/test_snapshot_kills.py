@@ -17,7 +17,7 @@ pytestmark = pytest.mark.faults
 WHY = ("dvckit", "snapshot", "--message", "why")
 
 
-CHANGE = ("18, 35", "20, 35")  # something to do for most stages
+CHANGE = ("repeats: 1 ", "repeats: 2 ")  # something to do for the last stages
 
 
 @pytest.fixture

@@ -25,6 +25,7 @@ def test_our_command_in_a_fork_answers_as_a_process_does(toy, arguments):
     assert forks.run(("dvckit", *arguments), toy.root, toy.environment) == toy.run(*command)
 
 
+@pytest.mark.faults
 @pytest.mark.parametrize("seed", ["1", "nothing"])
 def test_a_stage_in_a_fork_does_what_a_process_does(small, seed, tmp_path):
     small.edit("params.yaml", ("seed: 1 ", f"seed: {seed} "))

@@ -1,4 +1,4 @@
-"""Where the command `dvckit` begins. Where a package that it needs is damaged, it says which, without a traceback."""
+"""Where the command `dvckit` begins. Ctrl-C, and a package that is needed and damaged, are one sentence, at any moment."""
 
 import sys
 
@@ -11,7 +11,11 @@ def main() -> None:
         from dvckit.cli import main as run
 
         run()
-    except Exception:
+    except (KeyboardInterrupt, Exception) as error:
+        # Ctrl-C while a module is loaded may come out as the cause of a RuntimeError
+        if isinstance(error, KeyboardInterrupt) or isinstance(error.__cause__, KeyboardInterrupt):
+            print("interrupted", file=sys.stderr)
+            sys.exit(130)
         if sentence := report():
             sys.exit(f"error: {sentence}")
         raise

@@ -1,7 +1,10 @@
 import hashlib
 import json
+import os
 import shutil
+import signal
 import sqlite3
+import time
 import zipfile
 from contextlib import closing
 from importlib.metadata import packages_distributions
@@ -127,6 +130,17 @@ def test_an_interrupted_run_is_replaced(history):
     after = rows(history)
     assert after["runs"] == before["runs"] + 1  # the old one is in MLflow's bin
     assert after["model_versions"] == before["model_versions"]
+
+
+def test_a_database_is_there_whole_or_not_at_all(history, tmp_path):
+    store = tmp_path / "new.db"
+    command = ("dvckit", "publish", "mlflow", "HEAD", "--uri", f"sqlite:///{store}")
+    with history.start(*command) as process:
+        while process.poll() is None and not store.exists():
+            time.sleep(0.001)
+        os.killpg(process.pid, signal.SIGKILL)
+
+    history.ok(*command)
 
 
 def test_data_are_references_or_files(history):

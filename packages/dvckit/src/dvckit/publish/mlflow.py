@@ -18,6 +18,7 @@ from pathlib import Path
 
 from dvckit.core.addresses import address
 from dvckit.core.errors import UserError
+from dvckit.core.files import write_bytes
 from dvckit.core.grid import first
 from dvckit.project import project_of
 from dvckit.publish.mirror import Mirror
@@ -73,6 +74,7 @@ def publish(root: Path, mirrors: Sequence[Mirror], uri: str | None, say: Callabl
     stores.MAX_RETRY_COUNT = 3  # MLflow's ten attempts to open a database take 100 s
     try:
         with answering("MLflow", *servers, verify=certificate):
+            _make_database(uri)
             mlflow.set_tracking_uri(uri)
             client = MlflowClient()
             for mirror in mirrors:
@@ -85,6 +87,17 @@ def publish(root: Path, mirrors: Sequence[Mirror], uri: str | None, say: Callabl
 def _address(database: Path) -> str:
     """Return the address of an SQLite file, from the current folder: MLflow makes a folder of what an address escapes."""
     return URL.create("sqlite", database=os.path.relpath(database)).render_as_string()
+
+
+def _make_database(uri: str) -> None:
+    """Make an SQLite file that is not there, whole or not at all: MLflow cannot use one in which a kill left half of its tables."""
+    file = make_url(uri).database if uri.startswith("sqlite:///") else None
+    if not file or Path(file).exists() or not Path(file).parent.is_dir():
+        return
+    with tempfile.TemporaryDirectory(prefix="dvckit-") as folder:
+        new = Path(folder, DATABASE)
+        MlflowClient(URL.create("sqlite", database=str(new)).render_as_string()).search_experiments()
+        write_bytes(Path(file), new.read_bytes())
 
 
 def _experiment(client: MlflowClient, uri: str, name: str) -> str:

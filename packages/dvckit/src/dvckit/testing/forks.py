@@ -1,7 +1,7 @@
-"""`dvc`, `dvckit` and the stages that `dvc` starts in forks of a process that has imported what they need.
+"""`dvc` and `dvckit` in forks of a process that has imported what they need, and so the DVC and the stages that they start.
 
 To import that takes longer than most commands of tests. The process runs `serve`: it reads commands from its stdin, a line
-of JSON each, and answers with their exit codes.
+of JSON each, and answers with their exit codes. A command asks in the same way for those that it starts.
 """
 
 import atexit
@@ -16,16 +16,14 @@ import subprocess
 import sys
 import time
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from functools import partial
 from pathlib import Path
 from shutil import which
 from tempfile import TemporaryFile
 from threading import Lock
-from typing import Any, NoReturn
+from typing import IO, Any, NoReturn
 
-from dvckit.core.arithmetic import ARITHMETIC
 from dvckit.repository import dvc_internals
 
 STAGE = ["python", "-m", "dvckit.stage"]  # and a module
@@ -36,6 +34,7 @@ IMPORTED = (
 )
 LOCALE = {"LANG": "C.UTF-8"}
 AT_START = ("LANG", "LC_", "PYTHON")  # begin the variables that Python reads when it starts
+Streams = Mapping[str, str]  # paths: where "output" and "errors" go
 _BUSY = Lock()
 _SERVERS: "list[subprocess.Popen[str]]" = []  # the last one lives
 
@@ -54,9 +53,8 @@ def run(command: tuple[str, ...], root: Path, environment: Mapping[str, str]) ->
             process = _server()
             assert process.stdin
             assert process.stdout
-            surroundings = {"root": str(root), "environment": dict(environment), "output": file}
-            print(json.dumps({"command": command, **surroundings}), file=process.stdin, flush=True)
-            code = int(process.stdout.readline())
+            streams = {"output": file, "errors": file}
+            code = _ask(process.stdin, process.stdout, command, root, environment, streams)
             output.seek(0)
             return code, output.read()
     finally:
@@ -73,9 +71,23 @@ def _is_forked(command: list[str], environment: Mapping[str, str]) -> bool:
     return at_start == LOCALE and which(program, path=environment.get("PATH")) == ours
 
 
+def _ask(  # noqa: PLR0917
+    questions: IO[str],
+    answers: IO[str],
+    command: Sequence[str],
+    root: Any,
+    environment: Mapping[str, str],
+    streams: Streams,
+) -> int:
+    """Ask for a fork that runs a command; return its exit code."""
+    question = {"command": command, "root": str(root), "environment": dict(environment), **streams}
+    print(json.dumps(question), file=questions, flush=True)
+    return int(answers.readline())
+
+
 def _server() -> "subprocess.Popen[str]":
     command = [sys.executable, "-c", f"from {__name__} import serve; serve()"]
-    environment = {"PATH": os.environ["PATH"], **LOCALE, **ARITHMETIC}
+    environment = {"PATH": os.environ["PATH"], **LOCALE}
     if not _SERVERS or _SERVERS[-1].poll() is not None:
         process = subprocess.Popen(
             command,
@@ -97,44 +109,59 @@ def _end(process: "subprocess.Popen[str]") -> None:
 
 
 def serve() -> None:
-    """Fork for each command, and for each stage that it starts; answer with the command's exit code."""
+    """Fork for each command; answer with its exit code."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a snapshot sends it to all that run beside it
     dvc_internals.load_commands()
     for module in IMPORTED:
         importlib.import_module(module)
     gc.freeze()
     for line in sys.stdin:
-        ours, theirs = socket.socketpair()
-        with ours:
-            command = _fork(json.loads(line), theirs)
-            theirs.close()
-            with ours.makefile("rw") as stages:
-                for stage in stages:  # until the command ends
-                    print(_awaited(_fork(json.loads(stage))), file=stages, flush=True)
-        print(_awaited(command), flush=True)
+        print(_forked(line), flush=True)
 
 
-def _awaited(process: int) -> int:
-    """Wait for the end of a process; return its exit code."""
-    return os.waitstatus_to_exitcode(os.waitpid(process, 0)[1])
+def _forked(line: str) -> int:
+    """Run a command in a fork, and those that it asks for; return its exit code."""
+    ours, theirs = socket.socketpair()
+    with ours:
+        if (child := os.fork()) == 0:
+            _become(asker=theirs, **json.loads(line))
+        theirs.close()
+        with ours.makefile("rw") as asked:
+            for question in asked:  # until it ends
+                print(_forked(question), file=asked, flush=True)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 
 
-def _fork(surroundings: dict[str, Any], stages: socket.socket | None = None) -> int:
-    """Do in a fork what a command would that was started in a folder with an environment; return the id of its process."""
-    if (child := os.fork()) == 0:
-        _become(**surroundings, stages=stages)
-    return child
+class _Asker:
+    """The end of a command that starts others."""
 
+    def __init__(self, asker: socket.socket, streams: Streams) -> None:
+        self._questions, self._answers = asker.makefile("w"), asker.makefile("r")
+        self._streams, self._run = streams, subprocess.run
 
-def _ask(stages: socket.socket, output: str, command: str, root: str, environment: Mapping[str, str]) -> int | None:
-    """Ask for a fork that runs a stage; return its exit code, None where only a process of its own can run it."""
-    words = command.split()
-    if not _is_forked(words, environment):
-        return None
-    with stages.makefile("rw") as answers:
-        surroundings = {"root": root, "environment": dict(environment), "output": output}
-        print(json.dumps({"command": words, **surroundings}), file=answers, flush=True)
-        return int(answers.readline())
+    def stage(self, command: str, root: str, environment: Mapping[str, str]) -> int | None:
+        """Run the command of a stage, and return its exit code; None where only a process of its own can run it."""
+        words = command.split()
+        if not _is_forked(words, environment):
+            return None
+        return _ask(self._questions, self._answers, words, root, environment, self._streams)
+
+    def run(self, command: list[str], **options: Any) -> "subprocess.CompletedProcess[bytes]":
+        """Do what `subprocess.run` does, for DVC in a fork."""
+        words, environment = command[2:], options.get("env", {})
+        is_dvc = command[:3] == [sys.executable, "-m", "dvc"] and options.get("capture_output")
+        if not is_dvc or not _is_forked(words, environment) or not _BUSY.acquire(blocking=False):
+            return self._run(command, **options)
+        try:
+            with TemporaryFile() as output, TemporaryFile() as errors:
+                files = {"output": output, "errors": errors}
+                streams = {name: f"/proc/{os.getpid()}/fd/{file.fileno()}" for name, file in files.items()}
+                code = _ask(self._questions, self._answers, words, options["cwd"], environment, streams)
+                for file in files.values():
+                    file.seek(0)
+                return subprocess.CompletedProcess(command, code, output.read(), errors.read())
+        finally:
+            _BUSY.release()
 
 
 def _dvc() -> object:
@@ -152,11 +179,11 @@ def _stage() -> None:
 _MAIN: dict[str, Callable[[], object]] = {"dvc": _dvc, "dvckit": _dvckit, "python": _stage}
 
 
-def _become(
-    command: list[str], root: str, environment: dict[str, str], output: str, stages: socket.socket | None
+def _become(  # noqa: PLR0917
+    command: list[str], root: str, environment: dict[str, str], output: str, errors: str, asker: socket.socket
 ) -> NoReturn:
     """Run a command in this process, and end it."""
-    for descriptor, path, flags in ((0, os.devnull, os.O_RDONLY), (1, output, os.O_WRONLY), (2, output, os.O_WRONLY)):
+    for descriptor, path, flags in ((0, os.devnull, os.O_RDONLY), (1, output, os.O_WRONLY), (2, errors, os.O_WRONLY)):
         os.dup2(os.open(path, flags | os.O_APPEND), descriptor)
     signal.signal(signal.SIGINT, signal.default_int_handler)
     os.chdir(root)
@@ -166,8 +193,9 @@ def _become(
     pygit2 = importlib.import_module("pygit2")  # which DVC brings, and which read HOME when it was imported
     pygit2.settings.search_path[pygit2.enums.ConfigLevel.GLOBAL] = environment.get("HOME", "")
     random.seed()
-    if stages:
-        dvc_internals.run_stages_by(partial(_ask, stages, output))
+    starter = _Asker(asker, {"output": output, "errors": errors})
+    dvc_internals.run_stages_by(starter.stage)
+    subprocess.run = starter.run  # type: ignore[assignment]
     program, *arguments = command
     is_stage = command[:-1] == STAGE
     sys.path[0] = root if is_stage else str(Path(sys.executable).parent)
