@@ -45,7 +45,8 @@ def is_whole(folder: Path) -> bool:
     try:
         rows, then = _rows(folder), (folder / "RECORD").stat().st_mtime
         ended = any(path == f"{folder.name}/INSTALLER" for path, *_ in rows)
-        return ended and all(_is_as(folder.parent, row, then) for row in rows)
+        packages = str(folder.parent)  # once: there are tens of thousands of rows
+        return ended and all(_is_as(packages, row, then) for row in rows)
     except (OSError, ValueError, csv.Error):
         return False
 
@@ -57,7 +58,7 @@ def _rows(folder: Path) -> Rows:
     return list(csv.reader(text.splitlines(), strict=True))
 
 
-def _is_as(packages: Path, row: list[str], then: float) -> bool:
+def _is_as(packages: str, row: list[str], then: float) -> bool:
     path, expected, size = row
     if path.endswith(".pyc"):
         return True  # Python itself writes it again
