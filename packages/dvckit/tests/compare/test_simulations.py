@@ -25,8 +25,8 @@ OTHER_SPLITS = [("binary", recipe, kind) for recipe in simulation.OF_TASK["binar
     ("task", "recipe", "kind", "count"),
     [
         *((task, recipe, "equal splits", 100) for task, recipe in FIRST.items()),
-        *(pytest.param(*one, "equal splits", 1_000, marks=LONG) for one in OTHERS),
-        *(pytest.param(*one, 300, marks=LONG) for one in OTHER_SPLITS),
+        *(pytest.param(*one, "equal splits", 300, marks=LONG) for one in OTHERS),
+        *(pytest.param(*one, 100, marks=LONG) for one in OTHER_SPLITS),
     ],
 )
 def test_few_of_many_equal_pairs_differ(task, recipe, kind, count):
