@@ -13,7 +13,7 @@ from dvckit.repository.dvc_internals import Repo
 from dvckit.testing import Repository
 
 PLACES = (".git", ".dvc", "../site")
-SECONDS = 10.0
+SECONDS = 60.0  # is a hang: doctor gives up what waits after 7 s, and has longer for what computes on a busy machine
 
 
 @pytest.fixture(scope="module")
@@ -142,7 +142,7 @@ def test_a_damaged_store_is_never_called_whole(mutated):
 
 
 @pytest.mark.parametrize(
-    "block", [pytest.param(n, marks=pytest.mark.fuzz if n else pytest.mark.faults) for n in range(10)]
+    "block", [pytest.param(n, marks=pytest.mark.fuzz if n else pytest.mark.faults) for n in range(20)]
 )
 def test_many_damaged_stores_are_never_called_whole(mutated, block):
-    check(mutated, range(100 + block * 50, 150 + block * 50))
+    check(mutated, range(100 + block * 25, 125 + block * 25))

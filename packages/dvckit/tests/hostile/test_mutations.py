@@ -166,7 +166,7 @@ def test_mutated_files_are_read_or_refused(project):
 
 
 @pytest.mark.parametrize(
-    "part", [pytest.param(n, marks=pytest.mark.fuzz if n else pytest.mark.faults) for n in range(10)]
+    "part", [pytest.param(n, marks=pytest.mark.fuzz if n else pytest.mark.faults) for n in range(20)]
 )
 def test_two_thousand_mutated_files_are_read_or_refused(project, part):
-    survive(project, range(1000 + 200 * part, 1000 + 200 * part + 200))
+    survive(project, range(1000 + 100 * part, 1000 + 100 * part + 100))
