@@ -195,7 +195,7 @@ def test_home_need_not_be_writable(small):
     assert small.ok("git", "status", "--porcelain") == ""
 
 
-@pytest.mark.parametrize("kib", SPACE[::2])
+@pytest.mark.parametrize("kib", SPACE)
 def test_a_sweep_on_a_full_disk_gives_an_error_and_continues_later(disk, kib):
     before, ballast = disk.outputs(), disk.root.parent / "ballast"
     command = ["dvckit", "sweep", "-S", "train.max_depth=range(1,9)"]

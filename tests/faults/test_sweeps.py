@@ -10,7 +10,7 @@ import pytest
 
 pytestmark = pytest.mark.faults
 
-ARGUMENTS = ["-S", "train.n_estimators=3", "-S", "train.max_depth=range(1,31)"]
+ARGUMENTS = ["-S", "train.n_estimators=3", "-S", "train.max_depth=range(1,61)"]
 
 
 def experiments(project):
@@ -31,7 +31,7 @@ def test_kills_at_any_moment_lose_nothing(small):
     before = files(small)
     draws = random.Random(1)
     commits = {}
-    for _ in range(5):
+    for _ in range(8):
         with small.start("dvckit", "sweep", *ARGUMENTS) as process:
             for _ in range(draws.randrange(4)):  # trials that are done
                 process.stdout.readline()
@@ -42,11 +42,11 @@ def test_kills_at_any_moment_lose_nothing(small):
         assert commits.items() <= experiments(small).items()
         commits = experiments(small)
         small.ok("git", "fsck", "--connectivity-only", *commits.values())
-    assert 1 < len(commits) < 30
+    assert 1 < len(commits) < 60
 
     output = small.ok("dvckit", "sweep", *ARGUMENTS)
 
-    assert f"30 trials: {30 - len(commits)} new, {len(commits)} already done, 0 failed" in output
+    assert f"60 trials: {60 - len(commits)} new, {len(commits)} already done, 0 failed" in output
     assert files(small) == before
     assert list((small.root / ".dvc/tmp/sweep").glob("running-*")) == []
     small.ok("dvc", "exp", "apply", min(commits))

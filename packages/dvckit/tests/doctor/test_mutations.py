@@ -13,7 +13,7 @@ from dvckit.repository.dvc_internals import Repo
 from dvckit.testing import Repository
 
 PLACES = (".git", ".dvc", "../site")
-SECONDS = 60.0  # a hang: doctor gives up what waits after 7 s, and has longer for what computes on a busy machine
+SECONDS = 10.0
 
 
 @pytest.fixture(scope="module")
