@@ -89,11 +89,12 @@ def kill_a_child(process, ended):
 
 
 @pytest.mark.faults
-def test_the_number_of_workers_and_their_death_change_nothing(divided):
+@pytest.mark.parametrize(("workers", "kill"), [("1", None), ("5", kill_a_child)])
+def test_the_number_of_workers_and_their_death_change_nothing(divided, workers, kill):
     before = content(divided)
     remove_outputs(divided)
 
-    run_stages(divided, kill_a_child, DVCKIT_WORKERS="3")
+    run_stages(divided, kill, DVCKIT_WORKERS=workers)
 
     assert content(divided) == before
 
