@@ -50,7 +50,9 @@ def test_a_command_in_a_fork_sees_the_home_of_the_test(toy):
     assert toy.ok("git", "log", "-1", "--format=%an", "--all", "--author=somebody").strip() == "somebody"
 
 
-@pytest.mark.parametrize("changed", [{"LANG": "C"}, {"PYTHONHASHSEED": "1"}, {"PATH": "/usr/bin"}])
+@pytest.mark.parametrize(
+    "changed", [{"LANG": "C"}, {"PYTHONHASHSEED": "1"}, {"OMP_NUM_THREADS": "7"}, {"PATH": "/usr/bin"}]
+)
 def test_what_only_a_process_can_do_is_no_fork(toy, changed):
     assert forks.run(("dvc", "status"), toy.root, {**toy.environment, **changed}) is None
 

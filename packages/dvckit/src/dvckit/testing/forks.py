@@ -24,6 +24,7 @@ from tempfile import TemporaryFile
 from threading import Lock
 from typing import IO, Any, NoReturn
 
+from dvckit.core.arithmetic import ARITHMETIC
 from dvckit.repository import dvc_internals
 
 STAGE = ["python", "-m", "dvckit.stage"]  # and a module
@@ -33,7 +34,7 @@ IMPORTED = (
     *("sklearn.linear_model", "sklearn.neural_network"),
 )
 LOCALE = {"LANG": "C.UTF-8"}
-AT_START = ("LANG", "LC_", "PYTHON")  # begin the variables that Python reads when it starts
+AT_START = ("LANG", "LC_", "PYTHON", *ARITHMETIC)  # begin the variables that Python and numpy read when they start
 Streams = Mapping[str, str]  # paths: where "output" and "errors" go
 _BUSY = Lock()
 _SERVERS: "list[subprocess.Popen[str]]" = []  # the last one lives
