@@ -11,7 +11,8 @@ import pandas as pd
 from sklearn.pipeline import Pipeline
 
 from dvckit.core.errors import UserError
-from dvckit.core.files import ended_by_ctrl_c, unfinished, write_table
+from dvckit.core.files import write_table
+from dvckit.core.interrupts import ended_by_ctrl_c, unfinished
 from dvckit.core.pool import pool
 from dvckit.core.scratch import private_folder
 from dvckit.core.screen import say

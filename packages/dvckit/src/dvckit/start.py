@@ -2,14 +2,16 @@
 
 import sys
 
+from dvckit.core.interrupts import ended_by_ctrl_c
 from dvckit.doctor.installed import report
 
 
 def main() -> None:
     """Run the command. Only the standard library is imported before it."""
     try:
-        from dvckit.cli import main as run
-
+        with ended_by_ctrl_c():
+            # an exception from Ctrl-C could get lost in what this loads
+            from dvckit.cli import main as run
         run()
     except (KeyboardInterrupt, Exception) as error:
         # Ctrl-C while a module is loaded may come out as the cause of a RuntimeError

@@ -22,8 +22,9 @@ def test_ctrl_c_leaves_nothing_unfinished(workdir):
     code = """
 import os, signal, time
 from pathlib import Path
-from dvckit.core import files as stage
-with stage.ended_by_ctrl_c(), stage.scratch_folder(Path("data/.folder.tmp")) as folder, stage.replacing(Path("data/table")) as file:
+from dvckit.core.files import replacing, scratch_folder
+from dvckit.core.interrupts import ended_by_ctrl_c
+with ended_by_ctrl_c(), scratch_folder(Path("data/.folder.tmp")) as folder, replacing(Path("data/table")) as file:
     (folder / "half").touch()
     file.touch()
     os.kill(os.getpid(), signal.SIGINT)

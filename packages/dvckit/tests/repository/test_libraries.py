@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 
 from dvckit.core.errors import UserError
+from dvckit.core.stage import check_libraries
 from dvckit.repository.libraries import locked, write
 from dvckit.repository.revision import Revision
-from dvckit.stage import check_libraries
 
 PIPELINE = """stages:
   train:

@@ -21,7 +21,7 @@ from distributed.versions import get_versions
 
 from dvckit.core.child import Children
 from dvckit.core.errors import UserError, one_line
-from dvckit.core.files import unfinished
+from dvckit.core.interrupts import unfinished
 
 CONNECT = 8  # seconds
 OURS = ("dask", "distributed")

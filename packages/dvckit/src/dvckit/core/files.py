@@ -3,13 +3,14 @@
 import json
 import os
 import shutil
-import signal
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import contextmanager
 from itertools import chain
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, TypeVar
+
+from dvckit.core.interrupts import remove, unfinished
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -21,35 +22,15 @@ PARQUET: dict[str, Any] = {"compression": "none", "dictionary_pagesize_limit": 1
 BATCH = 1 << 17  # rows processed at once
 
 _Item = TypeVar("_Item")
-# What a signal handler must remove; it cannot see the code that it interrupts.
-_UNFINISHED: set[Path] = set()
-
-
-@contextmanager
-def unfinished(path: Path) -> Iterator[Path]:
-    """Remove a temporary file or folder when the block ends, and also if Ctrl-C ends the process."""
-    _UNFINISHED.add(path)
-    try:
-        yield path
-    finally:
-        _remove(path)
-        _UNFINISHED.discard(path)
 
 
 @contextmanager
 def scratch_folder(path: Path) -> Iterator[Path]:
     """Create an empty folder, even if a killed run has left one there, and remove it at the end."""
-    _remove(path)
+    remove(path)
     path.mkdir(parents=True)
     with unfinished(path):
         yield path
-
-
-def _remove(path: Path) -> None:
-    if path.is_dir() and not path.is_symlink():
-        shutil.rmtree(path, ignore_errors=True)
-    else:
-        path.unlink(missing_ok=True)
 
 
 def is_device(path: Path) -> bool:
@@ -84,7 +65,7 @@ def put(new: Path, target: Path) -> None:
         new.replace(target)
         return
     with unfinished(target.with_name(f".{target.name}.old.tmp")) as old:
-        _remove(old)  # a killed run may have left it
+        remove(old)  # a killed run may have left it
         if os.path.lexists(target):
             target.rename(old)
         new.rename(target)
@@ -153,22 +134,3 @@ def write_table(path: Path, table: "pd.DataFrame") -> None:
         write_parquet(path, [table])
     else:
         write_bytes(path, table.to_csv(index=False, lineterminator="\n").encode())
-
-
-@contextmanager
-def ended_by_ctrl_c() -> Iterator[None]:
-    """Let Ctrl-C end the process at once: an exception would not end its threads."""
-    before = signal.signal(signal.SIGINT, _stop)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
-
-
-def _stop(*_: object) -> None:
-    """End at once: an exception would pass through libraries, some of which replace or drop it."""
-    for path in tuple(_UNFINISHED):
-        _remove(path)
-    line = b"\n" if os.isatty(2) else b""  # there may be a bar on this one
-    os.write(2, line + b"interrupted: files already written are whole, the others are as they were\n")
-    os._exit(130)

@@ -6,7 +6,7 @@ from itertools import chain
 from pathlib import Path
 
 from dvckit.core.errors import UserError
-from dvckit.core.files import ended_by_ctrl_c, unfinished
+from dvckit.core.interrupts import ended_by_ctrl_c, unfinished
 from dvckit.core.layout import PARAMS, TEST, TRAIN
 from dvckit.core.params import read_values
 from dvckit.data.replace import EXTERNAL, adding, replace, restore

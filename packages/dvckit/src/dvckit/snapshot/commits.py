@@ -11,7 +11,7 @@ from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
 from dvckit.core.errors import UserError
-from dvckit.core.files import unfinished
+from dvckit.core.interrupts import unfinished
 from dvckit.registry.tags import annotated, check_identity, check_made, due
 from dvckit.repository.programs import NotThereError, copy_index, git
 from dvckit.repository.revision import head

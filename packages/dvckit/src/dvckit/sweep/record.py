@@ -18,7 +18,7 @@ from typing import Any, Literal, NamedTuple
 from voluptuous import ExactSequence, Invalid, Match, Schema
 
 from dvckit.core.errors import UserError
-from dvckit.core.files import unfinished
+from dvckit.core.interrupts import unfinished
 from dvckit.core.layout import EVALUATION, PARAMS
 from dvckit.core.mappings import leaves
 from dvckit.repository import dvc_internals
