@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from dvckit.doctor import secrets
 from dvckit.doctor.clone import Clone
 from dvckit.doctor.secrets import _by_name, clones, config, files
 from dvckit.testing import Repository
@@ -139,6 +140,41 @@ def test_a_line_can_be_declared_to_be_none(project):
 
 def test_this_repository_holds_none(source):
     assert wrong(files, Repository(source)) == []
+
+
+def test_contents_without_a_secret_are_searched_once(project, monkeypatch):
+    tracked(project, {"notes.md": str(time.time_ns()).encode()})
+    assert wrong(files, project) == []
+    monkeypatch.setattr("dvckit.doctor.secrets._search", lambda _, names, __: [(name, "looked at") for name in names])
+
+    assert wrong(files, project) == []
+    tracked(project, {"others.md": str(time.time_ns()).encode()})
+    (line,) = wrong(files, project)
+    assert "git tracks others.md, which holds a secret (looked at)" in line
+
+
+def test_a_secret_in_two_files_is_reported_until_it_is_in_none(project):
+    secret = ("use " + "ghp" + "_" + "aB3dE6gH9kL2" * 3).encode()
+    tracked(project, {"a/notes.md": secret, "b/notes.md": secret, "clean.md": b"nothing"})
+    assert wrong(files, project) != []
+    (project.root / "a/notes.md").write_text("nothing")
+    assert [line.split()[3] for line in wrong(files, project)] == ["b/notes.md,"]
+    (project.root / "a/notes.md").write_bytes(secret)
+    (project.root / "b/notes.md").write_text("nothing")
+    assert [line.split()[3] for line in wrong(files, project)] == ["a/notes.md,"]
+
+
+@pytest.mark.parametrize("spoil", [Path.mkdir, lambda path: path.write_bytes(b"\xff\x00" * 999)])
+def test_without_a_memory_everything_is_searched(project, tmp_path, monkeypatch, spoil):
+    rules = secrets._compiled(time.monotonic() + 100)
+    (tmp_path / "rules").symlink_to(rules)
+    monkeypatch.setattr("dvckit.doctor.secrets._compiled", lambda _: tmp_path / "rules")
+    spoil(tmp_path / "rules.clean")
+    tracked(project, {"clean.md": b"nothing"})
+    assert wrong(files, project) == []
+    tracked(project, {"notes.md": ("use " + "ghp" + "_" + "aB3dE6gH9kL2" * 3).encode()})
+
+    assert len(wrong(files, project)) == 1
 
 
 def test_a_search_without_time_says_so(project):

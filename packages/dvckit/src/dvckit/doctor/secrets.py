@@ -4,6 +4,7 @@ kingfisher looks for them, offline, by its own rules and those of secrets.toml. 
 secrets whatever is in them, and what DVC's options mean.
 """
 
+import hashlib
 import json
 import os
 import re
@@ -43,6 +44,7 @@ OPTIONS = (
 )  # fmt: skip
 FOUND = 200  # kingfisher's exit code
 COPIES = (Path(tempfile.gettempdir()), "dvckit-secrets-")
+KNOWN = 10_000  # contents without a secret that are remembered
 LONGEST, TIDYING = 600.0, 1.0  # seconds that a search takes, and the removal of its copies
 _SECTION = re.compile(r"""^\s*\[(?:['"]?remote "(?P<remote>[^"]*)")?""")
 # Options of a remote whose value is a secret, of every kind that DVC knows, and those whose value is an address.
@@ -99,9 +101,27 @@ def _is_scanned(path: Path) -> bool:
 def _scan(clone: Clone, names: list[str]) -> Iterator[tuple[str, str]]:
     """Yield name and kind of what holds a secret; UserError where kingfisher cannot say.
 
-    It looks at copies: it starts threads for each path that it is given, which is one here.
+    Contents in which nothing was found are remembered beside the compiled rules, and not looked at again.
     """
-    rules = ["--rules-path", str(RULES), "--rule-cache-dir", str(_compiled(clone.until))]
+    rules = _compiled(clone.until)
+    clean = rules.with_name(f"{rules.name}.clean")
+    known = set(clean.read_bytes().split()) if clean.is_file() else set()
+    digests = {name: _digest(clone.root / name) for name in names}
+    if not (new := [name for name in names if digests[name] not in known]):
+        return
+    found = _search(clone, new, rules)
+    yield from found
+    if not found:  # else what is in two files could have been reported of one
+        with suppress(OSError), clean.open("wb" if len(known) > KNOWN else "ab") as file:
+            file.write(b"\n".join([b"", *sorted({digests[name] for name in new}), b""]))
+
+
+def _digest(file: Path) -> bytes:
+    return hashlib.sha256(file.name.encode(errors="surrogateescape") + b"\n" + file.read_bytes()).hexdigest().encode()
+
+
+def _search(clone: Clone, names: list[str], rules: Path) -> list[tuple[str, str]]:
+    """Let kingfisher look at copies: it starts threads for each path that it is given, which is one here."""
     with private_folder(*COPIES) as folder:
         copies, report = folder / "copies", folder / "report"
         copies.mkdir()
@@ -110,10 +130,10 @@ def _scan(clone: Clone, names: list[str]) -> Iterator[tuple[str, str]]:
             shutil.copyfile(clone.root / name, copies / str(number) / PurePath(name).name)
         if clone.until - TIDYING < time.monotonic():  # compiling took it
             raise UserError("there was no time left")
-        command = ["kingfisher", "scan", *OPTIONS, *rules, "--output", str(report), str(copies)]
+        by = ["--rules-path", str(RULES), "--rule-cache-dir", str(rules), "--output", str(report)]
+        command = ["kingfisher", "scan", *OPTIONS, *by, str(copies)]
         within(partial(start, command, folder, codes=(0, FOUND)), _left(clone.until - TIDYING))
-        for place, kind in _found(report):
-            yield names[int(place.relative_to(copies).parts[0])], kind
+        return [(names[int(place.relative_to(copies).parts[0])], kind) for place, kind in _found(report)]
 
 
 def _found(report: Path) -> Iterator[tuple[PurePath, str]]:
