@@ -1,4 +1,4 @@
-"""Fixtures of the tests of both packages, a pytest plugin: rows of synthetic passengers, and the genuine Kaggle files."""
+"""Tests of both packages, a pytest plugin: their order, rows of synthetic passengers, and the genuine Kaggle files."""
 
 import os
 from collections.abc import Callable
@@ -16,6 +16,15 @@ from titanic.dataset.synthetic import write_passengers
 from titanic.features import FEATURES, FeaturesParams, featurize
 from titanic.modeling.pipelines import PIPELINES, Train
 from titanic.schema import LABELS, RULES
+
+# Each takes minutes of one worker: they come first, or at the end the others would wait for the last of them.
+LONG = ("test_docs.py", "test_sweep.py", "test_kills.py", "test_snapshot.py", "test_doctor.py", "test_rendered.py")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put long files first."""
+    items.sort(key=lambda item: item.path.name not in LONG)
 
 
 def fit(table: pd.DataFrame, params: Train) -> Pipeline:

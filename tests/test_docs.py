@@ -54,39 +54,38 @@ def is_plain(line):
     return command.startswith(("dvc ", "dvckit ")) and not set(command) & set("$~|<>&;*`\\")
 
 
+def run_in_order(reader, lines):
+    """Run lines as one shell would: what they do to its folder and its variables is there for the next. Return the output."""
+    left, outputs = reader.root.parent / "left", []
+    for line in lines:
+        if is_plain(line):
+            outputs.append(reader.ok(*shlex.split(line, comments=True)))
+            continue
+        outputs.append(reader.ok("bash", "-euxc", f"{line}\nenv -0 > {shlex.quote(str(left))}"))
+        variables = dict(variable.split("=", 1) for variable in left.read_text().split("\0")[:-1])
+        reader.root = Path(variables.pop("PWD"))
+        reader.environment = {name: value for name, value in variables.items() if name not in {"OLDPWD", "SHLVL", "_"}}
+    assert "ERROR" not in "".join(outputs)
+    return "".join(outputs)
+
+
 @pytest.mark.faults
 @pytest.mark.parametrize("page", [page for page in PAGES if commands(page)])
 def test_the_commands_of_a_page_run_in_order(reader, page):
-    lines = commands(page)
-    if any(line.startswith(("source ", "cd ")) for line in lines):  # what follows depends on it
-        lines = ["\n".join(lines)]
-    for line in lines:
-        if line.startswith("export "):
-            name, _, value = line.removeprefix("export ").partition("=")
-            reader.environment[name] = value
-            continue
-        command = shlex.split(line, comments=True) if is_plain(line) else ["bash", "-euxc", line]
-
-        output = reader.ok(*command)
-
-        assert command[0] != "bash" or output.count("\n+ ") + output.startswith("+ ") >= line.count("\n") + 1
-        assert "ERROR" not in output
+    run_in_order(reader, commands(page))
 
 
 @pytest.mark.faults
 def test_the_walk_from_a_csv_file_to_a_project(tmp_path):
     (tmp_path / "tables").mkdir()
     newcomer = with_uv(Repository(tmp_path / "tables"))
+    newcomer.environment["COLUMNS"] = "80"
     code = "".join(blocks(NEW, "python"))
     newcomer.ok("python", "-c", code)
 
-    output = newcomer.ok("bash", "-c", "\n".join(["set -eux", *commands(NEW)]), COLUMNS="80")
+    output = run_in_order(newcomer, commands(NEW))
 
-    assert output.count("\n+ ") + output.startswith("+ ") >= len(commands(NEW))
-    assert "ERROR" not in output
-
-    newcomer.root /= "diabetes"
-    newcomer.ok("bash", "-c", "\n".join(["set -eux", *commands(newcomer.root / "README.md")]))
+    run_in_order(newcomer, commands(newcomer.root / "README.md"))
     assert [line for line in blocks(NEW, "")[0].splitlines() if "/home/you" not in line and line not in output] == []
     tags = set(newcomer.ok("git", "-C", "../iris", "tag").split())
     assert tags == {"data@v1.0.0", "data@v1.0.1", "iris@v1.0.0", "iris@v1.1.0", "iris@v1.1.1", "iris#prod#1"}

@@ -37,21 +37,23 @@ LOCALE = {"LANG": "C.UTF-8"}
 AT_START = ("LANG", "LC_", "PYTHON", *ARITHMETIC)  # begin the variables that Python and numpy read when they start
 Streams = Mapping[str, str]  # paths: where "output" and "errors" go
 _BUSY = Lock()
-_SERVERS: "list[subprocess.Popen[str]]" = []  # the last one lives
+_SERVERS: "dict[str, subprocess.Popen[str]]" = {}  # by the interpreter
 
 
 def run(command: tuple[str, ...], root: Path, environment: Mapping[str, str]) -> tuple[int, str] | None:
     """Run a command, `dvc`, `dvckit` or a stage; return its exit code and output.
 
-    None, with nothing done, where only a process of its own can do it: it is another program, `environment` says how Python
-    is to start, another command is running, or this is not Linux.
+    It is that of the Python environment that PATH names first. None, with nothing done, where only a process of its own can
+    do it: it is another program, `environment` says how Python is to start, another command is running, or this is not Linux.
     """
-    if sys.platform != "linux" or not _is_forked([*command], environment) or not _BUSY.acquire(blocking=False):
+    python = _python(command[0], environment)
+    is_forked = python and sys.platform == "linux" and _is_forked(python, [*command], environment)
+    if not is_forked or not _BUSY.acquire(blocking=False):
         return None
     try:
         with TemporaryFile("w+") as output:
             file = f"/proc/{os.getpid()}/fd/{output.fileno()}"
-            process = _server()
+            process = _server(python)
             assert process.stdin
             assert process.stdout
             streams = {"output": file, "errors": file}
@@ -62,14 +64,20 @@ def run(command: tuple[str, ...], root: Path, environment: Mapping[str, str]) ->
         _BUSY.release()
 
 
-def _is_forked(command: list[str], environment: Mapping[str, str]) -> bool:
-    """Tell whether a fork does what a command would in an environment."""
+def _python(program: str, environment: Mapping[str, str]) -> str:
+    """Return the interpreter of the environment whose program this is; "" where it is no program of DVC's or ours."""
+    place = which(program, path=environment.get("PATH")) if program in _MAIN else None
+    python = Path(place).with_name("python") if place else None
+    return str(python) if python and (python.parents[1] / "pyvenv.cfg").is_file() else ""
+
+
+def _is_forked(python: str, command: list[str], environment: Mapping[str, str]) -> bool:
+    """Tell whether a fork of an interpreter does what a command would in an environment."""
     program = command[0]
     if program not in _MAIN or (program == "python" and command[:-1] != STAGE):
         return False
     at_start = {name: value for name, value in environment.items() if name.startswith(AT_START)}
-    ours = str(Path(sys.executable).with_name(program))
-    return at_start == LOCALE and which(program, path=environment.get("PATH")) == ours
+    return at_start == LOCALE and _python(program, environment) == python
 
 
 def _ask(  # noqa: PLR0917
@@ -86,10 +94,11 @@ def _ask(  # noqa: PLR0917
     return int(answers.readline())
 
 
-def _server() -> "subprocess.Popen[str]":
-    command = [sys.executable, "-c", f"from {__name__} import serve; serve()"]
+def _server(python: str) -> "subprocess.Popen[str]":
+    # the file itself: the package that it is in needs pytest, which an environment without the group `dev` does not have
+    command = [python, "-c", f"import runpy; runpy.run_path({__file__!r})['serve']()"]
     environment = {"PATH": os.environ["PATH"], **LOCALE}
-    if not _SERVERS or _SERVERS[-1].poll() is not None:
+    if python not in _SERVERS or _SERVERS[python].poll() is not None:
         process = subprocess.Popen(
             command,
             env=environment,
@@ -99,8 +108,8 @@ def _server() -> "subprocess.Popen[str]":
             start_new_session=True,  # doctor ends the programs of this session that its checks have left
         )
         atexit.register(_end, process)
-        _SERVERS.append(process)
-    return _SERVERS[-1]
+        _SERVERS[python] = process
+    return _SERVERS[python]
 
 
 def _end(process: "subprocess.Popen[str]") -> None:
@@ -143,7 +152,7 @@ class _Asker:
     def stage(self, command: str, root: str, environment: Mapping[str, str]) -> int | None:
         """Run the command of a stage, and return its exit code; None where only a process of its own can run it."""
         words = command.split()
-        if not _is_forked(words, environment):
+        if not _is_forked(sys.executable, words, environment):
             return None
         return _ask(self._questions, self._answers, words, root, environment, self._streams)
 
@@ -151,7 +160,7 @@ class _Asker:
         """Do what `subprocess.run` does, for DVC in a fork."""
         words, environment = command[2:], options.get("env", {})
         is_dvc = command[:3] == [sys.executable, "-m", "dvc"] and options.get("capture_output")
-        if not is_dvc or not _is_forked(words, environment) or not _BUSY.acquire(blocking=False):
+        if not is_dvc or not _is_forked(sys.executable, words, environment) or not _BUSY.acquire(blocking=False):
             return self._run(command, **options)
         try:
             with TemporaryFile() as output, TemporaryFile() as errors:
