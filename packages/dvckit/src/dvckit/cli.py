@@ -416,7 +416,7 @@ def data_check(paths: _Paths, *, as_json: _Json = False) -> None:
 
     for path in paths:
         Revision(find_root()).check_present(path)
-    verdict = check_files(_project(), paths)
+    verdict = check_files(find_root(), _project(), paths)
     if as_json:
         _print_json(verdict.as_json())
     else:

@@ -2,6 +2,7 @@ import json
 import shutil
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from dvckit.core.errors import UserError
@@ -11,6 +12,7 @@ from dvckit.testing import Repository
 from titanic.project import PROJECT
 
 RULES = PROJECT.rules
+ROOT = Path(__file__).parents[4]
 
 
 @pytest.fixture
@@ -41,7 +43,7 @@ def test_columns_decide_which_table_a_file_is(mine, raw):
     paths = [mine / "to_predict.csv", mine / "passengers.csv", mine / "gender_submission.csv"]
 
     files, _ = tables_in(RULES, paths)
-    result = verdict(PROJECT, paths)
+    result = verdict(ROOT, PROJECT, paths)
 
     assert {name: path.name for name, path in files.items()} == {
         "train": "passengers.csv",
@@ -60,7 +62,7 @@ def test_every_fault_of_every_file_is_reported(mine):
     spoil(mine / "passengers.csv")
     spoil(mine / "to_predict.csv")
 
-    problems = "\n".join(verdict(PROJECT, [mine]).problems)
+    problems = "\n".join(verdict(ROOT, PROJECT, [mine]).problems)
 
     assert "passengers.csv: 1 of 891 rows is bad; fix them\n  line 4: Sex is " in problems
     assert "to_predict.csv: 1 of 418 rows is bad; fix them: each must get its prediction\n  line 4: Sex is " in problems
@@ -98,7 +100,7 @@ def test_a_target_in_another_case_is_a_header_to_fix(mine, name):
     text = (mine / "passengers.csv").read_text()
     (mine / "passengers.csv").write_text(text.replace("Survived", name, 1))
 
-    (problem,) = verdict(PROJECT, [mine]).problems
+    (problem,) = verdict(ROOT, PROJECT, [mine]).problems
 
     assert f"passengers.csv: the header has {name!r} for 'Survived'; rename" in problem
 
@@ -125,7 +127,7 @@ def test_a_submission_for_other_keys_is_reported(mine, raw):
     text = (raw / "gender_submission.csv").read_text()
     (mine / "gender_submission.csv").write_text(text.replace("\n1309,", "\n2000,"))
 
-    (problem,) = verdict(PROJECT, [mine / name for name in ("gender_submission.csv", "to_predict.csv")]).problems
+    (problem,) = verdict(ROOT, PROJECT, [mine / name for name in ("gender_submission.csv", "to_predict.csv")]).problems
 
     assert "gender_submission.csv: the PassengerIds are not those of " in problem
 
@@ -139,7 +141,7 @@ def test_labels_of_one_kind_are_a_problem(mine):
     died = [line for line in lines[1:] if line.split(",")[1] == "0"]
     (mine / "passengers.csv").write_text("".join([lines[0], *died]))
 
-    assert "a model needs both labels" in verdict(PROJECT, [mine]).problems[0]
+    assert "a model needs both labels" in verdict(ROOT, PROJECT, [mine]).problems[0]
 
 
 @pytest.mark.faults
@@ -164,7 +166,7 @@ def test_a_file_with_nothing_but_bad_rows_is_reported(mine):
     path = mine / "passengers.csv"
     path.write_text(path.read_text().replace("male,", "mael,"))
 
-    (problem,) = verdict(PROJECT, [path]).problems
+    (problem,) = verdict(ROOT, PROJECT, [path]).problems
 
     assert "891 of 891 rows are bad" in problem
 
@@ -178,7 +180,7 @@ def test_values_are_shown_as_they_are(mine, monkeypatch, capsys):
     path.write_text("\n".join([header, *map(",".join, cells)]) + "\n")
     monkeypatch.setenv("COLUMNS", "200")
 
-    print_quality(verdict(PROJECT, [path]).report)
+    print_quality(verdict(ROOT, PROJECT, [path]).report)
 
     assert "[/red] :smile: (20)" in capsys.readouterr().out
 
@@ -245,11 +247,85 @@ def test_the_verdict_is_json_for_any_file(mine, monkeypatch, path):
     (mine / "empty").mkdir()
     monkeypatch.chdir(mine)
 
-    report = json.loads(json.dumps(verdict(PROJECT, [Path(path), Path("to_predict.csv")]).as_json()))
+    report = json.loads(json.dumps(verdict(ROOT, PROJECT, [Path(path), Path("to_predict.csv")]).as_json()))
 
     assert not report["ok"]
     assert path.rpartition("/")[2] in report["problems"][0]
     assert report["files"]["test"]["rows"] == 418
+
+
+@pytest.fixture
+def parts(raw, tmp_path):
+    """A folder whose rows to learn from are in three parts, one of them Parquet, and those to predict in one file."""
+    (train := tmp_path / "mine/train").mkdir(parents=True)
+    header, *lines = (raw / "train.csv").read_text().splitlines(keepends=True)
+    for number, rows in enumerate((lines[:300], lines[300:600], lines[600:])):
+        (train / f"day-{number}.csv").write_text("".join([header, *rows]))
+    table = pd.read_csv(train / "day-2.csv", dtype="str")
+    (train / "day-2.csv").unlink()
+    table.to_parquet(train / "day-2.parquet")
+    shutil.copy(raw / "test.csv", train.parent)
+    return train.parent
+
+
+def test_tables_in_parts_are_checked_as_one_file_is(parts, raw):
+    whole = verdict(ROOT, PROJECT, [raw])
+
+    in_parts = verdict(ROOT, PROJECT, [parts])
+
+    assert in_parts.problems == []
+    assert {name: (one.path, one.rows) for name, one in in_parts.checked.items()} == {
+        "train": (parts / "train", 891),
+        "test": (parts / "test.csv", 418),
+    }
+    assert in_parts.report["checks"] == whole.report["checks"]
+
+
+def test_faults_in_parts_are_told_of_the_users_files(parts, monkeypatch):
+    spoil(parts / "train/day-1.csv", row=7)
+    spoil(parts / "test.csv", row=1)
+    table = pd.read_parquet(parts / "train/day-2.parquet")
+    table.assign(Sex="mael").to_parquet(parts / "train/day-2.parquet")
+    monkeypatch.chdir(parts.parent)
+
+    learned, predicted = verdict(ROOT, PROJECT, [Path("mine")]).problems
+
+    assert learned.startswith("mine/train: 292 of 891 rows are bad; fix them\n  day-1.csv line 8: Sex is ")
+    assert "\n  day-2.parquet line 2: Sex is " in learned
+    assert predicted.startswith(
+        "mine/test.csv: 1 of 418 rows is bad; fix them: each must get its prediction\n  line 2: "
+    )
+
+
+def test_what_is_no_part_is_told_of_the_users_files(parts):
+    (parts / "train/day-0.csv").write_text("a,b\n1,2\n")
+    (problem, *_) = verdict(ROOT, PROJECT, [parts]).problems
+    assert problem.startswith(f"{parts}/train/day-0.csv: the header ")
+
+    shutil.copy(parts / "train/day-1.csv", parts / "train/day-0.csv")
+    with pytest.raises(
+        UserError, match=rf"^{parts}/train/day-0.csv and {parts}/train/day-1.csv are the same; remove one"
+    ):
+        verdict(ROOT, PROJECT, [parts])
+
+    (parts / "train/notes.txt").touch()
+    with pytest.raises(UserError, match=r"train/notes.txt is no part of a table: parts are .csv or .parquet files"):
+        verdict(ROOT, PROJECT, [parts])
+
+
+def test_a_folder_of_parts_is_added_with_its_parts(small, parts):
+    output = small.ok("dvckit", "data", "add", str(parts))
+
+    assert "added data/external/mine: train (891 rows), test.csv (418 rows)" in output
+    assert "-S dataset.partitions=2 -S dataset.path=data/external/mine" in output
+    added = small.root / "data/external/mine"
+    assert sorted(path.name for path in added.rglob("*.*")) == ["day-0.csv", "day-1.csv", "day-2.parquet", "test.csv"]
+    small.commit("my data")
+    (parts / "train/day-0.csv").unlink()
+    assert "train (591 rows)" in small.ok("dvckit", "data", "add", str(parts))
+    assert small.ok("git", "status", "--porcelain") == " M data/external/mine.dvc\n"
+    result = small.run("dvc", "exp", "run", "-S", "dataset.source=files", "-S", "dataset.path=data/external/mine", "-q")
+    assert "mine/train is a folder of parts; set dataset.partitions to 2 or more" in result.output
 
 
 def test_check_outside_of_a_project_gives_an_error(tmp_path):

@@ -51,9 +51,9 @@ def _code(package: str) -> str:
 class Memo:
     """The entries of one kind of task; those that are not asked for are forgotten at the end."""
 
-    def __init__(self, kind: str, package: str, *inputs: Any) -> None:
+    def __init__(self, kind: str, package: str, *inputs: Any, folder: Path = FOLDER) -> None:
         """`package` holds the project's code, `inputs` are what the task depends on beside its files."""
-        self._folder, self._used = FOLDER / kind, set[str]()
+        self._folder, self._used = folder / kind, set[str]()
         self._inputs = json.dumps([_code(package), *map(repr, inputs)])
 
     def hashes(self, paths: Sequence[Path], pool: Pool) -> list[str]:

@@ -2,13 +2,16 @@
 
 import re
 import tempfile
+from collections.abc import Iterator
 from itertools import chain
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from dvckit.core.errors import UserError
 from dvckit.core.interrupts import ended_by_ctrl_c, unfinished
 from dvckit.core.layout import PARAMS, TEST, TRAIN
 from dvckit.core.params import read_values
+from dvckit.core.pool import pool
+from dvckit.core.scratch import private_folder
 from dvckit.data.replace import EXTERNAL, adding, replace, restore
 from dvckit.project import Project
 from dvckit.repository.programs import dvc
@@ -16,17 +19,35 @@ from dvckit.tables.dialect import named
 from dvckit.tables.reading import check_header
 from dvckit.tables.rows import table_in
 from dvckit.tables.schema import Rules
-from dvckit.tables.validation import Verdict, judge
+from dvckit.tables.sources.folder import in_parts
+from dvckit.tables.sources.parts import copy
+from dvckit.tables.stores import parts_in
+from dvckit.tables.validation import Verdict, judge, judge_parts
 
+SCRATCH = "dvckit-check-"  # begin folders in .dvc/tmp
 NAME = r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}(?<!\.dvc)"
 
 
-def verdict(project: Project, paths: list[Path]) -> Verdict:
-    """Check CSV files, or those in folders, as the stage validate would, and write nothing."""
+def verdict(root: Path, project: Project, paths: list[Path]) -> Verdict:
+    """Check CSV files, those in folders, or a folder with tables in parts, as the stage validate would, and write nothing."""
+    if len(paths) == 1 and in_parts(paths[0], project.rules):
+        return _verdict_on_parts(root, project, paths[0])
     files, problems = tables_in(project.rules, paths)
     with ended_by_ctrl_c(), unfinished(Path(tempfile.mkdtemp(prefix="dvckit-"))) as folder:
         judged = judge(files, folder, project.rules, project.task)
     return judged._replace(problems=problems + judged.problems)
+
+
+def _verdict_on_parts(root: Path, project: Project, source: Path) -> Verdict:
+    """Do so for tables in parts, by tasks, with as many partitions as params.yaml has, or two."""
+    (parent := root.resolve() / ".dvc/tmp").mkdir(parents=True, exist_ok=True)
+    partitions = max(2, read_values(root / PARAMS)["dataset"]["partitions"])
+    with ended_by_ctrl_c(), private_folder(parent, SCRATCH) as folder, pool(root) as running:
+        (raw := folder / "raw").mkdir()
+        parts = copy(str(source.absolute()), project.rules, raw, running, whole=True)
+        brought = {part.target: source / PurePath(part.address).relative_to(source.absolute()) for part in parts}
+        files = {part.table: part.target.parent for part in parts}
+        return judge_parts(files, folder / "clean", project.rules, project.task, None, running, partitions, brought)
 
 
 def tables_in(rules: Rules, paths: list[Path]) -> tuple[dict[str, Path], list[str]]:
@@ -89,7 +110,7 @@ def add(root: Path, project: Project, paths: list[Path], name: str | None) -> li
 
     Return the lines of a report. UserError where anything is wrong with the files or the name; then nothing was copied.
     """
-    judged = verdict(project, paths)
+    judged = verdict(root, project, paths)
     if judged.problems:
         raise UserError("\n".join(["nothing was added:", *judged.problems]))
     files = {table: checked.path for table, checked in judged.checked.items()}
@@ -97,6 +118,7 @@ def add(root: Path, project: Project, paths: list[Path], name: str | None) -> li
     needed = {TRAIN: f"one with {target}, to learn from", TEST: f"one without {target}, to predict"}
     if missing := [needed[table] for table in project.rules.tables if table not in files]:
         raise UserError(f"missing is {' and '.join(missing)}")
+    divided = {table: path for table, path in files.items() if path.is_dir()}
     name = name or files[TRAIN].absolute().parent.name
     if not re.fullmatch(NAME, name):
         raise UserError(f"{name!r} cannot be the name of a folder here; give one of letters, digits, . _ - with --name")
@@ -104,9 +126,14 @@ def add(root: Path, project: Project, paths: list[Path], name: str | None) -> li
     with adding(root):
         restore(root, folder)
         _check_folder(root, folder)
-        replace(root, folder, {f"{table}.csv": path for table, path in files.items()})
+        replace(root, folder, dict(_named(files)))
     chosen = " -S dataset.source=files" if "source" in read_values(root / PARAMS).get("dataset", {}) else ""
-    rows = ", ".join(f"{file}.csv ({judged.checked[file].rows} rows)" for file in files)
+    if divided and read_values(root / PARAMS)["dataset"]["partitions"] == 1:
+        chosen += " -S dataset.partitions=2"
+    rows = ", ".join(
+        f"{table if path in divided.values() else f'{table}.csv'} ({judged.checked[table].rows} rows)"
+        for table, path in files.items()
+    )
     return [
         *(f"note: {note}" for check in judged.report["checks"].values() for note in check["found"]),
         f"added {folder}: {rows}",
@@ -115,6 +142,15 @@ def add(root: Path, project: Project, paths: list[Path], name: str | None) -> li
         f"keep it: git add {folder}.dvc {EXTERNAL}/.gitignore && git commit",
         "         (`dvc exp run --temp` and `--queue` see the data only once that is committed)",
     ]
+
+
+def _named(files: dict[str, Path]) -> Iterator[tuple[str, Path]]:
+    """Yield the name of each file in data/external, and the file."""
+    for table, path in files.items():
+        if path.is_dir():
+            yield from ((f"{table}/{PurePath(part).name}", Path(part)) for part in parts_in(str(path)))
+        else:
+            yield f"{table}.csv", path
 
 
 def _check_folder(root: Path, folder: Path) -> None:

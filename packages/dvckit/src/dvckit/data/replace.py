@@ -40,6 +40,7 @@ def replace(root: Path, folder: Path, files: Mapping[str, Path]) -> None:
     whole = root / folder
     with scratch_folder(whole.with_name(f".{whole.name}.new.tmp")) as new:
         for name, path in files.items():
+            (new / name).parent.mkdir(exist_ok=True)
             shutil.copyfile(path, new / name)
         with scratch_folder(whole.with_name(f".{whole.name}.aside.tmp")) as aside:
             for path in _written_by_dvc(whole):

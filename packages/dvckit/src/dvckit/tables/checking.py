@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from dvckit.core.errors import UserError
-from dvckit.core.memo import Memo
+from dvckit.core.memo import FOLDER, Memo
 from dvckit.core.pool import Pool
 from dvckit.tables.partitions import in_partitions, partitioned
 from dvckit.tables.parts import files_of, first_row
@@ -56,11 +56,11 @@ class Sides(NamedTuple):
 class InParts:
     """Checks tables in parts by tasks, and answers the questions of `quality` about them."""
 
-    def __init__(self, folder: Path, rules: Rules, pool: Pool, partitions: int) -> None:
-        """All is written to `folder`: the good rows to folders NAME.parquet there."""
+    def __init__(self, folder: Path, rules: Rules, pool: Pool, partitions: int, memory: Path = FOLDER) -> None:
+        """All is written to `folder`: the good rows to folders NAME.parquet there; `memory` is what tells of unchanged parts."""
         self._folder, self._rules, self._pool, self._partitions = folder, rules, pool, partitions
         self._key = rules.schema.key
-        self._memo = Memo("validate", rules.schema.record.__module__.partition(".")[0], partitions)
+        self._memo = Memo("validate", rules.schema.record.__module__.partition(".")[0], partitions, folder=memory)
 
     def check(self, sources: Mapping[str, Path]) -> dict[str, Checked | UserError]:
         """Check the tables of a source, each in one or several plain CSV files."""

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import pandas as pd
 import pyarrow as pa
@@ -136,14 +136,45 @@ def judge_parts(  # noqa: PLR0917
     folder: Path,
     rules: Rules,
     task: "Task",
-    max_rejected_share: float,
+    max_rejected_share: float | None,
     pool: "Pool",
     partitions: int,
+    brought: Mapping[Path, Path] | None = None,
 ) -> Verdict:
-    """Do the same for tables in parts, folders of plain CSV files, by tasks; the good rows go to folders of Parquet files."""
-    parts = InParts(folder, rules, pool, partitions)
+    """Do the same for tables in parts, folders of plain CSV files, by tasks; the good rows go to folders of Parquet files.
+
+    `brought` says which file each part is from; faults are then told of these, and no part is remembered.
+    """
+    parts = InParts(folder, rules, pool, partitions, *([] if brought is None else [folder / "memory"]))
+    try:
+        outcomes = {name: _told(outcome, brought or {}) for name, outcome in parts.check(files).items()}
+    except UserError as error:
+        raise _told(error, brought or {}) from None
     about = partial(quality, rules=rules, task=task, questions=parts)
-    return _verdict(parts.check(files), rules, task, max_rejected_share, about, partial(parts.other_keys, TEST))
+    return _verdict(outcomes, rules, task, max_rejected_share, about, partial(parts.other_keys, TEST))
+
+
+_Outcome = TypeVar("_Outcome", Checked, UserError, Checked | UserError)
+
+
+def _told(outcome: _Outcome, brought: Mapping[Path, Path]) -> _Outcome:
+    """Return an outcome with the files that parts were brought from in place of the parts."""
+    if isinstance(outcome, UserError):
+        sentence = str(outcome)
+        for part, file in brought.items():
+            sentence = sentence.replace(str(part), str(file))
+        return UserError(sentence)
+    own = {part.name: file for part, file in brought.items() if part.parent == outcome.path}
+    if not own:
+        return outcome
+    file, whole = next(iter(own.values())), list(own) == [outcome.path.name]  # the table is one file
+
+    def told(place: Place) -> Place:
+        part, line = ("", place) if isinstance(place, int) else place
+        return line if whole else (own[part].name, line)
+
+    rejected = {told(place): why for place, why in outcome.rejected.items()}
+    return outcome._replace(path=file if whole else file.parent, rejected=rejected)
 
 
 def _verdict(  # noqa: PLR0917

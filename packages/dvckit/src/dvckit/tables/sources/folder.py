@@ -32,8 +32,8 @@ def copy(source: str, rules: Rules, folder: Path, partitions: int) -> None:
             parts.copy(source, rules, folder, running)
         return
     path = Path(source)
-    if in_parts := [name for name in rules.tables if (path / name).is_dir() and not (path / f"{name}.csv").is_file()]:
-        raise UserError(f"dataset.path: {path / in_parts[0]} is a folder of parts; set dataset.partitions to 2 or more")
+    if folders := in_parts(path, rules):
+        raise UserError(f"dataset.path: {folders[0]} is a folder of parts; set dataset.partitions to 2 or more")
     missing = [f"{name}.csv" for name in rules.tables if not (path / f"{name}.csv").is_file()]
     if missing:
         raise UserError(
@@ -43,6 +43,13 @@ def copy(source: str, rules: Rules, folder: Path, partitions: int) -> None:
     for name in rules.names:
         if (path / f"{name}.csv").is_file():
             rules.decode(name, path / f"{name}.csv", folder / f"{name}.csv")
+
+
+def in_parts(source: Path, rules: Rules) -> list[Path]:
+    """Return the tables of a source that are folders of parts."""
+    return [
+        source / name for name in rules.tables if (source / name).is_dir() and not (source / f"{name}.csv").is_file()
+    ]
 
 
 def ingest(params: Dataset, rules: Rules) -> None:

@@ -35,8 +35,11 @@ class Part(NamedTuple):
     alone: bool
 
 
-def copy(source: str, rules: Rules, folder: Path, pool: Pool) -> None:
-    """Bring the tables of a source to folders NAME.csv of plain CSV files; UserError if one is missing or no such file."""
+def copy(source: str, rules: Rules, folder: Path, pool: Pool, *, whole: bool = False) -> list[Part]:
+    """Bring the tables of a source to folders NAME.csv of plain CSV files; UserError if one is missing or no such file.
+
+    A table in one file becomes one part where it is to stay `whole`.
+    """
     tables = {name: _files(source, name) for name in rules.names}
     if missing := [f"{name}.csv and no folder {name}" for name in rules.tables if not tables[name]]:
         raise UserError(
@@ -53,10 +56,11 @@ def copy(source: str, rules: Rules, folder: Path, pool: Pool) -> None:
             (folder / f"{name}.csv").mkdir()
         for address in addresses:
             target = folder / f"{name}.csv" / f"{PurePosixPath(address).stem}.csv"
-            parts.append(Part(name, address, target, len(addresses) == 1))
+            parts.append(Part(name, address, target, len(addresses) == 1 and not whole))
     if len({part.target for part in parts}) < len(parts):
         raise UserError(f"{source} has two parts of one name; rename one")
     pool.map(partial(_bring, rules=rules), parts, "ingest", "parts")
+    return parts
 
 
 def _files(source: str, name: str) -> list[str]:
