@@ -9,13 +9,14 @@ from pathlib import Path, PurePath
 from dvckit.core.errors import UserError
 from dvckit.core.interrupts import ended_by_ctrl_c, unfinished
 from dvckit.core.layout import PARAMS, TEST, TRAIN
-from dvckit.core.params import read_values
+from dvckit.core.params import read, read_values
 from dvckit.core.pool import pool
 from dvckit.core.scratch import private_folder
 from dvckit.data.replace import EXTERNAL, adding, replace, restore
 from dvckit.project import Project
 from dvckit.repository.programs import dvc
 from dvckit.tables.dialect import named
+from dvckit.tables.parts import Division
 from dvckit.tables.reading import check_header
 from dvckit.tables.rows import table_in
 from dvckit.tables.schema import Rules
@@ -41,13 +42,17 @@ def verdict(root: Path, project: Project, paths: list[Path]) -> Verdict:
 def _verdict_on_parts(root: Path, project: Project, source: Path) -> Verdict:
     """Do so for tables in parts, by tasks, with as many partitions as params.yaml has, or two."""
     (parent := root.resolve() / ".dvc/tmp").mkdir(parents=True, exist_ok=True)
-    partitions = max(2, read_values(root / PARAMS)["dataset"]["partitions"])
+    partitions = max(2, _partitions(root))
     with ended_by_ctrl_c(), private_folder(parent, SCRATCH) as folder, pool(root) as running:
         (raw := folder / "raw").mkdir()
         parts = copy(str(source.absolute()), project.rules, raw, running, whole=True)
         brought = {part.target: source / PurePath(part.address).relative_to(source.absolute()) for part in parts}
         files = {part.table: part.target.parent for part in parts}
         return judge_parts(files, folder / "clean", project.rules, project.task, None, running, partitions, brought)
+
+
+def _partitions(root: Path) -> int:
+    return read("dataset", Division, root / PARAMS).partitions
 
 
 def tables_in(rules: Rules, paths: list[Path]) -> tuple[dict[str, Path], list[str]]:
@@ -118,7 +123,6 @@ def add(root: Path, project: Project, paths: list[Path], name: str | None) -> li
     needed = {TRAIN: f"one with {target}, to learn from", TEST: f"one without {target}, to predict"}
     if missing := [needed[table] for table in project.rules.tables if table not in files]:
         raise UserError(f"missing is {' and '.join(missing)}")
-    divided = {table: path for table, path in files.items() if path.is_dir()}
     name = name or files[TRAIN].absolute().parent.name
     if not re.fullmatch(NAME, name):
         raise UserError(f"{name!r} cannot be the name of a folder here; give one of letters, digits, . _ - with --name")
@@ -128,12 +132,10 @@ def add(root: Path, project: Project, paths: list[Path], name: str | None) -> li
         _check_folder(root, folder)
         replace(root, folder, dict(_named(files)))
     chosen = " -S dataset.source=files" if "source" in read_values(root / PARAMS).get("dataset", {}) else ""
-    if divided and read_values(root / PARAMS)["dataset"]["partitions"] == 1:
+    if any(path.is_dir() for path in files.values()) and _partitions(root) == 1:
         chosen += " -S dataset.partitions=2"
-    rows = ", ".join(
-        f"{table if path in divided.values() else f'{table}.csv'} ({judged.checked[table].rows} rows)"
-        for table, path in files.items()
-    )
+    names = {table: table if path.is_dir() else f"{table}.csv" for table, path in files.items()}
+    rows = ", ".join(f"{name} ({judged.checked[table].rows} rows)" for table, name in names.items())
     return [
         *(f"note: {note}" for check in judged.report["checks"].values() for note in check["found"]),
         f"added {folder}: {rows}",

@@ -167,7 +167,8 @@ def _told(outcome: _Outcome, brought: Mapping[Path, Path]) -> _Outcome:
     own = {part.name: file for part, file in brought.items() if part.parent == outcome.path}
     if not own:
         return outcome
-    file, whole = next(iter(own.values())), list(own) == [outcome.path.name]  # the table is one file
+    file = next(iter(own.values()))
+    whole = len(own) == 1 and file.name == outcome.path.name  # the table is one file
 
     def told(place: Place) -> Place:
         part, line = ("", place) if isinstance(place, int) else place
