@@ -24,7 +24,7 @@ from tempfile import TemporaryFile
 from threading import Lock
 from typing import IO, Any, NoReturn
 
-from dvckit.core.arithmetic import ARITHMETIC
+from dvckit.core.arithmetic import ARITHMETIC, pin_arithmetic
 from dvckit.repository import dvc_internals
 
 STAGE = ["python", "-m", "dvckit.stage"]  # and a module
@@ -121,6 +121,7 @@ def _end(process: "subprocess.Popen[str]") -> None:
 def serve() -> None:
     """Fork for each command; answer with its exit code."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a snapshot sends it to all that run beside it
+    pin_arithmetic()
     dvc_internals.load_commands()
     for module in IMPORTED:
         importlib.import_module(module)
