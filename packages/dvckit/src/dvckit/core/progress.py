@@ -3,14 +3,14 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from tqdm import tqdm
-
 DELAY = 2.0  # seconds before anything is shown
 
 
 @contextmanager
 def progress(what: str, unit: str, total: int | None = None) -> Iterator[Callable[[int], object]]:
     """Give a function to call with how many units have been done; the line goes when the block ends."""
+    from tqdm import tqdm  # a model that was published elsewhere is loaded without it
+
     with tqdm(
         desc=what,
         unit=f" {unit}",

@@ -97,7 +97,10 @@ def _make_database(uri: str) -> None:
     with tempfile.TemporaryDirectory(prefix="dvckit-") as folder:
         new = Path(folder, DATABASE)
         MlflowClient(URL.create("sqlite", database=str(new)).render_as_string()).search_experiments()
-        write_bytes(Path(file), new.read_bytes())
+        try:
+            write_bytes(Path(file), new.read_bytes())
+        except OSError as error:
+            raise UserError(f"{uri} cannot be written: {error.strerror}") from None
 
 
 def _experiment(client: MlflowClient, uri: str, name: str) -> str:
