@@ -110,7 +110,10 @@ def test_a_dying_mlflow_server_is_named_and_the_next_publish_completes(project, 
         publish(project, "mlflow", url)
         output = project.ok("python", "-c", LOADED, FEATURES, MLFLOW_TRACKING_URI=url)
 
-    assert result == (1, f"error: the MLflow server {url} is out of reach (Connection refused)\n")
+    assert result.code == 1
+    # the kill comes between two requests, or in the midst of one
+    reason = r"\(Connection (refused|reset by peer)\)"
+    assert re.fullmatch(rf"error: the MLflow server {url} is out of reach {reason}\n", result.output)
     assert output.strip().endswith("[('v1', 'FINISHED')]")
 
 
